@@ -1,0 +1,1 @@
+//! respg: Redis's protocol, Postgres's truth. `src/ARCHITECTURE.md` is the map.
