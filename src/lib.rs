@@ -1,3 +1,4 @@
 //! respg: Redis's protocol, Postgres's truth. `src/ARCHITECTURE.md` is the map.
 
+pub mod keyspace;
 pub mod resp;
