@@ -227,7 +227,9 @@ mod tests {
     /// As valkey-server 8.1 dumps them.
     #[test]
     fn bytes_of_the_payload() {
-        assert_eq!(dump(&string(b"10")), b"\x00\xc0\n\x0b\x00VALKEY10");
+        assert_eq!(dump(&string(b"10")), b"\x00\xc0\n\x0b\x00\x07@\xea6\xf31\x8a2");
+        let compressed = b"\x00\xc3\x0b\x1e\x03abca\xe0\x0f\x02\x01bc\x0b\x00\xe1\xab\x03\x1e\x9azt\xa3";
+        assert_eq!(dump(&string(&b"abc".repeat(10))), compressed);
     }
 
     #[test]
