@@ -1,6 +1,6 @@
 //! The pure rules of `src/keyspace` and the double format of `src/resp`, compared with a real server on random input.
 //!
-//! `REFERENCE_SERVER` names the server program (`redis-server`), `REFERENCE_ROUNDS` the number of comparisons per test,
+//! `REFERENCE_SERVER` names the server program (`redis-server`), `REFERENCE_NEWER` one that speaks 7.2 or later, `REFERENCE_ROUNDS` the number of comparisons per test,
 //! `REFERENCE_SEED` the seed.
 
 mod reference;
@@ -17,6 +17,7 @@ use respg::keyspace::glob::{self, Case};
 use respg::keyspace::lcs::Lcs;
 use respg::keyspace::rdb::{self, Object};
 use respg::keyspace::slot::Slot;
+use respg::resp::DoubleText;
 
 type Command = Vec<Vec<u8>>;
 
@@ -268,6 +269,23 @@ fn hash_slots() {
         let asked: Vec<Command> = keys.iter().map(|key| command([b"CLUSTER", b"KEYSLOT", key])).collect();
         for (key, reply) in keys.iter().zip(server.ask(&asked)) {
             assert_eq!(reply, Frame::Integer(Slot::of(key).0.into()), "{key:?}");
+        }
+    }
+}
+
+#[test]
+fn doubles() {
+    let mut random = Random::new();
+    // Redis before 7.2 wrote 17 digits.
+    let mut server = Reference::start_program(&reference::newer_server(), &[]);
+    for _ in 0..rounds().div_ceil(500) {
+        let values: Vec<f64> = (0..500).map(|_| random.double()).collect();
+        let add = |value: &f64| command([b"ZADD", b"z", format!("{value:e}").as_bytes(), b"m"]);
+        let asked: Vec<Command> =
+            values.iter().flat_map(|value| [add(value), command([b"ZSCORE", b"z", b"m"])]).collect();
+        let replies = server.ask(&asked);
+        for (value, reply) in values.iter().zip(replies.iter().skip(1).step_by(2)) {
+            assert_eq!(*reply, bulk(DoubleText::new(*value).to_vec()), "{value:e}");
         }
     }
 }

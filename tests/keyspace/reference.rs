@@ -16,6 +16,15 @@ pub fn rounds() -> usize {
     variable("REFERENCE_ROUNDS").unwrap_or(2_000)
 }
 
+/// A server program with what came in 7.2.
+pub fn newer_server() -> String {
+    program("REFERENCE_NEWER", "/opt/respg-oracles/bin/valkey-server")
+}
+
+fn program(variable: &str, default: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| default.into())
+}
+
 fn variable(name: &str) -> Option<usize> {
     std::env::var(name).ok().map(|value| value.parse().expect("a number"))
 }
@@ -33,13 +42,16 @@ impl Reference {
     }
 
     pub fn start_with(options: &[&str]) -> Self {
+        Self::start_program(&program("REFERENCE_SERVER", "redis-server"), options)
+    }
+
+    pub fn start_program(program: &str, options: &[&str]) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("respg-reference-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for the reference server");
         let socket = folder.join("socket");
-        let program = std::env::var("REFERENCE_SERVER").unwrap_or_else(|_| "redis-server".into());
-        let process = Process::new(&program)
+        let process = Process::new(program)
             .args(["--port", "0", "--save", "", "--unixsocket"])
             .arg(&socket)
             .args(options)
@@ -121,6 +133,16 @@ impl Random {
 
     pub fn bytes(&mut self, len: usize, alphabet: &[u8]) -> Vec<u8> {
         (0..len).map(|_| alphabet[self.below(alphabet.len())]).collect()
+    }
+
+    /// Any double but NaN: of all sizes, decimal fractions, integers.
+    pub fn double(&mut self) -> f64 {
+        let value = match self.below(3) {
+            0 => f64::from_bits(self.next()),
+            1 => (self.next() as i64 >> self.below(64)) as f64 / 10f64.powi(self.below(20) as i32),
+            _ => self.below(1_000_000) as f64 / 1000.0,
+        };
+        if value.is_nan() { f64::INFINITY } else { value }
     }
 
     /// Something like a number: short and long decimals, exponents, hexadecimal, infinities, nonsense.
