@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 
+use crate::resp::Reply;
+use crate::store::StoreError;
+
 /// An error reply: its text begins with the code (`ERR ...`, `WRONGTYPE ...`), without the leading `-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandError(Bytes);
@@ -33,8 +36,11 @@ texts! {
     BIT_VALUE = "ERR bit is not an integer or out of range";
     BUSY_KEY = "BUSYKEY Target key name already exists.";
     EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
+    EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
+    LOADING = "LOADING respg is waiting for PostgreSQL";
+    NOT_IN_MULTI = "ERR Command not allowed inside a transaction";
     NO_PROTO = "NOPROTO unsupported protocol version";
 }
 
@@ -60,5 +66,18 @@ impl CommandError {
 
     pub fn into_bytes(self) -> Bytes {
         self.0
+    }
+}
+
+impl From<CommandError> for Reply {
+    fn from(error: CommandError) -> Reply {
+        Reply::error(error.0)
+    }
+}
+
+impl From<StoreError> for CommandError {
+    /// Not the client's mistake, but it gets it in the same form.
+    fn from(error: StoreError) -> CommandError {
+        CommandError(error.to_string().into())
     }
 }

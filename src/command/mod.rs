@@ -68,19 +68,43 @@ impl std::fmt::Debug for Command {
     }
 }
 
-impl Request {
+/// What a client sent: a call, or words that are none (kept, since another server may know them).
+#[derive(Debug)]
+pub enum Incoming {
+    Known(Request),
+    Refused { argv: Vec<Bytes>, error: CommandError },
+}
+
+impl Incoming {
     /// Resolves the first words to a command (or sub-command) and checks the arity; the errors are Redis's.
-    pub fn resolve(argv: Vec<Bytes>) -> Result<Request, CommandError> {
-        let mut command = lookup(&argv[0]).ok_or_else(|| unknown_command(&argv))?;
-        if !command.subcommands.is_empty() && argv.len() > 1 {
-            command = lookup_subcommand(command, &argv[1]).ok_or_else(|| unknown_subcommand(command, &argv[1]))?;
+    pub fn new(argv: Vec<Bytes>) -> Incoming {
+        match resolve(&argv) {
+            Ok(command) => Incoming::Known(Request { command, argv }),
+            Err(error) => Incoming::Refused { argv, error },
         }
-        if !command.arity.admits(argv.len()) {
-            return Err(CommandError::wrong_arity(&command.lower_name()));
-        }
-        Ok(Request { command, argv })
     }
 
+    pub fn resolved(self) -> Result<Request, CommandError> {
+        match self {
+            Incoming::Known(request) => Ok(request),
+            Incoming::Refused { error, .. } => Err(error),
+        }
+    }
+}
+
+fn resolve(argv: &[Bytes]) -> Result<&'static Command, CommandError> {
+    let mut command = lookup(&argv[0]).ok_or_else(|| unknown_command(argv))?;
+    if !command.subcommands.is_empty() && argv.len() > 1 {
+        command =
+            lookup_subcommand(command, &argv[1]).ok_or_else(|| unknown_subcommand(command, &argv[1]))?;
+    }
+    match command.arity.admits(argv.len()) {
+        true => Ok(command),
+        false => Err(CommandError::wrong_arity(&command.lower_name())),
+    }
+}
+
+impl Request {
     /// The plan of this call.
     pub fn plan(&self, context: &PlanContext) -> Result<Plan, CommandError> {
         let skip = if self.command.name.contains('|') { 2 } else { 1 };

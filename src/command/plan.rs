@@ -7,8 +7,9 @@ use smallvec::SmallVec;
 use super::error::CommandError;
 use super::view::View;
 use crate::exec::Context;
+use crate::keyspace::DbIndex;
 use crate::resp::Reply;
-use crate::store::{Call, DbIndex};
+use crate::store::Call;
 
 /// What `plan` may know besides the arguments.
 #[derive(Debug, Clone, Copy)]
@@ -29,40 +30,84 @@ pub enum Plan {
     Keys(KeyOp),
     /// One statement of its own.
     Call(Call),
+    /// SELECT: the session's database from here on.
+    Select(DbIndex),
     /// Works on the session or on this process's state; no waiting.
-    Session(Box<dyn FnOnce(&mut Context<'_>) -> Result<Reply, CommandError> + Send>),
+    Session(Box<dyn FnOnce(&mut Context<'_>) -> Result<Reply, CommandError> + Send + Sync>),
     /// Several steps that wait.
     Steps(Box<dyn Steps>),
 }
 
 impl Plan {
-    pub fn session(run: impl FnOnce(&mut Context<'_>) -> Result<Reply, CommandError> + Send + 'static) -> Plan {
+    pub fn session(
+        run: impl FnOnce(&mut Context<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
         Plan::Session(Box::new(run))
     }
 
     /// Reads the whole values of `keys`.
-    pub fn read(context: &PlanContext, keys: impl IntoIterator<Item = Bytes>, apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static) -> Plan {
-        Plan::Keys(KeyOp::new(Access::Read, keys.into_iter().map(|key| KeyUse::value(context.db, key)), apply))
+    pub fn read(
+        context: &PlanContext,
+        keys: impl IntoIterator<Item = Bytes>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        Plan::Keys(KeyOp::new(
+            Access::Read,
+            keys.into_iter().map(|key| KeyUse::value(context.db, key)),
+            apply,
+        ))
     }
 
     /// Reads and writes `keys`, whole values.
-    pub fn update(context: &PlanContext, keys: impl IntoIterator<Item = Bytes>, apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static) -> Plan {
-        Plan::Keys(KeyOp::new(Access::Update, keys.into_iter().map(|key| KeyUse::value(context.db, key)), apply))
+    pub fn update(
+        context: &PlanContext,
+        keys: impl IntoIterator<Item = Bytes>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        Plan::Keys(KeyOp::new(
+            Access::Update,
+            keys.into_iter().map(|key| KeyUse::value(context.db, key)),
+            apply,
+        ))
     }
 
     /// Overwrites `keys` whatever they held; `apply` must put every one of them and look at nothing.
-    pub fn overwrite(context: &PlanContext, keys: impl IntoIterator<Item = Bytes>, apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static) -> Plan {
-        Plan::Keys(KeyOp::new(Access::Overwrite, keys.into_iter().map(|key| KeyUse::presence(context.db, key)), apply))
+    pub fn overwrite(
+        context: &PlanContext,
+        keys: impl IntoIterator<Item = Bytes>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        Plan::Keys(KeyOp::new(
+            Access::Overwrite,
+            keys.into_iter().map(|key| KeyUse::presence(context.db, key)),
+            apply,
+        ))
     }
 
     /// As [`Plan::read`], but without the strings' bytes: presence, type, length and expiry.
-    pub fn inspect(context: &PlanContext, keys: impl IntoIterator<Item = Bytes>, apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static) -> Plan {
-        Plan::Keys(KeyOp::new(Access::Read, keys.into_iter().map(|key| KeyUse::presence(context.db, key)), apply))
+    pub fn inspect(
+        context: &PlanContext,
+        keys: impl IntoIterator<Item = Bytes>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        Plan::Keys(KeyOp::new(
+            Access::Read,
+            keys.into_iter().map(|key| KeyUse::presence(context.db, key)),
+            apply,
+        ))
     }
 
     /// As [`Plan::update`], but without the strings' bytes.
-    pub fn alter(context: &PlanContext, keys: impl IntoIterator<Item = Bytes>, apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static) -> Plan {
-        Plan::Keys(KeyOp::new(Access::Update, keys.into_iter().map(|key| KeyUse::presence(context.db, key)), apply))
+    pub fn alter(
+        context: &PlanContext,
+        keys: impl IntoIterator<Item = Bytes>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        Plan::Keys(KeyOp::new(
+            Access::Update,
+            keys.into_iter().map(|key| KeyUse::presence(context.db, key)),
+            apply,
+        ))
     }
 }
 
@@ -107,18 +152,25 @@ pub struct KeyOp {
 }
 
 impl KeyOp {
-    pub fn new(access: Access, keys: impl IntoIterator<Item = KeyUse>, apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static) -> KeyOp {
+    pub fn new(
+        access: Access,
+        keys: impl IntoIterator<Item = KeyUse>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> KeyOp {
         KeyOp { access, keys: keys.into_iter().collect(), apply: Box::new(apply) }
     }
 }
 
 impl std::fmt::Debug for KeyOp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyOp").field("access", &self.access).field("keys", &self.keys).finish_non_exhaustive()
+        f.debug_struct("KeyOp")
+            .field("access", &self.access)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
     }
 }
 
 /// A command of several steps that needs the session or truly depends on intermediate results.
-pub trait Steps: Send {
+pub trait Steps: Send + Sync {
     fn run<'a>(self: Box<Self>, context: &'a mut Context<'_>) -> BoxFuture<'a, Result<Reply, CommandError>>;
 }

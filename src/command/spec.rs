@@ -241,12 +241,22 @@ pub enum Find {
 impl KeySpec {
     /// One key at argument `index` (the command's name is 0).
     pub const fn at(index: i64, flags: &'static [&'static str]) -> KeySpec {
-        KeySpec { notes: "", flags, begin: Begin::Index(index), find: Find::Range { last: 0, step: 1, limit: 0 } }
+        KeySpec {
+            notes: "",
+            flags,
+            begin: Begin::Index(index),
+            find: Find::Range { last: 0, step: 1, limit: 0 },
+        }
     }
 
     /// Every `step`th argument from `index` to the end.
     pub const fn from(index: i64, step: i64, flags: &'static [&'static str]) -> KeySpec {
-        KeySpec { notes: "", flags, begin: Begin::Index(index), find: Find::Range { last: -1, step, limit: 0 } }
+        KeySpec {
+            notes: "",
+            flags,
+            begin: Begin::Index(index),
+            find: Find::Range { last: -1, step, limit: 0 },
+        }
     }
 
     /// Whether the call only reads these keys.
@@ -279,7 +289,9 @@ impl KeySpec {
                 (first, last, step)
             }
             Find::KeyNum { at, first: offset, step } => {
-                let count = argv.get((first + at) as usize).and_then(|n| std::str::from_utf8(n).ok()?.parse::<i64>().ok());
+                let count = argv
+                    .get((first + at) as usize)
+                    .and_then(|n| std::str::from_utf8(n).ok()?.parse::<i64>().ok());
                 match count {
                     Some(n) if n > 0 => (first + offset, first + offset + (n - 1) * step, step),
                     _ => return Vec::new(),

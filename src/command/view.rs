@@ -76,7 +76,9 @@ impl<'a> View<'a> {
         match self.entry(i) {
             None => Ok(None),
             Some(Entry { value: Value::Inline(bytes), .. }) => Ok(Some(bytes)),
-            Some(Entry { value: Value::Unfetched(_), .. }) => unreachable!("the plan did not ask for this value"),
+            Some(Entry { value: Value::Unfetched(_), .. }) => {
+                unreachable!("the plan did not ask for this value")
+            }
             Some(_) => Err(CommandError::WRONG_TYPE),
         }
     }

@@ -16,12 +16,16 @@ use super::work::{Item, Route, Tables};
 use super::working_set::{Applied, WorkingSet};
 use crate::command::Access;
 use crate::resp::Reply;
-use crate::store::statements::keys::{BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, READ, ROLLBACK, UPDATE};
+use crate::store::statements::keys::{
+    BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, READ, ROLLBACK, UPDATE,
+};
 use crate::store::statements::{KeyStatement, Statement};
-use crate::store::{Connection, DatabaseMap, StoreError};
+use crate::store::{Connection, DatabaseMap, Params, StoreError};
 
 /// The replies of each work; `None` for one that needs a value longer than the batch reads, of which nothing has happened.
 pub type Replies = Vec<Option<Vec<Reply>>>;
+
+type Prepared = Option<tokio_postgres::Statement>;
 
 /// One batch: works of one route.
 pub struct Batch<'b> {
@@ -37,7 +41,11 @@ impl Batch<'_> {
     pub async fn run(&self, works: &[&[Item]]) -> Result<Replies, StoreError> {
         let mut set = WorkingSet::new(self.databases, works.iter().copied());
         if set.keys.is_empty() {
-            return Ok(self.apply(&mut set, works).into_iter().map(|applied| applied.map(|a| a.replies)).collect());
+            return Ok(self
+                .apply(&mut set, works)
+                .into_iter()
+                .map(|applied| applied.map(|a| a.replies))
+                .collect());
         }
         match self.route.access {
             Access::Read => self.read(&mut set, works).await,
@@ -86,18 +94,10 @@ impl Batch<'_> {
         }
         let statement = self.connection.prepare(self.statement(&OVERWRITE)).await;
         let statement = statement.map_err(|error| StoreError::before_commit(&error))?;
-        let written = self.connection.client().execute(
-            &statement,
-            &[
-                &self.databases.version,
-                &rows.at.spaces,
-                &rows.at.keys,
-                &rows.long_keys,
-                &rows.values,
-                &rows.expiries,
-                &rows.relative,
-            ],
-        );
+        let (version, at) = (&self.databases.version, &rows.at);
+        let params: Params<'_> =
+            &[version, &at.spaces, &at.keys, &rows.long_keys, &rows.values, &rows.expiries, &rows.relative];
+        let written = self.connection.client().execute(&statement, params);
         match written.await.map_err(|error| StoreError::at_commit(&error))? {
             0 => Err(StoreError::Conflict),
             _ => Ok(replies),
@@ -106,80 +106,75 @@ impl Batch<'_> {
 
     async fn update(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
         set.sort();
-        self.begin_and_lock(set).await?;
+        let (begun, locked) = join!(self.connection.execute(&BEGIN, &[]), self.lock(set));
+        let locked = begun.map_err(|error| StoreError::before_commit(&error)).and(locked);
+        if let Err(error) = locked {
+            return Err(rolled_back(self.connection, error).await);
+        }
         let applied = self.apply(set, works);
         let hold = absences_to_hold(set, &applied);
-        self.write_and_commit(&Changes::of(set, &hold)).await?;
+        self.write(&Changes::of(set, &hold), Some(&COMMIT)).await?;
         Ok(applied.into_iter().map(|applied| applied.map(|a| a.replies)).collect())
     }
 
-    async fn begin_and_lock(&self, set: &mut WorkingSet<'_>) -> Result<(), StoreError> {
-        let keys = KeyColumns::of(set.order.iter().map(|position| &set.keys[*position as usize]));
-        let inline = self.inline_limits(set);
-        let lock = self.connection.prepare(self.statement(&LOCK)).await;
-        let lock = lock.map_err(|error| StoreError::before_commit(&error))?;
-        let params: crate::store::Params<'_> = &[&keys.spaces, &keys.keys, &inline];
-        let (begun, rows) =
-            join!(self.connection.execute(&BEGIN, &[]), self.connection.client().query(&lock, params));
-        let rows = match begun.and(rows) {
-            Ok(rows) => rows,
-            Err(error) => return Err(self.rolled_back(StoreError::before_commit(&error)).await),
+    /// Locks and reads the rows of a sorted set.
+    pub async fn lock(&self, set: &mut WorkingSet<'_>) -> Result<(), StoreError> {
+        let rows = {
+            let keys = KeyColumns::of(set.order.iter().map(|position| &set.keys[*position as usize]));
+            let inline = self.inline_limits(set);
+            self.connection.query(self.statement(&LOCK), &[&keys.spaces, &keys.keys, &inline]).await
         };
-        let version = set.fill(&rows);
-        if version != self.databases.version {
-            return Err(self.rolled_back(StoreError::Conflict).await);
+        match set.fill(&rows.map_err(|error| StoreError::before_commit(&error))?) {
+            version if version == self.databases.version => Ok(()),
+            _ => Err(StoreError::Conflict),
         }
-        Ok(())
     }
 
-    /// Writes the changes and commits, all sent at once.
-    async fn write_and_commit(&self, changes: &Changes<'_>) -> Result<(), StoreError> {
+    /// Writes the changes, and commits if so told; all sent at once.
+    pub async fn write(
+        &self,
+        changes: &Changes<'_>,
+        commit: Option<&'static Statement>,
+    ) -> Result<(), StoreError> {
         let Changes { update: u, insert: i, delete: d } = changes;
         // Prepared first: whatever is polled together must only send, so that COMMIT is the last on the wire.
-        let prepared = async {
-            let prepare = async |needed: bool, forms: &'static KeyStatement| match needed {
-                true => self.connection.prepare(self.statement(forms)).await.map(Some),
-                false => Ok(None),
-            };
-            self.connection.prepare(&COMMIT).await?;
-            Ok((
-                prepare(!u.is_empty(), &UPDATE).await?,
-                prepare(!i.is_empty(), &INSERT).await?,
-                prepare(!d.is_empty(), &DELETE).await?,
-            ))
-        };
-        let (update, insert, delete) = match prepared.await {
+        let [update, insert, delete] = match self.prepare_writes(changes).await {
             Ok(prepared) => prepared,
-            Err(error) => return Err(self.rolled_back(StoreError::before_commit(&error)).await),
+            Err(error) => return Err(rolled_back(self.connection, StoreError::before_commit(&error)).await),
         };
         let client = self.connection.client();
-        let updated = OptionFuture::from(update.as_ref().map(async |statement| {
-            let params: crate::store::Params<'_> =
-                &[&u.at.spaces, &u.at.keys, &u.types, &u.values, &u.keep, &u.expiries, &u.object_ids];
-            client.execute(statement, params).await
-        }));
-        let inserted = OptionFuture::from(insert.as_ref().map(async |statement| {
-            let params: crate::store::Params<'_> =
-                &[&i.at.spaces, &i.at.keys, &i.long_keys, &i.types, &i.values, &i.expiries, &i.object_ids];
-            client.execute(statement, params).await
-        }));
-        let deleted = OptionFuture::from(delete.as_ref().map(async |statement| {
-            let params: crate::store::Params<'_> = &[&d.spaces, &d.keys];
-            client.execute(statement, params).await
-        }));
-        let (updated, inserted, deleted, committed) =
-            join!(updated, inserted, deleted, self.connection.execute(&COMMIT, &[]));
+        let params: Params<'_> =
+            &[&u.at.spaces, &u.at.keys, &u.types, &u.values, &u.keep, &u.expiries, &u.object_ids];
+        let updated = OptionFuture::from(update.as_ref().map(|statement| client.execute(statement, params)));
+        let params: Params<'_> =
+            &[&i.at.spaces, &i.at.keys, &i.long_keys, &i.types, &i.values, &i.expiries, &i.object_ids];
+        let inserted = OptionFuture::from(insert.as_ref().map(|statement| client.execute(statement, params)));
+        let params: Params<'_> = &[&d.spaces, &d.keys];
+        let deleted = OptionFuture::from(delete.as_ref().map(|statement| client.execute(statement, params)));
+        let committed = OptionFuture::from(commit.map(|commit| self.connection.execute(commit, &[])));
+        let (updated, inserted, deleted, committed) = join!(updated, inserted, deleted, committed);
         // A failed statement turns the COMMIT after it into a rollback, which Postgres reports as a success.
-        for outcome in [updated, inserted, deleted].into_iter().flatten() {
-            outcome.map_err(|error| StoreError::at_commit(&error))?;
+        let outcomes = [updated, inserted, deleted, committed].into_iter().flatten();
+        let failure = outcomes.filter_map(Result::err).next();
+        match (failure, commit) {
+            (None, _) => Ok(()),
+            (Some(error), Some(_)) => Err(StoreError::at_commit(&error)),
+            (Some(error), None) => Err(rolled_back(self.connection, StoreError::before_commit(&error)).await),
         }
-        committed.map(|_| ()).map_err(|error| StoreError::at_commit(&error))
     }
 
-    async fn rolled_back(&self, error: StoreError) -> StoreError {
-        // If this fails the connection is gone, and the transaction with it.
-        let _ = self.connection.execute(&ROLLBACK, &[]).await;
-        error
+    /// UPDATE, INSERT and DELETE, as far as there is something for them.
+    async fn prepare_writes(&self, changes: &Changes<'_>) -> Result<[Prepared; 3], tokio_postgres::Error> {
+        let mut prepared = [None, None, None];
+        let needed = [
+            (!changes.update.is_empty(), &UPDATE),
+            (!changes.insert.is_empty(), &INSERT),
+            (!changes.delete.is_empty(), &DELETE),
+        ];
+        for (slot, (_, forms)) in prepared.iter_mut().zip(needed).filter(|(_, (needed, _))| *needed) {
+            *slot = Some(self.connection.prepare(self.statement(forms)).await?);
+        }
+        Ok(prepared)
     }
 
     fn inline_limits(&self, set: &WorkingSet<'_>) -> Vec<i32> {
@@ -188,12 +183,20 @@ impl Batch<'_> {
     }
 }
 
+/// Ends a transaction that failed.
+pub async fn rolled_back(connection: &Connection, error: StoreError) -> StoreError {
+    // If this fails the connection is gone, and the transaction with it.
+    let _ = connection.execute(&ROLLBACK, &[]).await;
+    error
+}
+
 /// For each key of the set, whether a work has seen that it is absent together with something else that must be of the same moment.
 fn absences_to_hold(set: &WorkingSet<'_>, applied: &[Option<Applied>]) -> Vec<bool> {
     let mut hold = vec![false; set.keys.len()];
     for applied in applied.iter().flatten() {
         let positions = set.positions(applied);
-        let absent = |position: u32| set.keys[position as usize].row.is_none() && !set.slots[position as usize].dirty;
+        let absent =
+            |position: u32| set.keys[position as usize].row.is_none() && !set.slots[position as usize].dirty;
         if positions.iter().any(|position| !absent(*position)) {
             for &position in positions {
                 hold[position as usize] |= absent(position);

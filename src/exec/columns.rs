@@ -14,7 +14,7 @@ pub struct KeyColumns<'s> {
 impl<'s> KeyColumns<'s> {
     pub fn push(&mut self, key: &'s SetKey) {
         self.spaces.push(key.space);
-        self.keys.push(key.stored.column());
+        self.keys.push(key.stored.as_bytes());
     }
 
     pub fn of(keys: impl Iterator<Item = &'s SetKey>) -> KeyColumns<'s> {
@@ -71,7 +71,7 @@ impl<'s> RowColumns<'s> {
 
     fn push_raw(&mut self, key: &'s SetKey, kind: i16, value: Option<&'s [u8]>, expiry: Option<i64>) {
         self.at.push(key);
-        self.long_keys.push(key.stored.long_key());
+        self.long_keys.push(key.long_key.as_deref());
         self.types.push(kind);
         self.values.push(value);
         self.expiries.push(expiry);

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::batch::Batch;
+use super::batch::Replies;
+use super::retry::{self, Source};
 use super::work::{Answer, Item, Route, Work};
 use super::working_set::LANE_INLINE;
 use crate::store::{Commit, Connection, Store, StoreError};
@@ -18,8 +19,9 @@ use crate::store::{Commit, Connection, Store, StoreError};
 const MOST_WORKS: usize = 512;
 /// Most operations in a batch, counted by items.
 const MOST_ITEMS: usize = 1024;
-/// How often a batch that met conflicts starts again before its clients get an error.
-const MOST_RETRIES: u32 = 50;
+/// Longest wait for a row that somebody else has locked. Then the batch is dissolved and each work runs alone, so that a
+/// transaction of SQL users that holds a key delays only those who want that key.
+const LOCK_WAIT: Duration = Duration::from_millis(200);
 
 /// The works that wait for a lane, by route.
 #[derive(Default)]
@@ -59,7 +61,8 @@ impl LaneQueue {
 
     fn try_take(&self) -> Option<(Route, Vec<Work>)> {
         let mut waiting = self.waiting.lock().expect("no panic while held");
-        let queue = waiting.routes.iter_mut().filter(|queue| !queue.is_empty()).min_by_key(|queue| queue[0].0)?;
+        let queue =
+            waiting.routes.iter_mut().filter(|queue| !queue.is_empty()).min_by_key(|queue| queue[0].0)?;
         let route = queue[0].1;
         let mut items = 0;
         let count = queue
@@ -83,15 +86,13 @@ impl LaneQueue {
 pub struct Lane {
     store: Arc<Store>,
     queue: Arc<LaneQueue>,
-    /// Waits for WAL flushes.
-    durable: Option<Connection>,
-    /// Does not.
-    relaxed: Option<Connection>,
+    connections: LaneConnections,
 }
 
 impl Lane {
     pub fn new(store: Arc<Store>, queue: Arc<LaneQueue>) -> Lane {
-        Lane { store, queue, durable: None, relaxed: None }
+        let connections = LaneConnections { store: store.clone(), durable: None, relaxed: None };
+        Lane { store, queue, connections }
     }
 
     pub async fn run(mut self) {
@@ -121,68 +122,32 @@ impl Lane {
         }
     }
 
-    async fn execute(&mut self, route: Route, works: &[Work]) -> Result<super::batch::Replies, StoreError> {
+    async fn execute(&mut self, route: Route, works: &[Work]) -> Result<Replies, StoreError> {
         let works: Vec<&[Item]> = works.iter().map(|work| work.items.as_slice()).collect();
-        let mut lost_before_commit = 0;
-        for attempt in 0..MOST_RETRIES {
-            let commit = if route.durable { Commit::Durable } else { Commit::Relaxed };
-            let connection = self.connection(commit).await?;
-            let store = &self.store;
-            let databases = match attempt {
-                0 => store.databases.current(),
-                _ => store.databases.reload(connection).await?,
-            };
-            let batch = Batch { connection, databases: &databases, route, inline: LANE_INLINE };
-            let outcome = match tokio::time::timeout(store.patience, batch.run(&works)).await {
-                Ok(outcome) => outcome,
-                Err(_) => {
-                    // The connection is in an unknown state, the commit perhaps on its way.
-                    self.drop_connection(commit);
-                    return Err(match route.access {
-                        crate::command::Access::Read => StoreError::Unavailable("no answer in time".into()),
-                        _ => StoreError::Unknown,
-                    });
-                }
-            };
-            match outcome {
-                Err(StoreError::Conflict) => back_off(attempt).await,
-                // The connection had died while idle, most likely: one more try on a new one.
-                Err(StoreError::Unavailable(_)) if lost_before_commit == 0 && self.is_closed(commit) => lost_before_commit += 1,
-                outcome => return outcome,
-            }
-        }
-        Err(StoreError::Conflict)
-    }
-
-    fn slot(&mut self, commit: Commit) -> &mut Option<Connection> {
-        match commit {
-            Commit::Durable => &mut self.durable,
-            Commit::Relaxed => &mut self.relaxed,
-        }
-    }
-
-    fn drop_connection(&mut self, commit: Commit) {
-        *self.slot(commit) = None;
-    }
-
-    fn is_closed(&mut self, commit: Commit) -> bool {
-        self.slot(commit).as_ref().is_none_or(Connection::is_closed)
-    }
-
-    /// The lane's connection, opened anew if there is none or it has been closed.
-    async fn connection(&mut self, commit: Commit) -> Result<&Connection, StoreError> {
-        if self.is_closed(commit) {
-            let connection = Connection::open(&self.store.config, commit).await?;
-            connection.limit_lock_waits().await?;
-            *self.slot(commit) = Some(connection);
-        }
-        Ok(self.slot(commit).as_ref().expect("just opened"))
+        retry::run(&mut self.connections, &self.store, route, LANE_INLINE, &works).await
     }
 }
 
-/// Lets the other side of a conflict finish: at once for the first, then up to some milliseconds.
-async fn back_off(attempt: u32) {
-    if attempt > 1 {
-        tokio::time::sleep(Duration::from_millis(attempt.min(10) as u64)).await;
+/// A lane's own connections, opened when first needed and again when lost.
+struct LaneConnections {
+    store: Arc<Store>,
+    /// Waits for WAL flushes.
+    durable: Option<Connection>,
+    /// Does not.
+    relaxed: Option<Connection>,
+}
+
+impl Source for LaneConnections {
+    type Held<'s> = &'s Connection;
+
+    async fn connection(&mut self, commit: Commit) -> Result<&Connection, StoreError> {
+        let slot = match commit {
+            Commit::Durable => &mut self.durable,
+            Commit::Relaxed => &mut self.relaxed,
+        };
+        if slot.as_ref().is_none_or(Connection::is_closed) {
+            *slot = Some(Connection::open(&self.store.config, commit, LOCK_WAIT).await?);
+        }
+        Ok(slot.as_ref().expect("just opened"))
     }
 }

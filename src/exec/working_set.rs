@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::work::{Item, Transaction, TransactionStep, Watched};
 use crate::command::{KeyOp, Slot, View};
-use crate::keyspace::{DbIndex, Entry, StoredKey, Value};
+use crate::keyspace::{DbIndex, Entry, StoredKey, Value, long_key};
 use crate::resp::Reply;
 use crate::store::{DatabaseMap, KeyRow, Row};
 
@@ -17,6 +17,8 @@ pub const LANE_INLINE: i32 = 64 * 1024;
 pub struct SetKey {
     pub space: i32,
     pub stored: StoredKey,
+    /// What goes to the column `long_key`.
+    pub long_key: Option<Bytes>,
     /// Whether any operation needs a string's bytes.
     pub wanted: bool,
     /// The row that was found, if any; of WATCH's placeholder and of an expired key too.
@@ -67,14 +69,20 @@ impl<'d> WorkingSet<'d> {
         let keys = &self.keys;
         self.order.sort_unstable_by(|a, b| {
             let (a, b) = (&keys[*a as usize], &keys[*b as usize]);
-            (a.space, a.stored.column()).cmp(&(b.space, b.stored.column()))
+            (a.space, a.stored.as_bytes()).cmp(&(b.space, b.stored.as_bytes()))
         });
     }
 
     fn intern(&mut self, db: DbIndex, key: &Bytes, wanted: bool) -> u32 {
         let space = self.databases.get(db).space;
         let position = *self.index.entry((space, key.clone())).or_insert_with(|| {
-            self.keys.push(SetKey { space, stored: StoredKey::new(key), wanted: false, row: None });
+            self.keys.push(SetKey {
+                space,
+                stored: StoredKey::new(key),
+                long_key: long_key(key).cloned(),
+                wanted: false,
+                row: None,
+            });
             self.slots.push(Slot::default());
             self.keys.len() as u32 - 1
         });
@@ -133,7 +141,8 @@ impl<'d> WorkingSet<'d> {
     }
 
     fn apply_transaction(&mut self, transaction: &Transaction, at: &mut usize) -> Reply {
-        let unchanged = transaction.watched.iter().enumerate().all(|(i, watched)| self.is_unchanged(watched, *at + i));
+        let unchanged =
+            transaction.watched.iter().enumerate().all(|(i, watched)| self.is_unchanged(watched, *at + i));
         *at += transaction.watched.len();
         if !unchanged {
             *at += transaction.steps.iter().map(TransactionStep::key_count).sum::<usize>();

@@ -2,6 +2,10 @@
 
 use bytes::Bytes;
 
+/// The number of a logical database (SELECT n); admitted ones exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct DbIndex(pub u32);
+
 /// The type of a key. The numbers stand in the table's `type` column and never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i16)]

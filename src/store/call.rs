@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use tokio_postgres::Row;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
+use super::connection::Connection;
 use super::statements::Statement;
 use crate::resp::Reply;
 
@@ -32,6 +33,12 @@ impl Call {
     ) -> Call {
         Call { statement, params, writes: true, decode: Box::new(decode) }
     }
+
+    /// Runs the statement on a connection.
+    pub async fn run(&self, connection: &Connection) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let params: Vec<&(dyn ToSql + Sync)> = self.params.iter().map(|param| param as _).collect();
+        connection.query(self.statement, &params).await
+    }
 }
 
 /// A parameter. The variant must fit the statement's type; a test prepares every statement and checks.
@@ -49,14 +56,20 @@ pub enum Param {
 }
 
 impl ToSql for Param {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Param::Int4(n) => n.to_sql(ty, out),
             Param::Int8(n) => n.to_sql(ty, out),
             Param::Int4s(n) => n.to_sql(ty, out),
             Param::Int8s(n) => n.to_sql(ty, out),
             Param::Bytes(bytes) => bytes.as_ref().to_sql(ty, out),
-            Param::BytesArray(array) => array.iter().map(Bytes::as_ref).collect::<Vec<&[u8]>>().to_sql(ty, out),
+            Param::BytesArray(array) => {
+                array.iter().map(Bytes::as_ref).collect::<Vec<&[u8]>>().to_sql(ty, out)
+            }
             Param::Bool(value) => value.to_sql(ty, out),
             Param::Text(text) => text.to_sql(ty, out),
             Param::Null => Ok(IsNull::Yes),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio_postgres::types::ToSql;
@@ -9,6 +10,7 @@ use tokio_postgres::{Client, Config, NoTls, Row};
 
 use super::error::StoreError;
 use super::statements::Statement;
+use super::statements::keys::{BEGIN, COMMIT, ROLLBACK};
 
 /// How soon a commit is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,7 @@ pub enum Commit {
 pub struct Connection {
     client: Client,
     prepared: Mutex<HashMap<usize, tokio_postgres::Statement>>,
+    abandoned: AtomicBool,
 }
 
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -34,7 +37,12 @@ const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqs
 
 impl Connection {
     /// Connects and sets the session up. Its background task ends with the connection.
-    pub async fn open(config: &Config, commit: Commit) -> Result<Connection, StoreError> {
+    /// Waiting for a locked row ends with [`StoreError::Locked`] after `lock_wait`.
+    pub async fn open(
+        config: &Config,
+        commit: Commit,
+        lock_wait: Duration,
+    ) -> Result<Connection, StoreError> {
         let opened = async {
             let (client, driver) = config.connect(NoTls).await?;
             tokio::spawn(driver);
@@ -42,7 +50,16 @@ impl Connection {
             if commit == Commit::Relaxed {
                 client.batch_execute("SET synchronous_commit = off").await?;
             }
-            Ok(Connection { client, prepared: Mutex::default() })
+            client
+                .query("SELECT set_config('lock_timeout', $1, false)", &[&lock_wait.as_millis().to_string()])
+                .await?;
+            let connection =
+                Connection { client, prepared: Mutex::default(), abandoned: AtomicBool::new(false) };
+            // These are sent together with others, so their preparation must not come in between.
+            for statement in [&BEGIN, &COMMIT, &ROLLBACK] {
+                connection.prepare(statement).await?;
+            }
+            Ok(connection)
         };
         let limit = config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5));
         match tokio::time::timeout(limit, opened).await {
@@ -51,8 +68,14 @@ impl Connection {
         }
     }
 
+    /// Whether it is of no use any more.
     pub fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.client.is_closed() || self.abandoned.load(Relaxed)
+    }
+
+    /// Gives the connection up in the middle of something: it will not be used again.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Relaxed);
     }
 
     pub fn client(&self) -> &Client {
@@ -60,7 +83,10 @@ impl Connection {
     }
 
     /// The prepared form of a statement, preparing it at first use.
-    pub async fn prepare(&self, statement: &'static Statement) -> Result<tokio_postgres::Statement, tokio_postgres::Error> {
+    pub async fn prepare(
+        &self,
+        statement: &'static Statement,
+    ) -> Result<tokio_postgres::Statement, tokio_postgres::Error> {
         let address = std::ptr::from_ref(statement) as usize;
         if let Some(prepared) = self.prepared.lock().expect("no panic while held").get(&address) {
             return Ok(prepared.clone());
@@ -70,12 +96,20 @@ impl Connection {
         Ok(prepared)
     }
 
-    pub async fn query(&self, statement: &'static Statement, params: Params<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
+    pub async fn query(
+        &self,
+        statement: &'static Statement,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
         let prepared = self.prepare(statement).await?;
         self.client.query(&prepared, params).await
     }
 
-    pub async fn execute(&self, statement: &'static Statement, params: Params<'_>) -> Result<u64, tokio_postgres::Error> {
+    pub async fn execute(
+        &self,
+        statement: &'static Statement,
+        params: Params<'_>,
+    ) -> Result<u64, tokio_postgres::Error> {
         let prepared = self.prepare(statement).await?;
         self.client.execute(&prepared, params).await
     }

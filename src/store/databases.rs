@@ -28,7 +28,9 @@ impl Durability {
     }
 
     pub fn from_name(name: &str) -> Option<Durability> {
-        [Durability::Cache, Durability::Relaxed, Durability::Durable].into_iter().find(|class| class.name() == name)
+        [Durability::Cache, Durability::Relaxed, Durability::Durable]
+            .into_iter()
+            .find(|class| class.name() == name)
     }
 }
 
@@ -60,8 +62,10 @@ impl DatabaseMap {
         self.databases.is_empty()
     }
 
-    async fn load(connection: &Connection) -> Result<DatabaseMap, StoreError> {
-        let rows = connection.query(&DATABASES, &[]).await.map_err(|error| StoreError::before_commit(&error))?;
+    /// Reads the map, as this connection's transaction sees it.
+    pub async fn load(connection: &Connection) -> Result<DatabaseMap, StoreError> {
+        let rows =
+            connection.query(&DATABASES, &[]).await.map_err(|error| StoreError::before_commit(&error))?;
         let mut map = DatabaseMap::default();
         let absent = Database { space: i32::MAX, durability: Durability::Durable };
         for row in rows {

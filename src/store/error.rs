@@ -23,11 +23,15 @@ impl StoreError {
     /// The meaning of an error of a statement that has committed nothing, whatever becomes of the connection.
     pub fn before_commit(error: &tokio_postgres::Error) -> StoreError {
         match error.code() {
-            Some(&(SqlState::UNIQUE_VIOLATION | SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE)) => {
-                StoreError::Conflict
-            }
+            Some(
+                &(SqlState::UNIQUE_VIOLATION
+                | SqlState::T_R_DEADLOCK_DETECTED
+                | SqlState::T_R_SERIALIZATION_FAILURE),
+            ) => StoreError::Conflict,
             Some(&SqlState::LOCK_NOT_AVAILABLE) => StoreError::Locked,
-            Some(code) if !ends_connection(error) && !is_unavailability(code) => StoreError::Refused(text(error)),
+            Some(code) if !ends_connection(error) && !is_unavailability(code) => {
+                StoreError::Refused(text(error))
+            }
             _ => StoreError::Unavailable(text(error)),
         }
     }
@@ -48,7 +52,9 @@ fn ends_connection(error: &tokio_postgres::Error) -> bool {
 
 /// Class 57P: shutdown, crash, cannot connect now; 53: out of connections, disk, memory; 25006: a standby.
 fn is_unavailability(code: &SqlState) -> bool {
-    code.code().starts_with("57P") || code.code().starts_with("53") || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+    code.code().starts_with("57P")
+        || code.code().starts_with("53")
+        || *code == SqlState::READ_ONLY_SQL_TRANSACTION
 }
 
 fn text(error: &tokio_postgres::Error) -> String {

@@ -41,7 +41,7 @@ impl Store {
     }
 
     /// A pooled connection.
-    pub async fn acquire(&self) -> Result<Pooled<'_>, StoreError> {
+    pub async fn acquire(&self) -> Result<Pooled, StoreError> {
         pool::acquire(&self.pool).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bb8_postgres::tokio_postgres::Config;
+use tokio_postgres::Config;
 
 use super::connection::{Commit, Connection};
 use super::error::StoreError;
@@ -10,6 +10,7 @@ use super::error::StoreError;
 /// Makes and checks pooled [`Connection`]s.
 pub struct Manager {
     config: Config,
+    lock_wait: Duration,
 }
 
 impl bb8::ManageConnection for Manager {
@@ -17,7 +18,7 @@ impl bb8::ManageConnection for Manager {
     type Error = StoreError;
 
     async fn connect(&self) -> Result<Connection, StoreError> {
-        Connection::open(&self.config, Commit::Durable).await
+        Connection::open(&self.config, Commit::Durable, self.lock_wait).await
     }
 
     async fn is_valid(&self, connection: &mut Connection) -> Result<(), StoreError> {
@@ -33,9 +34,10 @@ impl bb8::ManageConnection for Manager {
 }
 
 pub type Pool = bb8::Pool<Manager>;
-pub type Pooled<'a> = bb8::PooledConnection<'a, Manager>;
+pub type Pooled = bb8::PooledConnection<'static, Manager>;
 
-/// A pool of at most `size` connections; an acquisition waits up to `patience`.
+/// A pool of at most `size` connections; an acquisition waits up to `patience`, a statement a little
+/// less for a locked row.
 pub fn build(config: &Config, size: u32, patience: Duration) -> Pool {
     bb8::Pool::builder()
         .max_size(size)
@@ -43,12 +45,12 @@ pub fn build(config: &Config, size: u32, patience: Duration) -> Pool {
         .retry_connection(false)
         .test_on_check_out(true)
         .idle_timeout(Some(Duration::from_secs(300)))
-        .build_unchecked(Manager { config: config.clone() })
+        .build_unchecked(Manager { config: config.clone(), lock_wait: patience.mul_f32(0.8) })
 }
 
 /// Takes a connection from the pool.
-pub async fn acquire(pool: &Pool) -> Result<Pooled<'_>, StoreError> {
-    pool.get().await.map_err(|error| match error {
+pub async fn acquire(pool: &Pool) -> Result<Pooled, StoreError> {
+    pool.get_owned().await.map_err(|error| match error {
         bb8::RunError::User(error) => error,
         bb8::RunError::TimedOut => StoreError::Unavailable("all pooled connections are busy".into()),
     })

@@ -50,7 +50,12 @@ impl ExpiryOption {
 const LONGEST_RELATIVE: i64 = i64::MAX - 4_102_444_800_000;
 
 /// The option for `number` seconds or milliseconds, which must be positive and must not overflow.
-pub fn checked(number: i64, seconds: bool, relative: bool, command: &str) -> Result<ExpiryOption, CommandError> {
+pub fn checked(
+    number: i64,
+    seconds: bool,
+    relative: bool,
+    command: &str,
+) -> Result<ExpiryOption, CommandError> {
     let invalid = || CommandError::invalid_expire(command);
     if number <= 0 {
         return Err(invalid());

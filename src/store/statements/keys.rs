@@ -14,7 +14,8 @@ pub static READ: KeyStatement = key_statement!(
      SELECT i.i::int, k.type, k.expires_at,
             CASE WHEN octet_length(k.value) <= i.inline THEN k.value END, octet_length(k.value), k.object_id
      FROM unnest($1::int[], $2::bytea[], $3::int[]) WITH ORDINALITY AS i (space, key, inline, i)
-     JOIN ", " k ON k.space = i.space AND k.key = i.key"
+     JOIN ",
+    " k ON k.space = i.space AND k.key = i.key"
 );
 
 /// As READ, locking the rows in the given order (the caller sorts) and with their version (xmin) for WATCH.
@@ -64,16 +65,23 @@ pub static INSERT: KeyStatement = key_statement!(
 
 /// $1 spaces, $2 keys.
 pub static DELETE: KeyStatement = key_statement!(
-    "DELETE FROM ", " k USING unnest($1::int[], $2::bytea[]) AS i (space, key) WHERE k.space = i.space AND k.key = i.key"
+    "DELETE FROM ",
+    " k USING unnest($1::int[], $2::bytea[]) AS i (space, key) WHERE k.space = i.space AND k.key = i.key"
+);
+
+/// $1 spaces, $2 keys: what is still a placeholder of our own.
+pub static DELETE_PLACEHOLDERS: Statement = Statement::new(
+    "DELETE FROM respg.keys k USING unnest($1::int[], $2::bytea[]) AS i (space, key)
+     WHERE k.space = i.space AND k.key = i.key AND k.type = 0",
 );
 
 pub static BEGIN: Statement = Statement::new("BEGIN");
 pub static COMMIT: Statement = Statement::new("COMMIT");
 pub static ROLLBACK: Statement = Statement::new("ROLLBACK");
-/// Used by the lanes: nobody's held row may stop a lane's other clients.
-pub static SET_LOCK_TIMEOUT: Statement = Statement::new("SELECT set_config('lock_timeout', $1, true)");
 /// For an EXEC that flushes or swaps databases.
-pub static BARRIER: Statement = Statement::new("LOCK TABLE respg.keyspace, respg.databases IN ACCESS EXCLUSIVE MODE");
+pub static BARRIER: Statement =
+    Statement::new("LOCK TABLE respg.keyspace, respg.databases IN ACCESS EXCLUSIVE MODE");
 /// db, space, durability of every logical database, and the version.
-pub static DATABASES: Statement =
-    Statement::new("SELECT d.db, d.space, d.durability, k.version FROM respg.keyspace k LEFT JOIN respg.databases d ON true");
+pub static DATABASES: Statement = Statement::new(
+    "SELECT d.db, d.space, d.durability, k.version FROM respg.keyspace k LEFT JOIN respg.databases d ON true",
+);

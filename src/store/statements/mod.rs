@@ -1,8 +1,8 @@
 //! All SQL that runs after the start, by group. Statements take arrays, so a batch of one needs no second form; none is built at run time.
 
+pub mod generic;
 pub mod keys;
 pub mod server;
-pub mod generic;
 pub mod transactions;
 
 /// A prepared statement's text. Connections remember what they have prepared by the address of this value, so each is a `static`.
