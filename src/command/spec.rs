@@ -173,6 +173,8 @@ impl Flags {
     pub const NOT_QUEUED: Flags = Flags(1 << 24);
     /// Ours: replaces a whole logical database (FLUSHALL, FLUSHDB, SWAPDB); an EXEC with one takes the keyspace's lock first.
     pub const BARRIER: Flags = Flags(1 << 25);
+    /// Ours: may change the protocol of the replies after it (HELLO, RESET).
+    pub const SETS_PROTOCOL: Flags = Flags(1 << 26);
 
     const NAMES: [(Flags, &'static str); 21] = [
         (Flags::WRITE, "write"),

@@ -19,7 +19,7 @@ pub use call::{Call, Param};
 pub use connection::{Commit, Connection, Params};
 pub use databases::{Database, DatabaseMap, Databases, Durability};
 pub use error::StoreError;
-pub use migrate::migrate;
+pub use migrate::{DatabaseOptions, migrate};
 pub use pool::{Pool, Pooled};
 pub use rows::{KeyRow, Xid};
 pub use sweep::sweep_forever;
