@@ -26,6 +26,21 @@ const NAME: &str = "respg";
 /// Room for `/.s.PGSQL.5432` in the 104 bytes that every Unix grants to a socket's path.
 const LONGEST_SOCKET_DIRECTORY: usize = 88;
 
+/// Has a process group of its own and ignores what a terminal or systemd sends to all: respg decides when to stop.
+const LEASH: &str = r#"
+trap '' HUP INT QUIT TERM
+exec 3<&0
+"$@" </dev/null 3<&- &
+server=$!
+{ read -r _ <&3; kill -INT "$server"; } </dev/null &
+watcher=$!
+exec 3<&-
+wait "$server"
+status=$?
+kill -KILL "$watcher" 2>/dev/null
+exit "$status"
+"#;
+
 #[derive(Debug)]
 pub(super) struct Cluster {
     directory: PathBuf,
@@ -82,11 +97,20 @@ impl Cluster {
 
     /// One of the server programs, run by the right user, in a clean environment, with nothing to read.
     pub fn command(&self, program: &str) -> Command {
-        self.command_of(&self.programs.path(program))
+        self.in_clean_environment(Command::new(self.programs.path(program)))
     }
 
-    pub fn command_of(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
+    /// The same on a leash: the program is interrupted when its input, a pipe, ends, be it that we close it or that we
+    /// are killed. To Postgres an interrupt is a fast shutdown.
+    pub fn leashed(&self, program: &str) -> Command {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", LEASH, "respg-postgres"]).arg(self.programs.path(program)).process_group(0);
+        let mut command = self.in_clean_environment(shell);
+        command.stdin(Stdio::piped());
+        command
+    }
+
+    fn in_clean_environment(&self, mut command: Command) -> Command {
         // PGPORT, PGDATA and their like are for other servers; Postgres would report to systemd in our place.
         for (name, _) in env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG")) {
             command.env_remove(name);
@@ -150,16 +174,15 @@ impl Cluster {
     /// initdb beside the final place, which is taken only by a complete cluster.
     async fn initialise(&self) -> Result<(), OwnPostgresError> {
         let new = self.directory.join("data.new");
-        let prepare = || -> io::Result<()> {
-            match fs::remove_dir_all(&new) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => private_directory(&new, self.account.as_ref()),
-            }
+        let removed = match fs::remove_dir_all(&new) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
         };
-        prepare().map_err(OwnPostgresError::io("cannot create", &new))?;
+        let made = removed.and_then(|()| private_directory(&new, self.account.as_ref()));
+        made.map_err(OwnPostgresError::io("cannot create", &new))?;
         // Trust is for the private socket; should the user open a TCP port, it asks for a password. Data checksums
         // are left to Postgres's default. Bytes are compared as bytes: no collation of the system can change an index.
-        let mut initdb = self.command("initdb");
+        let mut initdb = self.leashed("initdb");
         initdb.arg("-D").arg(&new).args([
             "--username",
             NAME,

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -14,22 +14,6 @@ use tokio_postgres::error::SqlState;
 
 use super::OwnPostgresError;
 use super::cluster::{Cluster, last_line, remove_if_there};
-
-/// Starts the server and stops it (fast) when its input ends: when we close it, and when we are gone in whatever way.
-/// It has a process group of its own and ignores what a terminal or systemd sends to all: respg decides when to stop.
-const SUPERVISE: &str = r#"
-trap '' HUP INT QUIT TERM
-exec 3<&0
-"$@" </dev/null 3<&- &
-server=$!
-{ read -r _ <&3; kill -INT "$server"; } </dev/null &
-watcher=$!
-exec 3<&-
-wait "$server"
-status=$?
-kill -KILL "$watcher" 2>/dev/null
-exit "$status"
-"#;
 
 const POLL: Duration = Duration::from_millis(30);
 /// How long a fast shutdown is waited for; its checkpoint may take a while.
@@ -65,11 +49,9 @@ impl Cluster {
         let log = self.startup_log();
         let out = File::create(&log).map_err(OwnPostgresError::io("cannot write", &log))?;
         let err = out.try_clone().map_err(OwnPostgresError::io("cannot write", &log))?;
-        let mut shell = self.command_of(Path::new("/bin/sh"));
-        shell.args(["-c", SUPERVISE, "respg-postgres"]);
-        shell.arg(self.programs().path("postgres")).args(self.server_arguments());
-        shell.stdin(Stdio::piped()).stdout(out).stderr(err).process_group(0);
-        let mut child = shell.spawn().map_err(OwnPostgresError::io("cannot run", Path::new("/bin/sh")))?;
+        let mut postgres = self.leashed("postgres");
+        postgres.args(self.server_arguments()).stdout(out).stderr(err);
+        let mut child = postgres.spawn().map_err(OwnPostgresError::io("cannot run", Path::new("/bin/sh")))?;
         let leash = child.stdin.take();
         Ok(Server { child, leash })
     }

@@ -38,7 +38,9 @@ async fn settings_come_from_respg_then_from_the_user_then_from_the_caller() {
     };
     assert_eq!(show(&postgres, "listen_addresses").await, "");
     assert_eq!(show(&postgres, "server_encoding").await, "UTF8");
-    assert_eq!(show(&postgres, "lc_collate").await, "C");
+    let client = pg::connect(postgres.url()).await;
+    let collation = "SELECT datcollate::text FROM pg_database WHERE datname = current_database()";
+    assert_eq!(client.query_one(collation, &[]).await.unwrap().get::<_, &str>(0), "C");
     assert_eq!(show(&postgres, "deadlock_timeout").await, "100ms");
     assert_eq!(show(&postgres, "wal_level").await, "replica");
     assert_eq!(show(&postgres, "fsync").await, "off");

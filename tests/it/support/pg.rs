@@ -80,7 +80,8 @@ impl Scratch {
         let path = env::temp_dir().join(format!("{PREFIX}{}-{number}", std::process::id()));
         fs::create_dir(&path).expect("a directory for the test");
         // The pipe ends with this value or with the process, in whatever way that ends.
-        let script = "read -r _; while [ -e \"$1/data/postmaster.pid\" ]; do sleep 0.1; done; rm -rf \"$1\"";
+        let script = "read -r _; while [ -e \"$1/data/postmaster.pid\" ]; do sleep 0.1; done; \
+                      until rm -rf \"$1\" 2>/dev/null; do sleep 0.1; done";
         let mut remover = Command::new("/bin/sh");
         remover.args(["-c", script, "remover"]).arg(&path).stdin(Stdio::piped()).process_group(0);
         Scratch { path, _remover: remover.spawn().expect("sh") }
