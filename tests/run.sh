@@ -30,15 +30,18 @@ passed=0 failed=0 failures=()
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# Adds up what the step's runners count ("12 passed; 0 failed", "12 passed, 0 failed"); a step that counts nothing is one.
+# A step's last line may be its summary ("12 passed, 0 failed"); else what its test programs print is added up
+# ("test result: ok. 12 passed; 0 failed; ..."). A step that counts nothing is one.
 run() {
   local step=$1 begun=$SECONDS status=0 counted
   printf '\n==== %s\n' "$step"
   # A function called in a condition loses `set -e`, and would go on after a command that failed.
   timeout -k 10 15m "$BASH" -c "set -euo pipefail; step_$step" 2>&1 | tee "$log" || status=$?
   counted=$(sed -E 's/\x1b\[[0-9;]*m//g' "$log" |
-    awk 'match($0, /[0-9]+ passed[,;] [0-9]+ failed/) { split(substr($0, RSTART, RLENGTH), n, / passed[,;] | failed/); p += n[1]; f += n[2] }
-         END { print p + 0, f + 0 }')
+    awk '/^[0-9]+ passed, [0-9]+ failed$/ { summary = $1 " " $3 }
+         NF && !/^[0-9]+ passed, [0-9]+ failed$/ { summary = "" }
+         /^test result:/ { match($0, /[0-9]+ passed; [0-9]+ failed/); split(substr($0, RSTART), n, /[^0-9]+/); p += n[1]; f += n[2] }
+         END { print summary ? summary : p + 0 " " f + 0 }')
   read -r step_passed step_failed <<<"$counted"
   if ((status != 0 && step_failed == 0)); then step_failed=1; fi
   if ((status == 0 && step_passed == 0)); then step_passed=1; fi

@@ -11,7 +11,7 @@ use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown, fchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -48,17 +48,16 @@ pub(super) struct Cluster {
     account: Option<Account>,
     programs: Programs,
     settings: Vec<(String, String)>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Cluster {
     /// Takes possession of the directory, and makes the cluster if there is none.
     pub async fn open(options: &OwnPostgresOptions) -> Result<Cluster, OwnPostgresError> {
         let wanted = options.directory.clone().map_or_else(default_directory, Ok)?;
-        let made = DirBuilder::new().recursive(true).mode(home_mode()).create(&wanted);
-        let directory = made.and_then(|()| fs::canonicalize(&wanted));
+        let directory = create_directories(&wanted).and_then(|()| fs::canonicalize(&wanted));
         let directory = directory.map_err(OwnPostgresError::io("cannot create", &wanted))?;
-        let lock = lock(&directory)?;
+        let lock = Lock::take(&directory)?;
         let data = directory.join("data");
         let account = Account::choose(&data)?;
         if let Some(account) = &account {
@@ -231,29 +230,50 @@ fn default_directory() -> Result<PathBuf, OwnPostgresError> {
     data.map(|data| data.join("respg/postgres")).ok_or(OwnPostgresError::NoHome)
 }
 
-/// Root's directory is passed through by the user Postgres runs as.
-fn home_mode() -> u32 {
-    if rustix::process::geteuid().is_root() { 0o755 } else { 0o700 }
+/// Root's directories are passed through by the user Postgres runs as, whatever the umask says.
+fn create_directories(path: &Path) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        create_directories(parent)?;
+    }
+    let mode = if rustix::process::geteuid().is_root() { 0o755 } else { 0o700 };
+    DirBuilder::new().mode(mode).create(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
-/// The kernel lets go of the lock when we are killed.
-fn lock(directory: &Path) -> Result<File, OwnPostgresError> {
-    let path = directory.join("respg.lock");
-    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let mut file = open.map_err(OwnPostgresError::io("cannot open", &path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut process = String::new();
-            let _ = file.read_to_string(&mut process);
-            let process = process.trim().to_owned();
-            return Err(OwnPostgresError::InUse { directory: directory.to_path_buf(), process });
+/// The right to use a directory; the kernel takes it from us when we are killed.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Lock {
+    fn take(directory: &Path) -> Result<Lock, OwnPostgresError> {
+        let path = directory.join("respg.lock");
+        let open =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let mut file = open.map_err(OwnPostgresError::io("cannot open", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut process = String::new();
+                let _ = file.read_to_string(&mut process);
+                let process = process.trim().to_owned();
+                return Err(OwnPostgresError::InUse { directory: directory.to_path_buf(), process });
+            }
+            Err(TryLockError::Error(error)) => return Err(OwnPostgresError::io("cannot lock", &path)(error)),
         }
-        Err(TryLockError::Error(error)) => return Err(OwnPostgresError::io("cannot lock", &path)(error)),
+        let note = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        note.map_err(OwnPostgresError::io("cannot write", &path))?;
+        Ok(Lock(file))
     }
-    let note = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-    note.map_err(OwnPostgresError::io("cannot write", &path))?;
-    Ok(file)
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that another thread is just starting still has a copy of the descriptor.
+        let _ = self.0.unlock();
+    }
 }
 
 /// The major version that wrote the data; `None` if there is no data yet.

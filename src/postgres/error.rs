@@ -23,15 +23,15 @@ pub enum OwnPostgresError {
         .data.display()
     )]
     OtherMajor { data: PathBuf, major: u32, found: String },
-    #[error("another respg{} uses {}: stop it, or choose another directory", by(.process), .directory.display())]
+    #[error("another respg{} uses {}: stop it, or choose another --data-dir", by(.process), .directory.display())]
     InUse { directory: PathBuf, process: String },
-    #[error("there is no home directory to keep data in: set HOME, or choose a directory")]
+    #[error("there is no home directory to keep data in: set HOME, or give a --data-dir")]
     NoHome,
     #[error("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")]
     NoAccount,
-    #[error("the user {account}, which PostgreSQL runs as, may not enter {}: choose another directory", .directory.display())]
+    #[error("the user {account}, which PostgreSQL runs as, may not enter {}: choose another --data-dir", .directory.display())]
     NotReachable { account: String, directory: PathBuf },
-    #[error("{} belongs to another user: remove it, or choose another directory", .0.display())]
+    #[error("{} belongs to another user: remove it, or choose another --data-dir", .0.display())]
     ForeignDirectory(PathBuf),
     #[error("{} is not a PostgreSQL data directory: PG_VERSION is missing or unreadable", .0.display())]
     NotData(PathBuf),

@@ -3,6 +3,7 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -79,6 +80,8 @@ impl Scratch {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = env::temp_dir().join(format!("{PREFIX}{}-{number}", std::process::id()));
         fs::create_dir(&path).expect("a directory for the test");
+        // Root's Postgres runs as somebody else, who has to pass.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a directory for the test");
         // The pipe ends with this value or with the process, in whatever way that ends.
         let script = "read -r _; while [ -e \"$1/data/postmaster.pid\" ]; do sleep 0.1; done; \
                       until rm -rf \"$1\" 2>/dev/null; do sleep 0.1; done";
