@@ -58,7 +58,12 @@ enum Event {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub fn new(socket: S, session: Session, process: Arc<Process>, executor: Arc<dyn Executor>) -> Connection<S> {
+    pub fn new(
+        socket: S,
+        session: Session,
+        process: Arc<Process>,
+        executor: Arc<dyn Executor>,
+    ) -> Connection<S> {
         Connection {
             socket,
             session,
@@ -110,7 +115,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let authenticated = self.session.authenticated;
             // What comes after AUTH is judged by its outcome, what comes after HELLO is answered in its protocol.
             let alone = |incoming: &Incoming| !authenticated || incoming.has(Flags::SETS_PROTOCOL);
-            if decoded.requests.last().is_some_and(alone) || decoded.requests.len() >= MOST_REQUESTS || bytes >= MOST_BYTES {
+            if decoded.requests.last().is_some_and(alone)
+                || decoded.requests.len() >= MOST_REQUESTS
+                || bytes >= MOST_BYTES
+            {
                 decoded.more = true;
                 return decoded;
             }

@@ -45,7 +45,11 @@ pub fn bind_unix(path: &Path, permissions: Option<u32>) -> io::Result<std::os::u
 }
 
 /// Accepts TCP clients for ever.
-pub async fn accept(listener: std::net::TcpListener, process: Arc<Process>, threads: Arc<Threads>) -> io::Result<()> {
+pub async fn accept(
+    listener: std::net::TcpListener,
+    process: Arc<Process>,
+    threads: Arc<Threads>,
+) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     loop {
         match listener.accept().await {
@@ -123,7 +127,8 @@ fn hand_over(stream: TcpStream, peer: SocketAddr, process: &Process, threads: &T
     let keepalive = process.settings.tcp_keepalive.load(Relaxed);
     if keepalive > 0 {
         let interval = Duration::from_secs(keepalive);
-        let probes = TcpKeepalive::new().with_time(interval).with_interval((interval / 3).max(Duration::from_secs(1)));
+        let probes =
+            TcpKeepalive::new().with_time(interval).with_interval((interval / 3).max(Duration::from_secs(1)));
         SockRef::from(&stream).set_tcp_keepalive(&probes.with_retries(3))?;
     }
     let local = stream.local_addr()?;

@@ -59,10 +59,15 @@ impl Threads {
 }
 
 /// One thread: its lanes, and every client it is given.
-async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Arc<Process>, ids: Arc<ClientIds>) {
+async fn serve(
+    mut clients: UnboundedReceiver<Client>,
+    lanes: usize,
+    process: Arc<Process>,
+    ids: Arc<ClientIds>,
+) {
     let queue = Arc::new(LaneQueue::default());
     for _ in 0..lanes {
-        tokio::spawn(Lane::new(process.store.clone(), queue.clone()).run());
+        tokio::spawn(keep_lane(process.clone(), queue.clone()));
     }
     let executor: Arc<dyn Executor> = Arc::new(Engine::new(process.clone(), queue));
     let mut sessions = JoinSet::new();
@@ -78,6 +83,16 @@ async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Ar
     while sessions.join_next().await.is_some() {}
 }
 
+/// Runs a lane for ever. A panic in a command is a bug that costs its batch, not the thread's other clients.
+async fn keep_lane(process: Arc<Process>, queue: Arc<LaneQueue>) {
+    loop {
+        let lane = tokio::spawn(Lane::new(process.store.clone(), queue.clone()).run());
+        if let Err(error) = lane.await {
+            tracing::error!(%error, "a lane ended and is started again");
+        }
+    }
+}
+
 fn welcome(
     client: Client,
     sessions: &mut JoinSet<()>,
@@ -89,12 +104,22 @@ fn welcome(
     match client {
         Client::Tcp(stream, peer, local) => {
             if let Ok(stream) = TcpStream::from_std(stream) {
-                sessions.spawn(attend(stream, ClientHandle::new(id, peer, local), process.clone(), executor.clone()));
+                sessions.spawn(attend(
+                    stream,
+                    ClientHandle::new(id, peer, local),
+                    process.clone(),
+                    executor.clone(),
+                ));
             }
         }
         Client::Unix(stream, path) => {
             if let Ok(stream) = UnixStream::from_std(stream) {
-                sessions.spawn(attend(stream, ClientHandle::new(id, path.clone(), path), process.clone(), executor.clone()));
+                sessions.spawn(attend(
+                    stream,
+                    ClientHandle::new(id, path.clone(), path),
+                    process.clone(),
+                    executor.clone(),
+                ));
             }
         }
     }
@@ -108,7 +133,23 @@ async fn attend<S: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let client = Arc::new(client);
     let authenticated = process.settings.password().is_empty();
-    process.clients.add(client.clone());
-    Connection::new(socket, Session::new(client.clone(), authenticated), process.clone(), executor).serve().await;
-    process.clients.remove(client.id);
+    let _registered = Registered::new(&process, client.clone());
+    Connection::new(socket, Session::new(client, authenticated), process.clone(), executor).serve().await;
+}
+
+/// A client's place in the registry, given up however the connection ends.
+struct Registered<'p>(&'p Process, i64);
+
+impl Registered<'_> {
+    fn new(process: &Process, client: Arc<ClientHandle>) -> Registered<'_> {
+        let id = client.id;
+        process.clients.add(client);
+        Registered(process, id)
+    }
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.0.clients.remove(self.1);
+    }
 }

@@ -38,7 +38,8 @@ impl DatabaseOptions {
 
 /// Creates or updates the schema and the rows of the logical databases. The errors are sentences for the operator.
 pub async fn migrate(config: &Config, databases: &DatabaseOptions) -> Result<(), StoreError> {
-    let (mut client, driver) = config.connect(NoTls).await.map_err(|error| StoreError::before_commit(&error))?;
+    let (mut client, driver) =
+        config.connect(NoTls).await.map_err(|error| StoreError::before_commit(&error))?;
     let driver = tokio::spawn(driver);
     let outcome = run(&mut client, databases).await;
     drop(client);
@@ -46,8 +47,12 @@ pub async fn migrate(config: &Config, databases: &DatabaseOptions) -> Result<(),
     outcome.map_err(|error| StoreError::before_commit(&error))?
 }
 
-async fn run(client: &mut Client, databases: &DatabaseOptions) -> Result<Result<(), StoreError>, tokio_postgres::Error> {
-    let version: i32 = client.query_one("SELECT current_setting('server_version_num')::int", &[]).await?.get(0);
+async fn run(
+    client: &mut Client,
+    databases: &DatabaseOptions,
+) -> Result<Result<(), StoreError>, tokio_postgres::Error> {
+    let version: i32 =
+        client.query_one("SELECT current_setting('server_version_num')::int", &[]).await?.get(0);
     if version < LOWEST_VERSION {
         let found = version / 10_000;
         return Ok(Err(StoreError::Refused(format!("respg needs PostgreSQL 14 or newer, this is {found}"))));
@@ -57,7 +62,8 @@ async fn run(client: &mut Client, databases: &DatabaseOptions) -> Result<Result<
     let exists = "SELECT to_regclass('respg.migrations') IS NOT NULL";
     if !transaction.query_one(exists, &[]).await?.get::<_, bool>(0) {
         // Asked first: CREATE SCHEMA IF NOT EXISTS needs the right to create even if there is nothing to do.
-        if !transaction.query_one("SELECT to_regnamespace('respg') IS NOT NULL", &[]).await?.get::<_, bool>(0) {
+        if !transaction.query_one("SELECT to_regnamespace('respg') IS NOT NULL", &[]).await?.get::<_, bool>(0)
+        {
             transaction.batch_execute("CREATE SCHEMA respg").await?;
         }
         transaction
@@ -67,7 +73,8 @@ async fn run(client: &mut Client, databases: &DatabaseOptions) -> Result<Result<
             )
             .await?;
     }
-    let newest: i32 = transaction.query_one("SELECT coalesce(max(number), 0) FROM respg.migrations", &[]).await?.get(0);
+    let newest: i32 =
+        transaction.query_one("SELECT coalesce(max(number), 0) FROM respg.migrations", &[]).await?.get(0);
     for (number, sql) in MIGRATIONS.iter().filter(|(number, _)| *number > newest) {
         transaction.batch_execute(sql).await?;
         transaction.execute("INSERT INTO respg.migrations VALUES ($1)", &[number]).await?;
@@ -92,7 +99,8 @@ async fn configure_databases(
     databases: &DatabaseOptions,
 ) -> Result<(), tokio_postgres::Error> {
     let rows = transaction.query("SELECT db, space, durability FROM respg.databases", &[]).await?;
-    let existing: Vec<(i32, i32, String)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    let existing: Vec<(i32, i32, String)> =
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
     let mut changed = false;
     for db in 0..databases.count {
         let wanted = databases.class(db);
@@ -107,7 +115,9 @@ async fn configure_databases(
             Some((_, space, class)) => {
                 let Some(wanted) = wanted.filter(|wanted| wanted.name() != class) else { continue };
                 if !changed {
-                    transaction.batch_execute("LOCK TABLE respg.keyspace, respg.databases IN ACCESS EXCLUSIVE MODE").await?;
+                    transaction
+                        .batch_execute("LOCK TABLE respg.keyspace, respg.databases IN ACCESS EXCLUSIVE MODE")
+                        .await?;
                     changed = true;
                 }
                 let target = match (*space < 0) == (wanted == Durability::Cache) {
@@ -115,7 +125,12 @@ async fn configure_databases(
                     false => new_space(transaction, wanted).await?,
                 };
                 // To the other table, if the class has another one.
-                transaction.execute("UPDATE respg.keys SET space = $2 WHERE space = $1 AND $1 <> $2", &[space, &target]).await?;
+                transaction
+                    .execute(
+                        "UPDATE respg.keys SET space = $2 WHERE space = $1 AND $1 <> $2",
+                        &[space, &target],
+                    )
+                    .await?;
                 let update = "UPDATE respg.databases SET space = $2, durability = $3 WHERE db = $1";
                 transaction.execute(update, &[&(db as i32), &target, &wanted.name()]).await?;
             }

@@ -45,3 +45,9 @@ impl Store {
         pool::acquire(&self.pool).await
     }
 }
+
+/// Takes a block of client ids for this process and gives its first.
+pub async fn first_client_id(connection: &Connection) -> Result<i64, StoreError> {
+    let rows = connection.query(&statements::server::CLIENT_ID_BLOCK, &[]).await;
+    Ok(rows.map_err(|error| StoreError::before_commit(&error))?[0].get(0))
+}
