@@ -1,4 +1,13 @@
 //! respg: Redis's protocol, Postgres's truth. `src/ARCHITECTURE.md` is the map.
 
+pub mod command;
+pub mod config;
+pub mod exec;
 pub mod keyspace;
+pub mod layer;
+pub mod postgres;
 pub mod resp;
+pub mod server;
+pub mod session;
+pub mod state;
+pub mod store;

@@ -1,0 +1,153 @@
+//! Commands: what each is called, which keys it touches and what it wants from Postgres. One file per command (or per family of
+//! names with one meaning), one table per group. Nothing here knows sockets, batching, transactions or RESP versions.
+
+mod args;
+mod error;
+pub mod options;
+mod plan;
+mod prelude;
+mod spec;
+mod view;
+
+pub mod connection;
+pub mod generic;
+pub mod server;
+pub mod string;
+pub mod transactions;
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+
+pub use args::Args;
+pub use error::CommandError;
+pub use plan::{Access, Apply, KeyOp, KeyUse, Plan, PlanContext, Steps};
+pub use spec::{Arity, Begin, Command, Find, Flags, Group, KeySpec, PlanFn};
+pub use view::{Slot, View};
+
+/// The command table, group by group.
+static GROUPS: &[&[&Command]] =
+    &[connection::COMMANDS, generic::COMMANDS, server::COMMANDS, string::COMMANDS, transactions::COMMANDS];
+
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Command>> =
+    LazyLock::new(|| all().map(|command| (command.name, command)).collect());
+
+/// All commands, containers included, sub-commands not.
+pub fn all() -> impl Iterator<Item = &'static Command> {
+    GROUPS.iter().flat_map(|group| group.iter().copied())
+}
+
+/// Finds a command by its first word in any case.
+pub fn lookup(name: &[u8]) -> Option<&'static Command> {
+    let mut upper = [0u8; 24];
+    let upper = upper.get_mut(..name.len())?;
+    upper.copy_from_slice(name);
+    upper.make_ascii_uppercase();
+    BY_NAME.get(std::str::from_utf8(upper).ok()?).copied()
+}
+
+/// Finds a container's sub-command by its second word in any case.
+pub fn lookup_subcommand(container: &'static Command, name: &[u8]) -> Option<&'static Command> {
+    container.subcommands.iter().copied().find(|sub| {
+        let (_, word) = sub.name.split_once('|').expect("sub-commands are named CONTAINER|WORD");
+        word.as_bytes().eq_ignore_ascii_case(name)
+    })
+}
+
+/// A call whose command and number of words are known to be good.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub command: &'static Command,
+    pub argv: Vec<Bytes>,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// What a client sent: a call, or words that are none (kept, since another server may know them).
+#[derive(Debug)]
+pub enum Incoming {
+    Known(Request),
+    Refused { argv: Vec<Bytes>, error: CommandError },
+}
+
+impl Incoming {
+    /// Resolves the first words to a command (or sub-command) and checks the arity; the errors are Redis's.
+    pub fn new(argv: Vec<Bytes>) -> Incoming {
+        match resolve(&argv) {
+            Ok(command) => Incoming::Known(Request { command, argv }),
+            Err(error) => Incoming::Refused { argv, error },
+        }
+    }
+
+    /// Whether it is a call of a command with this flag.
+    pub fn has(&self, flag: Flags) -> bool {
+        matches!(self, Incoming::Known(request) if request.command.flags.has(flag))
+    }
+
+    pub fn resolved(self) -> Result<Request, CommandError> {
+        match self {
+            Incoming::Known(request) => Ok(request),
+            Incoming::Refused { error, .. } => Err(error),
+        }
+    }
+}
+
+fn resolve(argv: &[Bytes]) -> Result<&'static Command, CommandError> {
+    let mut command = lookup(&argv[0]).ok_or_else(|| unknown_command(argv))?;
+    if !command.subcommands.is_empty() && argv.len() > 1 {
+        command =
+            lookup_subcommand(command, &argv[1]).ok_or_else(|| unknown_subcommand(command, &argv[1]))?;
+    }
+    match command.arity.admits(argv.len()) {
+        true => Ok(command),
+        false => Err(CommandError::wrong_arity(&command.lower_name())),
+    }
+}
+
+impl Request {
+    /// The same call with small arguments copied, so that keeping it does not keep the read buffers they came from.
+    pub fn detached(mut self) -> Request {
+        for arg in self.argv.iter_mut().filter(|arg| arg.len() < 16 * 1024) {
+            *arg = Bytes::copy_from_slice(arg);
+        }
+        self
+    }
+
+    /// The plan of this call.
+    pub fn plan(&self, context: &PlanContext) -> Result<Plan, CommandError> {
+        let skip = if self.command.name.contains('|') { 2 } else { 1 };
+        (self.command.plan)(&mut Args::new(&self.argv, skip, self.command.name), context)
+    }
+
+    /// The positions of the call's keys, as its key specifications find them.
+    pub fn key_positions(&self) -> Vec<usize> {
+        self.command.keys.iter().flat_map(|spec| spec.positions(&self.argv)).collect()
+    }
+}
+
+/// `ERR unknown command 'x', with args beginning with: 'a' 'b' `, arguments shown up to 128 bytes in all.
+fn unknown_command(argv: &[Bytes]) -> CommandError {
+    let mut shown = Vec::new();
+    for arg in &argv[1..] {
+        if shown.len() >= 128 {
+            break;
+        }
+        let room = 128 - shown.len();
+        shown.push(b'\'');
+        shown.extend_from_slice(&arg[..arg.len().min(room)]);
+        shown.extend_from_slice(b"' ");
+    }
+    let name = &argv[0][..argv[0].len().min(128)];
+    CommandError::text([b"ERR unknown command '", name, b"', with args beginning with: ", &shown].concat())
+}
+
+fn unknown_subcommand(container: &Command, name: &[u8]) -> CommandError {
+    let name = &name[..name.len().min(128)];
+    let help = format!("'. Try {} HELP.", container.name);
+    CommandError::text([b"ERR unknown subcommand '", name, help.as_bytes()].concat())
+}

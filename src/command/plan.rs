@@ -1,0 +1,176 @@
+//! What a command wants: the values between `plan` and the executor.
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use smallvec::SmallVec;
+
+use super::error::CommandError;
+use super::view::View;
+use crate::exec::Context;
+use crate::keyspace::DbIndex;
+use crate::resp::Reply;
+use crate::store::Call;
+
+/// What `plan` may know besides the arguments.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanContext {
+    /// The logical database the session has selected.
+    pub db: DbIndex,
+    /// How many logical databases there are (option `databases`).
+    pub databases: u32,
+    /// Longest string a key may hold, in bytes (option `proto-max-bulk-len`).
+    pub max_string: usize,
+}
+
+/// What a command wants done.
+pub enum Plan {
+    /// The reply needs no data.
+    Ready(Reply),
+    /// A pure function over key rows; coalesced with other clients' commands.
+    Keys(KeyOp),
+    /// One statement of its own.
+    Call(Call),
+    /// SELECT: the session's database from here on.
+    Select(DbIndex),
+    /// Works on the session or on this process's state; no waiting.
+    Session(Box<dyn FnOnce(&mut Context<'_>) -> Result<Reply, CommandError> + Send + Sync>),
+    /// Several steps that wait.
+    Steps(Box<dyn Steps>),
+}
+
+impl Plan {
+    pub fn session(
+        run: impl FnOnce(&mut Context<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        Plan::Session(Box::new(run))
+    }
+
+    /// Reads the whole values of `keys`.
+    pub fn read(
+        context: &PlanContext,
+        keys: impl IntoIterator<Item = Bytes>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        Plan::Keys(KeyOp::new(
+            Access::Read,
+            keys.into_iter().map(|key| KeyUse::value(context.db, key)),
+            apply,
+        ))
+    }
+
+    /// Reads and writes `keys`, whole values.
+    pub fn update(
+        context: &PlanContext,
+        keys: impl IntoIterator<Item = Bytes>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        Plan::Keys(KeyOp::new(
+            Access::Update,
+            keys.into_iter().map(|key| KeyUse::value(context.db, key)),
+            apply,
+        ))
+    }
+
+    /// Overwrites `keys` whatever they held; `apply` must put every one of them and look at nothing.
+    pub fn overwrite(
+        context: &PlanContext,
+        keys: impl IntoIterator<Item = Bytes>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        Plan::Keys(KeyOp::new(
+            Access::Overwrite,
+            keys.into_iter().map(|key| KeyUse::presence(context.db, key)),
+            apply,
+        ))
+    }
+
+    /// As [`Plan::read`], but without the strings' bytes: presence, type, length and expiry.
+    pub fn inspect(
+        context: &PlanContext,
+        keys: impl IntoIterator<Item = Bytes>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        Plan::Keys(KeyOp::new(
+            Access::Read,
+            keys.into_iter().map(|key| KeyUse::presence(context.db, key)),
+            apply,
+        ))
+    }
+
+    /// As [`Plan::update`], but without the strings' bytes.
+    pub fn alter(
+        context: &PlanContext,
+        keys: impl IntoIterator<Item = Bytes>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        Plan::Keys(KeyOp::new(
+            Access::Update,
+            keys.into_iter().map(|key| KeyUse::presence(context.db, key)),
+            apply,
+        ))
+    }
+}
+
+/// A pure function from the keys' old state to their new state and the reply. It may run more than once (a batch is
+/// retried when nothing has happened), so it must not keep anything between runs. An error must leave the view as it was.
+pub type Apply = Box<dyn Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync>;
+
+/// How an operation treats its keys. Ordered: a batch takes the strongest of its members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    Read,
+    /// Writes without looking at what was there.
+    Overwrite,
+    /// Reads, then writes.
+    Update,
+}
+
+/// One key an operation uses.
+#[derive(Debug, Clone)]
+pub struct KeyUse {
+    pub db: DbIndex,
+    pub key: Bytes,
+    /// Whether a string's bytes are needed, or only that it is there, its type, length and expiry.
+    pub value: bool,
+}
+
+impl KeyUse {
+    pub fn value(db: DbIndex, key: Bytes) -> KeyUse {
+        KeyUse { db, key, value: true }
+    }
+
+    pub fn presence(db: DbIndex, key: Bytes) -> KeyUse {
+        KeyUse { db, key, value: false }
+    }
+}
+
+/// A command as a pure function over key rows.
+pub struct KeyOp {
+    pub access: Access,
+    pub keys: SmallVec<[KeyUse; 1]>,
+    pub apply: Apply,
+}
+
+impl KeyOp {
+    pub fn new(
+        access: Access,
+        keys: impl IntoIterator<Item = KeyUse>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> KeyOp {
+        KeyOp { access, keys: keys.into_iter().collect(), apply: Box::new(apply) }
+    }
+}
+
+impl std::fmt::Debug for KeyOp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyOp")
+            .field("access", &self.access)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A command of several steps that needs the session or truly depends on intermediate results.
+pub trait Steps: Send + Sync {
+    fn run<'a>(self: Box<Self>, context: &'a mut Context<'_>) -> BoxFuture<'a, Result<Reply, CommandError>>;
+}

@@ -1,0 +1,3 @@
+//! TODO
+use super::Command;
+pub static COMMANDS: &[&Command] = &[];

@@ -1,0 +1,147 @@
+//! The window through which a command's pure function sees and changes its keys. Hot path.
+
+use bytes::Bytes;
+
+use super::error::CommandError;
+use crate::keyspace::{Entry, Expiry, Kind, Value};
+
+/// A key of a batch: what was read, and what the commands so far made of it.
+#[derive(Debug, Default)]
+pub struct Slot {
+    /// The live state: `None` if the key is absent or expired.
+    pub entry: Option<Entry>,
+    /// Whether a command of this batch wrote the key.
+    pub dirty: bool,
+}
+
+/// The keys of one operation, by their position in its key list.
+pub struct View<'a> {
+    slots: &'a mut [Slot],
+    positions: &'a [u32],
+    now_us: i64,
+}
+
+impl<'a> View<'a> {
+    /// `positions` are the places of the operation's keys in `slots`; `now_us` is the database's clock in microseconds,
+    /// 0 if it is not known (overwrites).
+    pub fn new(slots: &'a mut [Slot], positions: &'a [u32], now_us: i64) -> View<'a> {
+        View { slots, positions, now_us }
+    }
+
+    /// Milliseconds since the epoch, the same for the whole batch.
+    pub fn now(&self) -> i64 {
+        self.now_us / 1000
+    }
+
+    /// Microseconds since the epoch.
+    pub fn now_us(&self) -> i64 {
+        self.now_us
+    }
+
+    /// How many keys the operation has.
+    pub fn len(&self) -> usize {
+        self.positions.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.positions.is_empty()
+    }
+
+    /// Whether two of the operation's keys are the same key.
+    pub fn same(&self, a: usize, b: usize) -> bool {
+        self.positions[a] == self.positions[b]
+    }
+
+    fn slot(&self, i: usize) -> &Slot {
+        &self.slots[self.positions[i] as usize]
+    }
+
+    fn slot_mut(&mut self, i: usize) -> &mut Slot {
+        let slot = &mut self.slots[self.positions[i] as usize];
+        slot.dirty = true;
+        slot
+    }
+
+    /// The key, if it is there and alive.
+    pub fn entry(&self, i: usize) -> Option<&Entry> {
+        self.slot(i).entry.as_ref()
+    }
+
+    pub fn exists(&self, i: usize) -> bool {
+        self.slot(i).entry.is_some()
+    }
+
+    /// The key's bytes if it is a string, `None` if it is absent, WRONGTYPE if it is something else.
+    pub fn string(&self, i: usize) -> Result<Option<&Bytes>, CommandError> {
+        match self.entry(i) {
+            None => Ok(None),
+            Some(Entry { value: Value::Inline(bytes), .. }) => Ok(Some(bytes)),
+            Some(Entry { value: Value::Unfetched(_), .. }) => {
+                unreachable!("the plan did not ask for this value")
+            }
+            Some(_) => Err(CommandError::WRONG_TYPE),
+        }
+    }
+
+    /// As [`View::string`], with the empty string for an absent key.
+    pub fn string_or_empty(&self, i: usize) -> Result<Bytes, CommandError> {
+        Ok(self.string(i)?.cloned().unwrap_or_default())
+    }
+
+    /// The length of the string in bytes, 0 for an absent key, WRONGTYPE for something else.
+    pub fn string_length(&self, i: usize) -> Result<usize, CommandError> {
+        match self.entry(i) {
+            None => Ok(0),
+            Some(entry) if entry.kind == Kind::String => Ok(entry.string_length()),
+            Some(_) => Err(CommandError::WRONG_TYPE),
+        }
+    }
+
+    /// Puts an entry whatever was there.
+    pub fn put(&mut self, i: usize, mut entry: Entry) {
+        if let Expiry::After(ms) = entry.expiry
+            && self.now_us > 0
+        {
+            entry.expiry = Expiry::At(self.now().saturating_add(ms));
+        }
+        self.slot_mut(i).entry = Some(entry);
+    }
+
+    /// Puts a string whatever was there.
+    pub fn put_string(&mut self, i: usize, value: Bytes, expiry: Expiry) {
+        self.put(i, Entry::string(value, expiry));
+    }
+
+    /// Changes a string's bytes; the expiry stays, a new key has none.
+    pub fn set_string(&mut self, i: usize, value: Bytes) {
+        let expiry = self.entry(i).map_or(Expiry::Never, |entry| entry.expiry);
+        self.put_string(i, value, expiry);
+    }
+
+    /// Takes the string's bytes out to change them in place; give them back with [`View::set_string`]'s like:
+    /// the slot keeps an empty string meanwhile. Absent keys give an empty buffer.
+    pub fn take_string(&mut self, i: usize) -> Result<Bytes, CommandError> {
+        self.string(i)?;
+        match &mut self.slots[self.positions[i] as usize].entry {
+            Some(Entry { value: Value::Inline(bytes), .. }) => Ok(std::mem::take(bytes)),
+            _ => Ok(Bytes::new()),
+        }
+    }
+
+    /// Changes the expiry of a key that is there; does nothing to an absent one.
+    pub fn set_expiry(&mut self, i: usize, expiry: Expiry) {
+        if self.exists(i) {
+            if let Some(entry) = &mut self.slot_mut(i).entry {
+                entry.expiry = expiry;
+            }
+        }
+    }
+
+    /// Removes the key and says what it was.
+    pub fn remove(&mut self, i: usize) -> Option<Entry> {
+        if !self.exists(i) {
+            return None;
+        }
+        self.slot_mut(i).entry.take()
+    }
+}

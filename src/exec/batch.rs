@@ -1,0 +1,207 @@
+//! Executes a batch of works on one connection. The same code serves lanes (many clients' works) and the pool (one work). Hot path.
+//!
+//! - Reads: one SELECT; its snapshot is the moment of all of them.
+//! - Overwrites (plain SETs): one upsert.
+//! - Updates: lock and read the rows in one statement, apply the commands in memory, write the changed rows, commit. Every key of the
+//!   batch is locked, those that are only read too, so that a client's pipelined commands take effect together. A key that
+//!   is absent cannot be locked when it is read: if it stays absent and its absence was seen together with other keys,
+//!   a placeholder row is inserted and deleted again in the same transaction, which keeps others from making the key before
+//!   our commit; if somebody made it earlier, the unique violation undoes the batch and it starts again.
+
+use futures_util::future::OptionFuture;
+use tokio::join;
+
+use super::columns::{Changes, KeyColumns, RowColumns};
+use super::work::{Item, Route, Tables};
+use super::working_set::{Applied, WorkingSet};
+use crate::command::Access;
+use crate::resp::Reply;
+use crate::store::statements::keys::{
+    BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, READ, ROLLBACK, UPDATE,
+};
+use crate::store::statements::{KeyStatement, Statement};
+use crate::store::{Connection, DatabaseMap, Params, StoreError};
+
+/// The replies of each work; `None` for one that needs a value longer than the batch reads, of which nothing has happened.
+pub type Replies = Vec<Option<Vec<Reply>>>;
+
+type Prepared = Option<tokio_postgres::Statement>;
+
+/// One batch: works of one route.
+pub struct Batch<'b> {
+    pub connection: &'b Connection,
+    pub databases: &'b DatabaseMap,
+    pub route: Route,
+    /// Longest value that is read, in bytes.
+    pub inline: i32,
+}
+
+impl Batch<'_> {
+    /// Executes the works. [`StoreError::Conflict`] also says that the map of databases was stale: reload it and try again.
+    pub async fn run(&self, works: &[&[Item]]) -> Result<Replies, StoreError> {
+        let mut set = WorkingSet::new(self.databases, works.iter().copied());
+        if set.keys.is_empty() {
+            return Ok(self
+                .apply(&mut set, works)
+                .into_iter()
+                .map(|applied| applied.map(|a| a.replies))
+                .collect());
+        }
+        match self.route.access {
+            Access::Read => self.read(&mut set, works).await,
+            Access::Overwrite => self.overwrite(&mut set, works).await,
+            Access::Update => self.update(&mut set, works).await,
+        }
+    }
+
+    fn statement(&self, forms: &'static KeyStatement) -> &'static Statement {
+        match self.route.tables {
+            Tables::Logged => &forms.logged,
+            Tables::Unlogged => &forms.unlogged,
+            Tables::Both => &forms.any,
+        }
+    }
+
+    fn apply(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Vec<Option<Applied>> {
+        let mut cursor = 0;
+        works.iter().map(|items| set.apply(items, &mut cursor)).collect()
+    }
+
+    async fn read(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
+        let rows = {
+            let keys = KeyColumns::of(set.keys.iter());
+            let inline = self.inline_limits(set);
+            self.connection.query(self.statement(&READ), &[&keys.spaces, &keys.keys, &inline]).await
+        };
+        let version = set.fill(&rows.map_err(|error| StoreError::before_commit(&error))?);
+        if version != self.databases.version {
+            return Err(StoreError::Conflict);
+        }
+        Ok(self.apply(set, works).into_iter().map(|applied| applied.map(|a| a.replies)).collect())
+    }
+
+    async fn overwrite(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
+        set.sort();
+        let replies = self.apply(set, works).into_iter().map(|applied| applied.map(|a| a.replies)).collect();
+        let mut rows = RowColumns::default();
+        for &position in &set.order {
+            if let Some(entry) = &set.slots[position as usize].entry {
+                rows.push(&set.keys[position as usize], entry);
+            }
+        }
+        if rows.is_empty() {
+            return Ok(replies);
+        }
+        let statement = self.connection.prepare(self.statement(&OVERWRITE)).await;
+        let statement = statement.map_err(|error| StoreError::before_commit(&error))?;
+        let (version, at) = (&self.databases.version, &rows.at);
+        let params: Params<'_> =
+            &[version, &at.spaces, &at.keys, &rows.long_keys, &rows.values, &rows.expiries, &rows.relative];
+        let written = self.connection.client().execute(&statement, params);
+        match written.await.map_err(|error| StoreError::at_commit(&error))? {
+            0 => Err(StoreError::Conflict),
+            _ => Ok(replies),
+        }
+    }
+
+    async fn update(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
+        set.sort();
+        let (begun, locked) = join!(self.connection.execute(&BEGIN, &[]), self.lock(set));
+        let locked = begun.map_err(|error| StoreError::before_commit(&error)).and(locked);
+        if let Err(error) = locked {
+            return Err(rolled_back(self.connection, error).await);
+        }
+        let applied = self.apply(set, works);
+        let hold = absences_to_hold(set, &applied);
+        self.write(&Changes::of(set, &hold), Some(&COMMIT)).await?;
+        Ok(applied.into_iter().map(|applied| applied.map(|a| a.replies)).collect())
+    }
+
+    /// Locks and reads the rows of a sorted set.
+    pub async fn lock(&self, set: &mut WorkingSet<'_>) -> Result<(), StoreError> {
+        let rows = {
+            let keys = KeyColumns::of(set.order.iter().map(|position| &set.keys[*position as usize]));
+            let inline = self.inline_limits(set);
+            self.connection.query(self.statement(&LOCK), &[&keys.spaces, &keys.keys, &inline]).await
+        };
+        match set.fill(&rows.map_err(|error| StoreError::before_commit(&error))?) {
+            version if version == self.databases.version => Ok(()),
+            _ => Err(StoreError::Conflict),
+        }
+    }
+
+    /// Writes the changes, and commits if so told; all sent at once.
+    pub async fn write(
+        &self,
+        changes: &Changes<'_>,
+        commit: Option<&'static Statement>,
+    ) -> Result<(), StoreError> {
+        let Changes { update: u, insert: i, delete: d } = changes;
+        // Prepared first: whatever is polled together must only send, so that COMMIT is the last on the wire.
+        let [update, insert, delete] = match self.prepare_writes(changes).await {
+            Ok(prepared) => prepared,
+            Err(error) => return Err(rolled_back(self.connection, StoreError::before_commit(&error)).await),
+        };
+        let client = self.connection.client();
+        let params: Params<'_> =
+            &[&u.at.spaces, &u.at.keys, &u.types, &u.values, &u.keep, &u.expiries, &u.object_ids];
+        let updated = OptionFuture::from(update.as_ref().map(|statement| client.execute(statement, params)));
+        let params: Params<'_> =
+            &[&i.at.spaces, &i.at.keys, &i.long_keys, &i.types, &i.values, &i.expiries, &i.object_ids];
+        let inserted = OptionFuture::from(insert.as_ref().map(|statement| client.execute(statement, params)));
+        let params: Params<'_> = &[&d.spaces, &d.keys];
+        let deleted = OptionFuture::from(delete.as_ref().map(|statement| client.execute(statement, params)));
+        let committed = OptionFuture::from(commit.map(|commit| self.connection.execute(commit, &[])));
+        let (updated, inserted, deleted, committed) = join!(updated, inserted, deleted, committed);
+        // A failed statement turns the COMMIT after it into a rollback, which Postgres reports as a success.
+        let outcomes = [updated, inserted, deleted, committed].into_iter().flatten();
+        let failure = outcomes.filter_map(Result::err).next();
+        match (failure, commit) {
+            (None, _) => Ok(()),
+            (Some(error), Some(_)) => Err(StoreError::at_commit(&error)),
+            (Some(error), None) => Err(rolled_back(self.connection, StoreError::before_commit(&error)).await),
+        }
+    }
+
+    /// UPDATE, INSERT and DELETE, as far as there is something for them.
+    async fn prepare_writes(&self, changes: &Changes<'_>) -> Result<[Prepared; 3], tokio_postgres::Error> {
+        let mut prepared = [None, None, None];
+        let needed = [
+            (!changes.update.is_empty(), &UPDATE),
+            (!changes.insert.is_empty(), &INSERT),
+            (!changes.delete.is_empty(), &DELETE),
+        ];
+        for (slot, (_, forms)) in prepared.iter_mut().zip(needed).filter(|(_, (needed, _))| *needed) {
+            *slot = Some(self.connection.prepare(self.statement(forms)).await?);
+        }
+        Ok(prepared)
+    }
+
+    fn inline_limits(&self, set: &WorkingSet<'_>) -> Vec<i32> {
+        let limit = |position: &u32| if set.keys[*position as usize].wanted { self.inline } else { -1 };
+        set.order.iter().map(limit).collect()
+    }
+}
+
+/// Ends a transaction that failed.
+pub async fn rolled_back(connection: &Connection, error: StoreError) -> StoreError {
+    // If this fails the connection is gone, and the transaction with it.
+    let _ = connection.execute(&ROLLBACK, &[]).await;
+    error
+}
+
+/// For each key of the set, whether a work has seen that it is absent together with something else that must be of the same moment.
+fn absences_to_hold(set: &WorkingSet<'_>, applied: &[Option<Applied>]) -> Vec<bool> {
+    let mut hold = vec![false; set.keys.len()];
+    for applied in applied.iter().flatten() {
+        let positions = set.positions(applied);
+        let absent =
+            |position: u32| set.keys[position as usize].row.is_none() && !set.slots[position as usize].dirty;
+        if positions.iter().any(|position| !absent(*position)) {
+            for &position in positions {
+                hold[position as usize] |= absent(position);
+            }
+        }
+    }
+    hold
+}

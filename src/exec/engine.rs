@@ -1,0 +1,269 @@
+//! The innermost executor: admission, planning, and the choice of lane, pool or pinned transaction. Hot path.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::Executor;
+use super::context::Context;
+use super::lane::LaneQueue;
+use super::pinned::{self, Step};
+use super::retry::{self, Source};
+use super::work::{Answer, Item, Route, Transaction, TransactionStep};
+use crate::command::{CommandError, Flags, Incoming, Plan, PlanContext, Request};
+use crate::keyspace::DbIndex;
+use crate::resp::Reply;
+use crate::session::admission::{Admission, admit};
+use crate::session::{Multi, Session};
+use crate::state::Process;
+use crate::store::{Call, Commit, Pooled, Row, Store, StoreError};
+
+/// A run with more bytes of keys than this, or more keys, does not go through a lane: it would hold up the others.
+const LANE_BYTES: usize = 256 * 1024;
+const LANE_KEYS: usize = 2048;
+
+/// Executes requests against the store.
+pub struct Engine {
+    process: Arc<Process>,
+    lanes: Arc<LaneQueue>,
+}
+
+/// The commands that wait to be executed together, and where their replies go.
+#[derive(Default)]
+struct Run {
+    items: Vec<Item>,
+    places: Vec<Option<usize>>,
+    /// Bytes of arguments.
+    bytes: usize,
+}
+
+impl Executor for Engine {
+    fn execute<'a>(
+        &'a self,
+        session: &'a mut Session,
+        requests: Vec<Incoming>,
+        replies: &'a mut Vec<Reply>,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let mut run = Run::default();
+            for incoming in requests {
+                if session.close {
+                    break;
+                }
+                self.one(session, incoming, &mut run, replies).await;
+            }
+            self.flush(&mut run, replies).await;
+        })
+    }
+}
+
+impl Engine {
+    pub fn new(process: Arc<Process>, lanes: Arc<LaneQueue>) -> Engine {
+        Engine { process, lanes }
+    }
+
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+
+    async fn one(&self, session: &mut Session, incoming: Incoming, run: &mut Run, replies: &mut Vec<Reply>) {
+        let reply = match self.admitted(session, incoming) {
+            Err(error) => {
+                if let Some(multi) = &mut session.multi {
+                    multi.failed = true;
+                }
+                error.into()
+            }
+            Ok(None) => Reply::status("QUEUED"),
+            Ok(Some(request)) => match request.plan(&self.plan_context(session.db)) {
+                Err(error) => error.into(),
+                Ok(Plan::Keys(op)) => {
+                    run.places.push(session.takes_reply().then_some(replies.len()));
+                    run.bytes += request.argv.iter().map(|arg| arg.len()).sum::<usize>();
+                    run.items.push(Item::Op(op));
+                    return replies.push(Reply::Nothing);
+                }
+                Ok(plan) => {
+                    self.flush(run, replies).await;
+                    self.perform(session, plan).await
+                }
+            },
+        };
+        replies.push(if session.takes_reply() { reply } else { Reply::Nothing });
+    }
+
+    /// The request if it is to be run now, `None` if it was queued.
+    fn admitted(&self, session: &mut Session, incoming: Incoming) -> Result<Option<Request>, CommandError> {
+        let request = incoming.resolved()?;
+        match admit(session, request.command)? {
+            Admission::Run => Ok(Some(request)),
+            Admission::Queue => {
+                let multi = session.multi.as_mut().expect("queued only inside MULTI");
+                multi.queued.push(request.detached());
+                let queued = multi.queued.len() as i64;
+                session.client.update(|info| info.multi = queued);
+                Ok(None)
+            }
+        }
+    }
+
+    fn plan_context(&self, db: DbIndex) -> PlanContext {
+        let settings = &self.process.settings;
+        PlanContext { db, databases: settings.config.databases, max_string: settings.max_string() }
+    }
+
+    /// A plan that is not over keys, outside EXEC.
+    async fn perform(&self, session: &mut Session, plan: Plan) -> Reply {
+        let mut context = Context { session, engine: self, pinned: None };
+        let outcome = match plan {
+            Plan::Keys(_) => unreachable!("joined the run"),
+            Plan::Ready(reply) => Ok(reply),
+            Plan::Select(db) => {
+                context.session.select(db);
+                Ok(Reply::Ok)
+            }
+            Plan::Call(call) => context.call(&call).await,
+            Plan::Session(run) => run(&mut context),
+            Plan::Steps(steps) => steps.run(&mut context).await,
+        };
+        outcome.unwrap_or_else(Reply::from)
+    }
+
+    /// Executes what the run has gathered and puts the replies in their places.
+    async fn flush(&self, run: &mut Run, replies: &mut [Reply]) {
+        let Run { items, places, bytes } = std::mem::take(run);
+        if items.is_empty() {
+            return;
+        }
+        match self.run_items(items, bytes).await {
+            Ok(done) => {
+                for (place, reply) in places.into_iter().zip(done) {
+                    if let Some(place) = place {
+                        replies[place] = reply;
+                    }
+                }
+            }
+            Err(error) => {
+                let error = CommandError::from(error);
+                for place in places.into_iter().flatten() {
+                    replies[place] = error.clone().into();
+                }
+            }
+        }
+    }
+
+    /// Executes items together, in a lane if they are small.
+    async fn run_items(&self, items: Vec<Item>, bytes: usize) -> Result<Vec<Reply>, StoreError> {
+        let route = Route::of(&items, &self.process.store.databases.current());
+        if bytes > LANE_BYTES || items.iter().map(|item| item.uses().count()).sum::<usize>() > LANE_KEYS {
+            return self.alone(route, items).await;
+        }
+        match self.lanes.submit(route, items).await {
+            Ok(Answer::Done(replies)) => Ok(replies),
+            Ok(Answer::Alone(items)) => self.alone(route, items).await,
+            Ok(Answer::Failed(error)) => Err(error),
+            // A lane ends only with the process.
+            Err(_) => Err(StoreError::Unavailable("respg is shutting down".into())),
+        }
+    }
+
+    /// Executes items on a pooled connection: large ones, and those that a lock holds up.
+    async fn alone(&self, route: Route, items: Vec<Item>) -> Result<Vec<Reply>, StoreError> {
+        let store = &self.process.store;
+        let mut replies =
+            retry::run(&mut PoolSource(store.clone()), store, route, i32::MAX, &[&items]).await?;
+        Ok(replies.pop().flatten().expect("no value is longer than i32::MAX"))
+    }
+
+    /// Runs a call on a pooled connection.
+    pub async fn rows(&self, call: &Call) -> Result<Vec<Row>, StoreError> {
+        let store = &self.process.store;
+        let connection = store.acquire().await?;
+        connection.prepare(call.statement).await.map_err(|error| StoreError::before_commit(&error))?;
+        match tokio::time::timeout(store.patience, call.run(&connection)).await {
+            Ok(Err(error)) if call.writes => Err(StoreError::at_commit(&error)),
+            Ok(rows) => rows.map_err(|error| StoreError::before_commit(&error)),
+            Err(_) => {
+                connection.abandon();
+                Err(if call.writes {
+                    StoreError::Unknown
+                } else {
+                    StoreError::Unavailable("no answer in time".into())
+                })
+            }
+        }
+    }
+
+    /// EXEC: the session's queue, all or nothing.
+    pub(super) async fn exec(&self, session: &mut Session) -> Reply {
+        let Some(multi) = session.multi.take() else {
+            return CommandError::EXEC_WITHOUT_MULTI.into();
+        };
+        let watched = std::mem::take(&mut session.watched);
+        session.discard();
+        let Multi { queued, failed } = multi;
+        if failed {
+            return CommandError::EXEC_ABORT.into();
+        }
+        let bytes = queued.iter().flat_map(|request| &request.argv).map(|arg| arg.len()).sum();
+        let barrier = queued.iter().any(|request| request.command.flags.has(Flags::BARRIER));
+        let (steps, db) = self.plan_queue(session.db, queued);
+        let outcome = match over_keys(steps) {
+            Ok(steps) => {
+                let item = Item::Transaction(Transaction { watched, steps });
+                self.run_items(vec![item], bytes)
+                    .await
+                    .map(|mut replies| replies.pop().expect("one reply per item"))
+            }
+            Err(steps) => pinned::exec(self, session, pinned::Queue { watched, steps, barrier }).await,
+        };
+        match outcome {
+            Ok(reply) => {
+                if db != session.db && reply != Reply::NullArray {
+                    session.select(db);
+                }
+                reply
+            }
+            Err(error) => CommandError::from(error).into(),
+        }
+    }
+
+    /// Plans the queued commands, SELECT among them changing the database of those after it.
+    fn plan_queue(&self, mut db: DbIndex, queued: Vec<Request>) -> (Vec<Step>, DbIndex) {
+        let plan = |request: Request| match request.plan(&self.plan_context(db)) {
+            Err(error) => Step::Keys(TransactionStep::Ready(error.into())),
+            Ok(Plan::Ready(reply)) => Step::Keys(TransactionStep::Ready(reply)),
+            Ok(Plan::Keys(op)) => Step::Keys(TransactionStep::Op(op)),
+            Ok(Plan::Select(selected)) => {
+                db = selected;
+                Step::Keys(TransactionStep::Ready(Reply::Ok))
+            }
+            Ok(plan) => Step::Other(db, plan),
+        };
+        let steps = queued.into_iter().map(plan).collect();
+        (steps, db)
+    }
+}
+
+/// The steps as key operations, if they are nothing else.
+fn over_keys(steps: Vec<Step>) -> Result<Vec<TransactionStep>, Vec<Step>> {
+    if steps.iter().any(|step| matches!(step, Step::Other(..))) {
+        return Err(steps);
+    }
+    let keys = |step| match step {
+        Step::Keys(step) => Some(step),
+        Step::Other(..) => None,
+    };
+    Ok(steps.into_iter().filter_map(keys).collect())
+}
+
+/// A new pooled connection for each attempt.
+struct PoolSource(Arc<Store>);
+
+impl Source for PoolSource {
+    type Held<'s> = Pooled;
+
+    async fn connection(&mut self, _: Commit) -> Result<Pooled, StoreError> {
+        self.0.acquire().await
+    }
+}

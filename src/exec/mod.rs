@@ -1,0 +1,34 @@
+//! Executes requests for sessions: coalesced on a lane, alone on a pooled connection, or pinned to a transaction.
+//! Knows commands, sessions and the store; nothing of sockets.
+
+mod batch;
+mod columns;
+mod context;
+mod engine;
+mod lane;
+mod pinned;
+mod retry;
+mod work;
+mod working_set;
+
+use futures_util::future::BoxFuture;
+
+pub use context::Context;
+pub use engine::Engine;
+pub use lane::{Lane, LaneQueue};
+pub use work::{Item, Watched};
+
+use crate::command::Incoming;
+use crate::resp::Reply;
+use crate::session::Session;
+
+/// Takes a client's requests and promises their replies. [`Engine`] is the innermost; layers wrap it.
+pub trait Executor: Send + Sync {
+    /// Executes `requests` in order and appends one reply for each to `replies` ([`Reply::Nothing`] where the client wants none).
+    fn execute<'a>(
+        &'a self,
+        session: &'a mut Session,
+        requests: Vec<Incoming>,
+        replies: &'a mut Vec<Reply>,
+    ) -> BoxFuture<'a, ()>;
+}

@@ -1,0 +1,233 @@
+//! An EXEC with commands that are more than key operations: one transaction on one pooled connection, under the locks of all its keys.
+
+use std::time::Duration;
+
+use super::batch::{Batch, rolled_back};
+use super::columns::{Changes, KeyColumns};
+use super::context::Context;
+use super::engine::Engine;
+use super::work::{Item, Route, Tables, Transaction, TransactionStep, Watched};
+use super::working_set::WorkingSet;
+use crate::command::{Access, CommandError, Plan};
+use crate::keyspace::DbIndex;
+use crate::resp::Reply;
+use crate::session::Session;
+use crate::store::statements::keys::{BARRIER, BEGIN, COMMIT, DELETE_PLACEHOLDERS};
+use crate::store::{Call, Connection, DatabaseMap, Row, StoreError};
+
+/// How often an EXEC starts again because others made its keys meanwhile.
+const MOST_CONFLICTS: u32 = 50;
+
+/// What EXEC is to do.
+pub struct Queue {
+    pub watched: Vec<Watched>,
+    pub steps: Vec<Step>,
+    /// Whether it replaces whole databases: then the keyspace is locked first.
+    pub barrier: bool,
+}
+
+/// One queued command, planned.
+pub enum Step {
+    Keys(TransactionStep),
+    /// With the database that is selected at this point.
+    Other(DbIndex, Plan),
+}
+
+/// The queue with neighbouring key operations joined.
+enum Segment {
+    Keys(Item),
+    Other(DbIndex, Plan),
+}
+
+/// A transaction in progress, as the commands in it see it.
+pub struct Pinned<'a> {
+    connection: &'a Connection,
+}
+
+impl Pinned<'_> {
+    pub async fn rows(&self, call: &Call) -> Result<Vec<Row>, StoreError> {
+        call.run(self.connection).await.map_err(|error| StoreError::before_commit(&error))
+    }
+}
+
+/// Runs an EXEC. `Ok(NullArray)` if a watched key changed.
+pub async fn exec(engine: &Engine, session: &mut Session, queue: Queue) -> Result<Reply, StoreError> {
+    let store = &engine.process().store;
+    let Queue { watched, steps, barrier } = queue;
+    let watch = Item::Transaction(Transaction { watched, steps: Vec::new() });
+    let segments = segments(steps);
+    for attempt in 0..MOST_CONFLICTS {
+        let connection = store.acquire().await?;
+        let databases = match attempt {
+            0 => store.databases.current(),
+            _ => store.databases.reload(&connection).await?,
+        };
+        match begin(&connection, &databases, &watch, &segments, barrier).await {
+            Ok(Begun::Changed) => return Ok(Reply::NullArray),
+            Ok(Begun::Locked { placeholders }) => {
+                let run = Run { engine, session, connection: &connection, barrier };
+                let finished =
+                    tokio::time::timeout(store.patience, run.finish(segments, &databases, placeholders));
+                return finished.await.unwrap_or_else(|_| {
+                    connection.abandon();
+                    Err(StoreError::Unknown)
+                });
+            }
+            Err(StoreError::Conflict) => {
+                drop(connection);
+                tokio::time::sleep(Duration::from_millis(u64::from(attempt.min(10)))).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(StoreError::Conflict)
+}
+
+fn segments(steps: Vec<Step>) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    for step in steps {
+        match (step, segments.last_mut()) {
+            (Step::Keys(step), Some(Segment::Keys(Item::Transaction(transaction)))) => {
+                transaction.steps.push(step)
+            }
+            (Step::Keys(step), _) => {
+                segments.push(Segment::Keys(Item::Transaction(Transaction {
+                    watched: Vec::new(),
+                    steps: vec![step],
+                })));
+            }
+            (Step::Other(db, plan), _) => segments.push(Segment::Other(db, plan)),
+        }
+    }
+    segments
+}
+
+enum Begun {
+    /// A watched key is not what it was; the transaction has ended.
+    Changed,
+    /// All keys are locked; for the absent ones there are placeholder rows now.
+    Locked { placeholders: Placeholders },
+}
+
+/// Keys for which the transaction has put placeholders: spaces and stored keys.
+type Placeholders = (Vec<i32>, Vec<Vec<u8>>);
+
+/// Begins the transaction, locks every key of the queue and checks the watched ones.
+async fn begin(
+    connection: &Connection,
+    databases: &DatabaseMap,
+    watch: &Item,
+    segments: &[Segment],
+    barrier: bool,
+) -> Result<Begun, StoreError> {
+    let begun = async {
+        connection.execute(&BEGIN, &[]).await?;
+        if barrier {
+            connection.execute(&BARRIER, &[]).await?;
+        }
+        Ok(())
+    };
+    if let Err(error) = begun.await {
+        return Err(rolled_back(connection, StoreError::before_commit(&error)).await);
+    }
+    let items = std::iter::once(watch).chain(segments.iter().filter_map(|segment| match segment {
+        Segment::Keys(item) => Some(item),
+        Segment::Other(..) => None,
+    }));
+    let mut set = WorkingSet::new(databases, items.map(std::slice::from_ref));
+    set.sort();
+    let batch = in_transaction(connection, databases, -1);
+    if let Err(error) = batch.lock(&mut set).await {
+        return Err(rolled_back(connection, error).await);
+    }
+    let checked = set.apply(std::slice::from_ref(watch), &mut 0).expect("WATCH needs no values");
+    if checked.replies[0] == Reply::NullArray {
+        rolled_back(connection, StoreError::Conflict).await;
+        return Ok(Begun::Changed);
+    }
+    let mut changes = Changes::default();
+    let absent =
+        || set.order.iter().map(|position| &set.keys[*position as usize]).filter(|key| key.row.is_none());
+    absent().for_each(|key| changes.insert.push_placeholder(key));
+    batch.write(&changes, None).await?;
+    let KeyColumns { spaces, keys } = KeyColumns::of(absent());
+    Ok(Begun::Locked { placeholders: (spaces, keys.into_iter().map(<[u8]>::to_vec).collect()) })
+}
+
+fn in_transaction<'b>(connection: &'b Connection, databases: &'b DatabaseMap, inline: i32) -> Batch<'b> {
+    let route = Route { tables: Tables::Both, access: Access::Update, durable: true };
+    Batch { connection, databases, route, inline }
+}
+
+/// The part of an EXEC after its locks are taken.
+struct Run<'a> {
+    engine: &'a Engine,
+    session: &'a mut Session,
+    connection: &'a Connection,
+    barrier: bool,
+}
+
+impl Run<'_> {
+    /// Executes the segments in order and commits.
+    async fn finish(
+        self,
+        segments: Vec<Segment>,
+        databases: &DatabaseMap,
+        (spaces, keys): Placeholders,
+    ) -> Result<Reply, StoreError> {
+        let Run { engine, session, connection, barrier } = self;
+        let selected = session.db;
+        let mut reloaded = None;
+        let mut replies = Vec::new();
+        for segment in segments {
+            match segment {
+                Segment::Keys(item) => {
+                    let databases = reloaded.as_ref().unwrap_or(databases);
+                    match key_segment(&in_transaction(connection, databases, i32::MAX), &item).await {
+                        Ok(Reply::Array(done)) => replies.extend(done),
+                        Ok(reply) => replies.push(reply),
+                        Err(error) => return Err(rolled_back(connection, error).await),
+                    }
+                }
+                Segment::Other(db, plan) => {
+                    session.db = db;
+                    let pinned = Pinned { connection };
+                    let context = Context { session, engine, pinned: Some(&pinned) };
+                    replies.push(other_segment(context, plan).await);
+                    session.db = selected;
+                    if barrier {
+                        match DatabaseMap::load(connection).await {
+                            Ok(map) => reloaded = Some(map),
+                            Err(error) => return Err(rolled_back(connection, error).await),
+                        }
+                    }
+                }
+            }
+        }
+        if let Err(error) = connection.execute(&DELETE_PLACEHOLDERS, &[&spaces, &keys]).await {
+            return Err(rolled_back(connection, StoreError::before_commit(&error)).await);
+        }
+        connection.execute(&COMMIT, &[]).await.map_err(|error| StoreError::at_commit(&error))?;
+        Ok(Reply::Array(replies))
+    }
+}
+
+async fn key_segment(batch: &Batch<'_>, item: &Item) -> Result<Reply, StoreError> {
+    let items = std::slice::from_ref(item);
+    let mut set = WorkingSet::new(batch.databases, std::iter::once(items));
+    set.sort();
+    batch.lock(&mut set).await?;
+    let mut applied = set.apply(items, &mut 0).expect("values of any length are read");
+    batch.write(&Changes::of(&set, &vec![false; set.keys.len()]), None).await?;
+    Ok(applied.replies.pop().expect("one reply per item"))
+}
+
+async fn other_segment(mut context: Context<'_>, plan: Plan) -> Reply {
+    let outcome = match plan {
+        Plan::Call(call) => context.call(&call).await,
+        Plan::Session(run) => run(&mut context),
+        Plan::Steps(steps) => steps.run(&mut context).await,
+        Plan::Keys(_) | Plan::Ready(_) | Plan::Select(_) => Err(CommandError::SYNTAX),
+    };
+    outcome.unwrap_or_else(Reply::from)
+}

@@ -1,0 +1,70 @@
+//! Runs a batch until it is done or may not be tried again. Hot path.
+//!
+//! Tried again is only what certainly has not happened: conflicts, and connections found dead before the commit was asked for.
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use super::batch::{Batch, Replies};
+use super::work::{Item, Route};
+use crate::command::Access;
+use crate::store::{Commit, Connection, Store, StoreError};
+
+/// How often a batch that met conflicts starts again before its clients get an error.
+const MOST_CONFLICTS: u32 = 50;
+
+/// Where a batch gets its connection from, again for each attempt.
+pub trait Source {
+    type Held<'s>: Deref<Target = Connection>
+    where
+        Self: 's;
+
+    fn connection(
+        &mut self,
+        commit: Commit,
+    ) -> impl Future<Output = Result<Self::Held<'_>, StoreError>> + Send;
+}
+
+/// Runs the works of one route, reading values up to `inline` bytes.
+pub async fn run<S: Source + Send>(
+    source: &mut S,
+    store: &Store,
+    route: Route,
+    inline: i32,
+    works: &[&[Item]],
+) -> Result<Replies, StoreError> {
+    let commit = if route.durable { Commit::Durable } else { Commit::Relaxed };
+    let (mut conflicts, mut dead_connections) = (0, 0);
+    loop {
+        let connection = source.connection(commit).await?;
+        let databases = match conflicts {
+            0 => store.databases.current(),
+            _ => store.databases.reload(&connection).await?,
+        };
+        let batch = Batch { connection: &connection, databases: &databases, route, inline };
+        let error = match tokio::time::timeout(store.patience, batch.run(works)).await {
+            Ok(Ok(replies)) => return Ok(replies),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                // In the middle of something; a commit may be on its way.
+                connection.abandon();
+                return Err(match route.access {
+                    Access::Read => StoreError::Unavailable("no answer in time".into()),
+                    Access::Overwrite | Access::Update => StoreError::Unknown,
+                });
+            }
+        };
+        match error {
+            StoreError::Conflict if conflicts < MOST_CONFLICTS => {
+                conflicts += 1;
+                drop(connection);
+                // The first time the cause is most likely a stale map of databases; later, let the others finish.
+                tokio::time::sleep(Duration::from_millis(u64::from(conflicts - 1).min(10))).await;
+            }
+            StoreError::Unavailable(_) if dead_connections == 0 && connection.is_closed() => {
+                dead_connections += 1
+            }
+            error => return Err(error),
+        }
+    }
+}

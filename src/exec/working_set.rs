@@ -1,0 +1,176 @@
+//! The keys of a batch: read once, changed in memory by one command after the other, written once. Hot path.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::work::{Item, Transaction, TransactionStep, Watched};
+use crate::command::{KeyOp, Slot, View};
+use crate::keyspace::{DbIndex, Entry, StoredKey, Value, long_key};
+use crate::resp::Reply;
+use crate::store::{DatabaseMap, KeyRow, Row};
+
+/// Values up to this many bytes are read by lanes; whoever needs a longer one runs alone.
+pub const LANE_INLINE: i32 = 64 * 1024;
+
+/// A key of the set and its row.
+pub struct SetKey {
+    pub space: i32,
+    pub stored: StoredKey,
+    /// What goes to the column `long_key`.
+    pub long_key: Option<Bytes>,
+    /// Whether any operation needs a string's bytes.
+    pub wanted: bool,
+    /// The row that was found, if any; of WATCH's placeholder and of an expired key too.
+    pub row: Option<RowState>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct RowState {
+    pub xmin: u32,
+    /// Whether the row was a live key.
+    pub live: bool,
+}
+
+/// The keys of all works of a batch, each once.
+pub struct WorkingSet<'d> {
+    databases: &'d DatabaseMap,
+    index: HashMap<(i32, Bytes), u32>,
+    pub keys: Vec<SetKey>,
+    pub slots: Vec<Slot>,
+    /// Places of every operation's keys in `slots`, operation after operation, in the order of the works.
+    positions: Vec<u32>,
+    /// The order in which rows are locked: by space and stored key, the same everywhere.
+    pub order: Vec<u32>,
+    pub now_us: i64,
+}
+
+impl<'d> WorkingSet<'d> {
+    pub fn new<'i>(databases: &'d DatabaseMap, works: impl Iterator<Item = &'i [Item]>) -> WorkingSet<'d> {
+        let mut set = WorkingSet {
+            databases,
+            index: HashMap::new(),
+            keys: Vec::new(),
+            slots: Vec::new(),
+            positions: Vec::new(),
+            order: Vec::new(),
+            now_us: 0,
+        };
+        for (db, key, wanted) in works.flatten().flat_map(Item::uses) {
+            let position = set.intern(db, key, wanted);
+            set.positions.push(position);
+        }
+        set.order = (0..set.keys.len() as u32).collect();
+        set
+    }
+
+    /// Sorts the order in which rows are locked or written; needed for whatever locks.
+    pub fn sort(&mut self) {
+        let keys = &self.keys;
+        self.order.sort_unstable_by(|a, b| {
+            let (a, b) = (&keys[*a as usize], &keys[*b as usize]);
+            (a.space, a.stored.as_bytes()).cmp(&(b.space, b.stored.as_bytes()))
+        });
+    }
+
+    fn intern(&mut self, db: DbIndex, key: &Bytes, wanted: bool) -> u32 {
+        let space = self.databases.get(db).space;
+        let position = *self.index.entry((space, key.clone())).or_insert_with(|| {
+            self.keys.push(SetKey {
+                space,
+                stored: StoredKey::new(key),
+                long_key: long_key(key).cloned(),
+                wanted: false,
+                row: None,
+            });
+            self.slots.push(Slot::default());
+            self.keys.len() as u32 - 1
+        });
+        self.keys[position as usize].wanted |= wanted;
+        position
+    }
+
+    /// Takes the rows of READ or LOCK; says which version of the map of databases they were read under.
+    pub fn fill(&mut self, rows: &[Row]) -> i64 {
+        let mut found_version = 0;
+        for row in rows {
+            if let KeyRow::Header { now_us, version } = KeyRow::decode(row) {
+                self.now_us = now_us;
+                found_version = version;
+                break;
+            }
+        }
+        for row in rows {
+            if let KeyRow::Key { index, xmin, entry } = KeyRow::decode(row) {
+                let position = self.order[index] as usize;
+                let now = self.now_us / 1000;
+                let entry = entry.filter(|entry| !entry.expiry.is_past(now));
+                self.keys[position].row = Some(RowState { xmin, live: entry.is_some() });
+                self.slots[position].entry = entry;
+            }
+        }
+        found_version
+    }
+
+    /// Applies a work's items in order. `cursor` walks through the positions and is moved past the work in any case.
+    /// `None` if a value that is needed was too large to read: then nothing of the work has been applied.
+    pub fn apply(&mut self, items: &[Item], cursor: &mut usize) -> Option<Applied> {
+        let start = *cursor;
+        let mut too_large = false;
+        for (_, _, wanted) in items.iter().flat_map(Item::uses) {
+            let entry = &self.slots[self.positions[*cursor] as usize].entry;
+            too_large |= wanted && matches!(entry, Some(Entry { value: Value::Unfetched(_), .. }));
+            *cursor += 1;
+        }
+        if too_large {
+            return None;
+        }
+        let mut at = start;
+        let apply = |item| match item {
+            &Item::Op(ref op) => self.apply_op(op, &mut at),
+            &Item::Transaction(ref transaction) => self.apply_transaction(transaction, &mut at),
+        };
+        let replies = items.iter().map(apply).collect();
+        Some(Applied { replies, positions: start..*cursor })
+    }
+
+    fn apply_op(&mut self, op: &KeyOp, at: &mut usize) -> Reply {
+        let positions = &self.positions[*at..*at + op.keys.len()];
+        *at += op.keys.len();
+        (op.apply)(&mut View::new(&mut self.slots, positions, self.now_us)).unwrap_or_else(Reply::from)
+    }
+
+    fn apply_transaction(&mut self, transaction: &Transaction, at: &mut usize) -> Reply {
+        let unchanged =
+            transaction.watched.iter().enumerate().all(|(i, watched)| self.is_unchanged(watched, *at + i));
+        *at += transaction.watched.len();
+        if !unchanged {
+            *at += transaction.steps.iter().map(TransactionStep::key_count).sum::<usize>();
+            return Reply::NullArray;
+        }
+        let run = |step: &TransactionStep| match step {
+            TransactionStep::Ready(reply) => reply.clone(),
+            TransactionStep::Op(op) => self.apply_op(op, at),
+        };
+        Reply::Array(transaction.steps.iter().map(run).collect())
+    }
+
+    /// Whether a watched key is as WATCH saw it: the same row version, and not expired since.
+    fn is_unchanged(&self, watched: &Watched, use_index: usize) -> bool {
+        let position = self.positions[use_index] as usize;
+        let (key, slot) = (&self.keys[position], &self.slots[position]);
+        let same_row = key.row.is_some_and(|row| row.xmin == watched.xmin && row.live == watched.live);
+        same_row && key.space == watched.space && !slot.dirty
+    }
+
+    /// The places in `keys` and `slots` of the keys of an applied work.
+    pub fn positions(&self, applied: &Applied) -> &[u32] {
+        &self.positions[applied.positions.clone()]
+    }
+}
+
+/// A work that has been applied in memory.
+pub struct Applied {
+    pub replies: Vec<Reply>,
+    positions: std::ops::Range<usize>,
+}

@@ -1,0 +1,92 @@
+//! The state of one client between its requests: selected database, protocol, MULTI queue, watched keys. Knows replies and commands,
+//! not how they are executed and not the socket.
+
+use std::sync::Arc;
+
+use crate::command::Request;
+use crate::exec::Watched;
+use crate::keyspace::DbIndex;
+use crate::resp::Protocol;
+use crate::state::ClientHandle;
+
+pub mod admission;
+
+/// One client's state.
+pub struct Session {
+    pub client: Arc<ClientHandle>,
+    pub db: DbIndex,
+    pub protocol: Protocol,
+    pub authenticated: bool,
+    /// Between MULTI and EXEC or DISCARD.
+    pub multi: Option<Multi>,
+    pub watched: Vec<Watched>,
+    pub reply_mode: ReplyMode,
+    /// Close the connection once the replies so far are written.
+    pub close: bool,
+}
+
+/// The commands queued since MULTI.
+#[derive(Default)]
+pub struct Multi {
+    pub queued: Vec<Request>,
+    /// A command was refused: EXEC will abort.
+    pub failed: bool,
+}
+
+/// CLIENT REPLY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyMode {
+    On,
+    Off,
+    /// Said by CLIENT REPLY SKIP itself: its own and the next command's replies are left out.
+    SkipNext,
+    Skip,
+}
+
+impl Session {
+    pub fn new(client: Arc<ClientHandle>, authenticated: bool) -> Session {
+        Session {
+            client,
+            db: DbIndex(0),
+            protocol: Protocol::Resp2,
+            authenticated,
+            multi: None,
+            watched: Vec::new(),
+            reply_mode: ReplyMode::On,
+            close: false,
+        }
+    }
+
+    /// Whether the reply of the command that was just executed goes out; moves SKIP along.
+    pub fn takes_reply(&mut self) -> bool {
+        match self.reply_mode {
+            ReplyMode::On => true,
+            ReplyMode::Off => false,
+            ReplyMode::SkipNext => {
+                self.reply_mode = ReplyMode::Skip;
+                false
+            }
+            ReplyMode::Skip => {
+                self.reply_mode = ReplyMode::On;
+                false
+            }
+        }
+    }
+
+    pub fn select(&mut self, db: DbIndex) {
+        self.db = db;
+        self.client.update(|info| info.db = db.0);
+    }
+
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+        self.client.update(|info| info.resp = if protocol == Protocol::Resp3 { 3 } else { 2 });
+    }
+
+    /// Leaves MULTI and forgets watched keys.
+    pub fn discard(&mut self) {
+        self.multi = None;
+        self.watched.clear();
+        self.client.update(|info| (info.multi, info.watch) = (-1, 0));
+    }
+}

@@ -1,0 +1,113 @@
+//! The clients of this process, for CLIENT LIST, CLIENT KILL and the limits.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+/// What others may see of a client and do to it.
+pub struct ClientHandle {
+    pub id: i64,
+    /// `ip:port`, or the socket's path and `:0`.
+    pub addr: String,
+    pub laddr: String,
+    pub connected: Instant,
+    pub info: RwLock<ClientInfo>,
+    /// Milliseconds after `connected` of the last request.
+    pub last_active_ms: AtomicU64,
+    pub kill: AtomicBool,
+    /// Wakes the connection so that it sees `kill` or pushed messages.
+    pub wake: Notify,
+}
+
+/// What CLIENT LIST prints of a client's state.
+#[derive(Debug, Clone, Default)]
+pub struct ClientInfo {
+    pub name: Bytes,
+    pub lib_name: Bytes,
+    pub lib_ver: Bytes,
+    pub db: u32,
+    pub resp: u8,
+    /// Number of queued commands, -1 outside MULTI.
+    pub multi: i64,
+    pub watch: usize,
+    pub monitor: bool,
+    pub no_evict: bool,
+    pub no_touch: bool,
+    pub last_command: &'static str,
+}
+
+impl ClientHandle {
+    pub fn new(id: i64, addr: String, laddr: String) -> ClientHandle {
+        ClientHandle {
+            id,
+            addr,
+            laddr,
+            connected: Instant::now(),
+            info: RwLock::new(ClientInfo { resp: 2, multi: -1, ..ClientInfo::default() }),
+            last_active_ms: AtomicU64::new(0),
+            kill: AtomicBool::new(false),
+            wake: Notify::new(),
+        }
+    }
+
+    /// Asks the connection to close.
+    pub fn kill(&self) {
+        self.kill.store(true, Relaxed);
+        self.wake.notify_one();
+    }
+
+    pub fn is_killed(&self) -> bool {
+        self.kill.load(Relaxed)
+    }
+
+    /// Changes what others see.
+    pub fn update(&self, change: impl FnOnce(&mut ClientInfo)) {
+        change(&mut self.info.write().expect("no panic while held"));
+    }
+}
+
+/// All clients of the process, by id.
+#[derive(Default)]
+pub struct Clients {
+    by_id: Mutex<BTreeMap<i64, Arc<ClientHandle>>>,
+}
+
+impl Clients {
+    pub fn add(&self, client: Arc<ClientHandle>) {
+        self.by_id.lock().expect("no panic while held").insert(client.id, client);
+    }
+
+    pub fn remove(&self, id: i64) {
+        self.by_id.lock().expect("no panic while held").remove(&id);
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_id.lock().expect("no panic while held").len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// In the order of their ids.
+    pub fn all(&self) -> Vec<Arc<ClientHandle>> {
+        self.by_id.lock().expect("no panic while held").values().cloned().collect()
+    }
+}
+
+/// Hands out client ids from the block that this process has taken in the database.
+pub struct ClientIds(AtomicI64);
+
+impl ClientIds {
+    pub fn from(first: i64) -> ClientIds {
+        ClientIds(AtomicI64::new(first))
+    }
+
+    pub fn next(&self) -> i64 {
+        self.0.fetch_add(1, Relaxed)
+    }
+}

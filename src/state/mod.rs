@@ -1,0 +1,57 @@
+//! What one respg process knows besides the data: its settings, its clients, its counters. Shared by all sessions; knows
+//! nothing of sockets and of how commands are executed.
+
+mod clients;
+mod settings;
+mod stats;
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use tokio::sync::watch;
+
+pub use clients::{ClientHandle, ClientIds, ClientInfo, Clients};
+pub use settings::Settings;
+pub use stats::Stats;
+
+use crate::store::Store;
+
+/// The process.
+pub struct Process {
+    pub settings: Settings,
+    pub clients: Clients,
+    pub stats: Stats,
+    pub store: Arc<Store>,
+    /// 40 hexadecimal digits, new at every start (INFO's run_id).
+    pub run_id: String,
+    pub started: Instant,
+    pub started_at: SystemTime,
+    /// Set to true once: by SHUTDOWN, SIGINT or SIGTERM.
+    pub shutdown: watch::Sender<bool>,
+}
+
+impl Process {
+    pub fn new(settings: Settings, store: Arc<Store>) -> Process {
+        Process {
+            settings,
+            clients: Clients::default(),
+            stats: Stats::default(),
+            store,
+            run_id: random_hex(40),
+            started: Instant::now(),
+            started_at: SystemTime::now(),
+            shutdown: watch::Sender::new(false),
+        }
+    }
+}
+
+/// `digits` random hexadecimal digits; not for secrets.
+pub fn random_hex(digits: usize) -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let mut text = String::new();
+    while text.len() < digits {
+        text.push_str(&format!("{:016x}", RandomState::new().hash_one(text.len())));
+    }
+    text.truncate(digits);
+    text
+}

@@ -1,0 +1,116 @@
+//! One connection to Postgres with its prepared statements. Hot path.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config, NoTls, Row};
+
+use super::error::StoreError;
+use super::statements::Statement;
+use super::statements::keys::{BEGIN, COMMIT, ROLLBACK};
+
+/// How soon a commit is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    /// After the WAL is flushed (what the server is configured for).
+    Durable,
+    /// At once; a crash of Postgres may lose the last moments (synchronous_commit off).
+    Relaxed,
+}
+
+/// A connection on which statements are prepared at first use.
+pub struct Connection {
+    client: Client,
+    prepared: Mutex<HashMap<usize, tokio_postgres::Statement>>,
+    abandoned: AtomicBool,
+}
+
+pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// Array statements are planned once for any length and must use the primary key even while a table is small or not analysed yet.
+const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
+    SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off; SET search_path = pg_catalog;
+    SET default_transaction_isolation = 'read committed'; SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0";
+
+impl Connection {
+    /// Connects and sets the session up. Its background task ends with the connection.
+    /// Waiting for a locked row ends with [`StoreError::Locked`] after `lock_wait`.
+    pub async fn open(
+        config: &Config,
+        commit: Commit,
+        lock_wait: Duration,
+    ) -> Result<Connection, StoreError> {
+        let opened = async {
+            let (client, driver) = config.connect(NoTls).await?;
+            tokio::spawn(driver);
+            client.batch_execute(SESSION).await?;
+            if commit == Commit::Relaxed {
+                client.batch_execute("SET synchronous_commit = off").await?;
+            }
+            client
+                .query("SELECT set_config('lock_timeout', $1, false)", &[&lock_wait.as_millis().to_string()])
+                .await?;
+            let connection =
+                Connection { client, prepared: Mutex::default(), abandoned: AtomicBool::new(false) };
+            // These are sent together with others, so their preparation must not come in between.
+            for statement in [&BEGIN, &COMMIT, &ROLLBACK] {
+                connection.prepare(statement).await?;
+            }
+            Ok(connection)
+        };
+        let limit = config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5));
+        match tokio::time::timeout(limit, opened).await {
+            Ok(result) => result.map_err(|error| StoreError::before_commit(&error)),
+            Err(_) => Err(StoreError::Unavailable(format!("no answer within {} ms", limit.as_millis()))),
+        }
+    }
+
+    /// Whether it is of no use any more.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed() || self.abandoned.load(Relaxed)
+    }
+
+    /// Gives the connection up in the middle of something: it will not be used again.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Relaxed);
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The prepared form of a statement, preparing it at first use.
+    pub async fn prepare(
+        &self,
+        statement: &'static Statement,
+    ) -> Result<tokio_postgres::Statement, tokio_postgres::Error> {
+        let address = std::ptr::from_ref(statement) as usize;
+        if let Some(prepared) = self.prepared.lock().expect("no panic while held").get(&address) {
+            return Ok(prepared.clone());
+        }
+        let prepared = self.client.prepare(statement.sql).await?;
+        self.prepared.lock().expect("no panic while held").insert(address, prepared.clone());
+        Ok(prepared)
+    }
+
+    pub async fn query(
+        &self,
+        statement: &'static Statement,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let prepared = self.prepare(statement).await?;
+        self.client.query(&prepared, params).await
+    }
+
+    pub async fn execute(
+        &self,
+        statement: &'static Statement,
+        params: Params<'_>,
+    ) -> Result<u64, tokio_postgres::Error> {
+        let prepared = self.prepare(statement).await?;
+        self.client.execute(&prepared, params).await
+    }
+}

