@@ -16,7 +16,7 @@ step_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-
 step_lint() { docker/lint.sh; }
 # Part of `cargo deny check`, with its configuration: building cargo-deny takes longer than all the rest.
 step_licences() { cargo metadata --locked --format-version 1 | python3 tests/licences.py .deny.toml; }
-step_test() { cargo test --locked --no-fail-fast --lib --bins --test it; }
+step_test() { cargo test --locked --no-fail-fast --lib --bins --test it --test keyspace; }
 step_faults() { cargo test --locked --test faults; }
 step_compat() { cargo test --locked --test compat; }
 step_clients() { cargo build --locked --bin respg && compat/clients/run.sh; }
