@@ -49,7 +49,7 @@ impl Extended {
     }
 
     /// The sum, or `None` when it is not finite.
-    pub fn add(self, other: Self) -> Option<Self> {
+    pub fn plus(self, other: Self) -> Option<Self> {
         let (Kind::Finite { .. }, Kind::Finite { .. }) = (self.kind, other.kind) else { return None };
         let (large, small) = if self.exponent() >= other.exponent() { (self, other) } else { (other, self) };
         let distance = (large.exponent() - small.exponent()) as u32;
@@ -79,7 +79,7 @@ impl Extended {
         if exponent >= 0 {
             let mut whole = Natural::from(mantissa);
             whole.shift_left(exponent as usize);
-            return format!("{sign}{}", whole.to_decimal());
+            return format!("{sign}{}", whole.into_decimal());
         }
         const ONE: u128 = 10u128.pow(17);
         let scaled =
@@ -233,7 +233,7 @@ impl Natural {
         }
     }
 
-    fn to_decimal(mut self) -> String {
+    fn into_decimal(mut self) -> String {
         let mut groups = Vec::new();
         while !self.0.is_empty() {
             let mut rest = 0;
@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     fn sum(a: &str, b: &str) -> Option<String> {
-        Some(Extended::parse(a.as_bytes())?.add(Extended::parse(b.as_bytes())?)?.to_text())
+        Some(Extended::parse(a.as_bytes())?.plus(Extended::parse(b.as_bytes())?)?.to_text())
     }
 
     /// Replies of redis-server 7.0.15 on x86-64.

@@ -62,7 +62,7 @@ fn cached_power(exponent: i32) -> (Float, i32) {
     let mut index = (approximate - FIRST_POWER) / POWER_STEP;
     loop {
         let scale = FIRST_POWER + index * POWER_STEP;
-        let power = Float { mantissa: POWERS[index as usize], exponent: (scale * 217_706 >> 16) - 63 };
+        let power = Float { mantissa: POWERS[index as usize], exponent: ((scale * 217_706) >> 16) - 63 };
         match exponent + power.exponent + 64 {
             ..-60 => index += 1,
             -60..=-32 => return (power, scale),

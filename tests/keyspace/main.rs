@@ -59,7 +59,7 @@ fn incrbyfloat() {
     compare(
         |random| (random.number(), random.number()),
         |(a, b)| vec![command([b"SET", b"k", a]), command([b"INCRBYFLOAT", b"k", b])],
-        |(a, b)| Some(bulk(Extended::parse(a)?.add(Extended::parse(b)?)?.to_text())),
+        |(a, b)| Some(bulk(Extended::parse(a)?.plus(Extended::parse(b)?)?.to_text())),
     );
 }
 

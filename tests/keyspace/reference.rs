@@ -51,7 +51,7 @@ impl Reference {
         let folder = std::env::temp_dir().join(format!("respg-reference-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for the reference server");
         let socket = folder.join("socket");
-        let process = Process::new(program)
+        let mut process = Process::new(program)
             .args(["--port", "0", "--save", "", "--unixsocket"])
             .arg(&socket)
             .args(options)
@@ -65,6 +65,8 @@ impl Reference {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+        let _ = process.kill();
+        let _ = process.wait();
         panic!("{program} does not listen");
     }
 
