@@ -13,6 +13,8 @@ const LEFT: f64 = 170.0;
 /// Room for the label behind the longest bar.
 const RIGHT: f64 = 130.0;
 const TOP: f64 = 64.0;
+/// A label this wide does not fit before the dashed line and moves behind it.
+const LABEL: f64 = 60.0;
 const BAR: f64 = 10.0;
 const STEP: f64 = 12.5;
 const GROUP_GAP: f64 = 16.0;
@@ -29,11 +31,7 @@ struct Series {
 const SERIES: [Series; 4] = [
     Series { kind: Kind::Respg, name: "respg, durable", style: "fill=\"#2f81f7\"" },
     Series { kind: Kind::RedisAof, name: "Redis, appendfsync always", style: "fill=\"#d9480f\"" },
-    Series {
-        kind: Kind::RedisMem,
-        name: "Redis, in memory",
-        style: "fill=\"#d9480f\" fill-opacity=\"0.45\"",
-    },
+    Series { kind: Kind::RedisMem, name: "Redis, in memory", style: "fill=\"#e59866\"" },
     Series { kind: Kind::Pgbench, name: "pgbench, a key per statement", style: "fill=\"#2da44e\"" },
 ];
 
@@ -49,20 +47,27 @@ pub fn draw(results: &Results) -> String {
         .min(LONGEST);
     let scale = (WIDTH - LEFT - RIGHT) / longest;
 
+    let mark = LEFT + scale;
     let mut body = String::new();
     let mut y = TOP;
     for row in &results.rows {
         let group = y;
         for series in &SERIES {
             if let (Some(rate), Some(part)) = (row.rate(series.kind), relative(row, series.kind)) {
-                bar(&mut body, y, part.min(LONGEST) * scale, series, &label(row, series.kind, rate.median));
+                bar(
+                    &mut body,
+                    y,
+                    part.min(LONGEST) * scale,
+                    mark,
+                    series,
+                    &label(row, series.kind, rate.median, part),
+                );
                 y += STEP;
             }
         }
         title(&mut body, (group + y - STEP + BAR) / 2.0, row.load);
         y += GROUP_GAP;
     }
-    let mark = LEFT + scale;
     let _ = writeln!(
         body,
         "<line x1=\"{mark:.1}\" y1=\"{:.1}\" x2=\"{mark:.1}\" y2=\"{:.1}\" stroke=\"{INK}\" stroke-dasharray=\"2 3\"/>",
@@ -72,22 +77,24 @@ pub fn draw(results: &Results) -> String {
     frame(&body, y)
 }
 
-fn label(row: &Row, kind: Kind, rate: f64) -> String {
-    let rate = format!("{}/s", short(rate));
+fn label(row: &Row, kind: Kind, rate: f64, part: f64) -> String {
+    let cut = if part > LONGEST { "… " } else { "" };
+    let rate = format!("{cut}{}/s", short(rate));
     match row.ratio(Kind::RedisAof) {
         Some(ratio) if kind == Kind::Respg => format!("{rate}  ×{:.2}", ratio.median),
         _ => rate,
     }
 }
 
-fn bar(body: &mut String, y: f64, length: f64, series: &Series, label: &str) {
+fn bar(body: &mut String, y: f64, length: f64, mark: f64, series: &Series, label: &str) {
+    let end = LEFT + length;
     let weight = if series.kind == Kind::Respg { " font-weight=\"bold\"" } else { "" };
     let _ = writeln!(
         body,
         "<rect x=\"{LEFT}\" y=\"{y:.1}\" width=\"{length:.1}\" height=\"{BAR}\" {}/>\
          <text x=\"{:.1}\" y=\"{:.1}\"{weight}>{label}</text>",
         series.style,
-        LEFT + length + 6.0,
+        6.0 + if (mark - LABEL..mark).contains(&end) { mark } else { end },
         y + BAR - 1.0
     );
 }
@@ -98,7 +105,7 @@ fn title(body: &mut String, middle: f64, load: &Load) {
         Work::Get => "GET",
         Work::Incr => "INCR, random keys",
         Work::IncrHot => "INCR, one hot key",
-        Work::Mixed => "70 % GET, 20 % SET, 10 % INCR",
+        Work::Mixed => "7 GET, 2 SET, 1 INCR",
     };
     let clients = if load.clients == 1 { "1 client".to_owned() } else { format!("{} clients", load.clients) };
     let pipeline = if load.pipeline == 1 { String::new() } else { format!(", pipeline {}", load.pipeline) };
@@ -119,7 +126,7 @@ fn frame(body: &str, height: f64) -> String {
     for series in &SERIES {
         let _ = writeln!(
             legend,
-            "<rect x=\"{x}\" y=\"31\" width=\"10\" height=\"10\" {}/><text x=\"{}\" y=\"40\">{}</text>",
+            "<rect x=\"{x:.0}\" y=\"31\" width=\"10\" height=\"10\" {}/><text x=\"{:.0}\" y=\"40\">{}</text>",
             series.style,
             x + 15.0,
             series.name

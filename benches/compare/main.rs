@@ -7,6 +7,7 @@
 mod chart;
 mod generator;
 mod load;
+mod machine;
 mod memory;
 mod options;
 mod pgbench;
@@ -75,6 +76,7 @@ fn list() {
 fn compare(options: &Options) -> io::Result<()> {
     let loads = options.chosen_loads().map_err(io::Error::other)?;
     let fleet = Fleet::start(options)?;
+    println!("{}", fleet.machine.describe());
     let mut results = Results::default();
     for load in loads {
         measure(options, &fleet, load, &mut results)?;
@@ -84,7 +86,7 @@ fn compare(options: &Options) -> io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     fs::create_dir_all(&folder)?;
     let json = folder.join("compare.json");
-    fs::write(&json, report::json(&results))?;
+    fs::write(&json, report::json(&fleet.machine, &results))?;
     let svg = match &options.svg {
         Some(path) => path.clone(),
         None if options.is_complete() => Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/compare.svg"),

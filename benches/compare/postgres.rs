@@ -93,6 +93,11 @@ impl Postgres {
         &self.url
     }
 
+    pub fn version(&self) -> io::Result<String> {
+        let version = self.sql("SHOW server_version")?;
+        Ok(version.split_whitespace().next().unwrap_or_default().to_owned())
+    }
+
     /// Runs statements; the rows as psql prints them unaligned, columns separated by `|`.
     pub fn sql(&self, text: &str) -> io::Result<String> {
         run(Command::new("psql").args([

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use clap::ValueEnum;
 
+use crate::machine::Machine;
 use crate::result::{Results, Row};
 use crate::server::Kind;
 use crate::stats::Spread;
@@ -110,9 +111,9 @@ fn align(lines: &[Vec<String>]) -> String {
 }
 
 /// All samples with their medians and ratios. Every name in it is ours and needs no escaping.
-pub fn json(results: &Results) -> String {
+pub fn json(machine: &Machine, results: &Results) -> String {
     let rows: Vec<String> = results.rows.iter().map(|row| json_row(results, row)).collect();
-    format!("{{\n \"loads\": [\n{}\n ]\n}}\n", rows.join(",\n"))
+    format!("{{\n \"machine\": {},\n \"loads\": [\n{}\n ]\n}}\n", machine.json(), rows.join(",\n"))
 }
 
 fn json_row(results: &Results, row: &Row) -> String {

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 
 use crate::generator::{self, Traffic, mixed};
 use crate::load::{KEYS, Load, VALUE_BYTES, Work};
+use crate::machine::Machine;
 use crate::options::{Options, PostgresFrom};
 use crate::pgbench::Pgbench;
 use crate::postgres::Postgres;
@@ -83,6 +84,7 @@ pub struct Amount {
 /// The chosen servers, filled and ready, in the order in which they stop.
 pub struct Fleet {
     pub servers: Vec<Server>,
+    pub machine: Machine,
     _postgres: Option<Postgres>,
     _work: WorkDir,
 }
@@ -90,6 +92,7 @@ pub struct Fleet {
 impl Fleet {
     pub fn start(options: &Options) -> io::Result<Fleet> {
         let work = WorkDir::create(&options.dir)?;
+        let mut machine = Machine::look(work.path())?;
         let mut ports = Ports::from(options.port);
         let mut servers = Vec::new();
         for kind in [Kind::RedisAof, Kind::RedisMem] {
@@ -113,7 +116,10 @@ impl Fleet {
                 postgres.as_ref().map(|p| Pgbench::prepare(p, folder)).transpose()?.map(Server::Pgbench),
             );
         }
-        Ok(Fleet { servers, _postgres: postgres, _work: work })
+        if let Some(postgres) = &postgres {
+            machine.postgres = postgres.version()?;
+        }
+        Ok(Fleet { servers, machine, _postgres: postgres, _work: work })
     }
 }
 
