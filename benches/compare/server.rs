@@ -1,5 +1,6 @@
 //! The servers under comparison: starting them and putting one load on one of them.
 
+use std::env;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
@@ -142,6 +143,11 @@ impl Respg {
         let port = ports.next_free()?;
         let data_dir: PathBuf = work.folder("respg")?;
         let mut command = Command::new(&options.respg);
+        for (name, _) in env::vars_os() {
+            if name == "DATABASE_URL" || name.to_string_lossy().starts_with("RESPG_") {
+                command.env_remove(name);
+            }
+        }
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
         match &given {
             Some(postgres) => command.args(["--database-url", postgres.url()]),
