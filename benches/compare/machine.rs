@@ -41,7 +41,7 @@ impl Machine {
         let warning = if *busy > 10 { "; not quiet: its numbers are worth little" } else { "" };
         format!(
             "{cores} cores shared by clients and servers, a flush takes {flush_micros} us, \
-             redis-server {redis}, Postgres {postgres}; \
+             redis-server {redis}, Postgres {postgres}\n\
              {busy} % of the machine in use before the start{warning}"
         )
     }
