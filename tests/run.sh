@@ -15,7 +15,7 @@ step_clippy() { cargo clippy --locked --all-targets -- -D warnings; }
 step_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items; }
 step_lint() { docker/lint.sh; }
 # Part of `cargo deny check`, with its configuration: building cargo-deny takes longer than all the rest.
-step_licences() { cargo metadata --locked --format-version 1 | python3 tests/licences.py .deny.toml; }
+step_licences() { cargo metadata --locked --all-features --format-version 1 | python3 tests/licences.py .deny.toml; }
 step_test() { cargo test --locked --no-fail-fast --lib --bins --test it; }
 step_faults() { cargo test --locked --test faults; }
 step_compat() { cargo test --locked --test compat; }
