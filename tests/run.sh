@@ -23,7 +23,7 @@ step_clients() { cargo build --locked --bin respg && compat/clients/run.sh; }
 step_newest() {
   NEWEST=${NEWEST:-$(compgen -G '/opt/respg-oracles/postgres-*' | sort -V | tail -n 1)}
   echo "with $("$NEWEST/bin/postgres" --version)"
-  RESPG_TEST_PG_BIN=$NEWEST/bin cargo test --locked --test it
+  RESPG_TEST_PG_BIN=$NEWEST/bin RESPG_POSTGRES_BIN=$NEWEST/bin cargo test --locked --test it
 }
 
 passed=0 failed=0 failures=()
