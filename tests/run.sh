@@ -11,7 +11,7 @@ export RESPG_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/respg
 
 step_install() { tests/install.sh; }
 step_fmt() { cargo fmt --check; }
-step_clippy() { cargo clippy --locked --all-targets -- -D warnings; }
+step_clippy() { cargo clippy --locked --all-targets --all-features -- -D warnings; }
 step_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items; }
 step_lint() { docker/lint.sh; }
 # Part of `cargo deny check`, with its configuration: building cargo-deny takes longer than all the rest.
