@@ -11,19 +11,21 @@ export RESPG_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/respg
 
 step_install() { tests/install.sh; }
 step_fmt() { cargo fmt --check; }
-step_clippy() { cargo clippy --locked --all-targets -- -D warnings; }
+step_clippy() { cargo clippy --locked --all-targets --all-features -- -D warnings; }
 step_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items; }
 step_lint() { docker/lint.sh; }
 # Part of `cargo deny check`, with its configuration: building cargo-deny takes longer than all the rest.
 step_licences() { cargo metadata --locked --format-version 1 | python3 tests/licences.py .deny.toml; }
 step_test() { cargo test --locked --no-fail-fast --lib --bins --test it --test keyspace; }
+step_licences() { cargo metadata --locked --all-features --format-version 1 | python3 tests/licences.py .deny.toml; }
+step_test() { cargo test --locked --no-fail-fast --lib --bins --test it; }
 step_faults() { cargo test --locked --test faults; }
 step_compat() { cargo test --locked --test compat; }
 step_clients() { cargo build --locked --bin respg && compat/clients/run.sh; }
 step_newest() {
   NEWEST=${NEWEST:-$(compgen -G '/opt/respg-oracles/postgres-*' | sort -V | tail -n 1)}
   echo "with $("$NEWEST/bin/postgres" --version)"
-  RESPG_TEST_PG_BIN=$NEWEST/bin cargo test --locked --test it
+  RESPG_TEST_PG_BIN=$NEWEST/bin RESPG_POSTGRES_BIN=$NEWEST/bin cargo test --locked --test it
 }
 
 passed=0 failed=0 failures=()

@@ -64,7 +64,8 @@ impl Cluster {
             account.may_enter(&directory)?;
         }
         let major = major_of(&data)?;
-        let programs = Programs::find(options.programs.as_deref(), &data, major).await?;
+        let programs =
+            Programs::find(options.programs.as_deref(), &directory.join("programs"), &data, major).await?;
         let socket = socket_directory(&directory, account.as_ref())?;
         let cluster =
             Cluster { directory, socket, account, programs, settings: options.settings.clone(), _lock: lock };
@@ -231,7 +232,7 @@ fn default_directory() -> Result<PathBuf, OwnPostgresError> {
 }
 
 /// Root's directories are passed through by the user Postgres runs as, whatever the umask says.
-fn create_directories(path: &Path) -> io::Result<()> {
+pub(super) fn create_directories(path: &Path) -> io::Result<()> {
     if path.exists() {
         return Ok(());
     }

@@ -12,6 +12,10 @@ pub enum OwnPostgresError {
         "no PostgreSQL server programs were found: install them (apt install postgresql), or give a database with --database-url"
     )]
     NoPrograms,
+    #[error(
+        "no PostgreSQL {major} server programs were found, nor could they be downloaded ({reason}): install them (apt install postgresql-{major}), or give a database with --database-url"
+    )]
+    Download { major: u32, reason: String },
     #[error("no usable PostgreSQL server programs (postgres, initdb, pg_ctl) are in {}", .0.display())]
     NotPrograms(PathBuf),
     #[error(

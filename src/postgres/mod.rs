@@ -5,6 +5,8 @@
 
 mod account;
 mod cluster;
+#[cfg(feature = "download")]
+mod download;
 mod error;
 mod programs;
 mod server;

@@ -57,20 +57,26 @@ pub(super) struct Programs {
 
 impl Programs {
     /// The programs for data of this major version, or for a new cluster: those in `given`, else the first on the
-    /// `PATH`, else the newest.
+    /// `PATH`, else the newest; else, if respg was built to do so, they are downloaded to `kept`.
     pub async fn find(
         given: Option<&Path>,
+        kept: &Path,
         data: &Path,
         major: Option<u32>,
     ) -> Result<Programs, OwnPostgresError> {
-        let found = match given {
-            Some(directory) => match Programs::examine(directory).await {
-                Some(programs) => vec![programs],
-                None => return Err(OwnPostgresError::NotPrograms(directory.to_path_buf())),
-            },
-            None => installed().await,
-        };
-        choose(found, data, major)
+        if let Some(directory) = given {
+            let found = Programs::examine(directory).await;
+            let programs = found.ok_or_else(|| OwnPostgresError::NotPrograms(directory.to_path_buf()))?;
+            return choose(vec![programs], data, major);
+        }
+        let found = choose(installed(kept).await, data, major);
+        #[cfg(feature = "download")]
+        if found.is_err() {
+            let name = major.map_or_else(|| "newest".to_owned(), |major| major.to_string());
+            super::download::download(&kept.join(name), major).await?;
+            return choose(installed(kept).await, data, major);
+        }
+        found
     }
 
     pub fn path(&self, program: &str) -> PathBuf {
@@ -108,14 +114,15 @@ fn choose(found: Vec<Programs>, data: &Path, major: Option<u32>) -> Result<Progr
     }
 }
 
-async fn installed() -> Vec<Programs> {
+async fn installed(kept: &Path) -> Vec<Programs> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut found: Vec<Programs> = Vec::new();
     for directory in env::split_paths(&path).filter(|directory| directory.is_absolute()) {
         found.extend(Programs::examine(&directory).await);
     }
     let mut others = Vec::new();
-    for directory in PLACES.iter().flat_map(|place| expand(place)) {
+    let kept = format!("{}/*/bin", kept.display());
+    for directory in PLACES.iter().copied().chain([kept.as_str()]).flat_map(expand) {
         others.extend(Programs::examine(&directory).await);
     }
     others.sort_by_key(|programs| Reverse(programs.version.major));

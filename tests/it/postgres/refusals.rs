@@ -25,6 +25,8 @@ async fn a_second_respg_is_told_who_uses_the_directory() {
     OwnPostgres::start(&options).await.unwrap().stop().await.unwrap();
 }
 
+// With the feature it would be downloaded.
+#[cfg(not(feature = "download"))]
 #[tokio::test]
 async fn data_of_a_version_that_is_not_installed() {
     let scratch = Scratch::new();
@@ -64,4 +66,19 @@ async fn a_setting_postgres_does_not_know_is_quoted() {
     let error = OwnPostgres::start(&options).await.unwrap_err().to_string();
     let said = "PostgreSQL did not start: unrecognized configuration parameter \"no_such_setting\"";
     assert!(error.starts_with(said), "{error}");
+}
+
+/// For a machine without a way out: HTTPS_PROXY=http://127.0.0.1:1
+#[cfg(feature = "download")]
+#[tokio::test]
+async fn data_of_a_version_that_cannot_be_downloaded() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path().join("data")).unwrap();
+    fs::write(scratch.path().join("data/PG_VERSION"), "9\n").unwrap();
+    let error = OwnPostgres::start(&pg::options(scratch.path())).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("no PostgreSQL 9 server programs were found, nor could they be downloaded ("),
+        "{error}"
+    );
+    println!("{error}");
 }
