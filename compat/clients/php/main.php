@@ -20,7 +20,7 @@ foreach ($checks as $name => $check) {
         $failed++;
         $class = get_class($error);
         $line = ($error->getTrace()[0]['line'] ?? 0) . '/' . $error->getLine();
-        echo "FAIL  $name (line $line): $class: {$error->getMessage()}\n";
+        echo "FAIL  $name (line $line): $class: " . preg_replace('/\s+/', ' ', $error->getMessage()) . "\n";
     } finally {
         $env->close();
     }

@@ -7,7 +7,7 @@ topic('server', {
     await client.set('k', 'v', 'EX', 1000)
     const info = parseInfo(await client.info())
     eq(/^\d+\.\d+\.\d+$/.test(info.redis_version), true)
-    eq([info.redis_mode, info.role, info.loading, info.maxmemory_policy], ['standalone', 'master', '0', 'noeviction'])
+    eq([info.redis_mode ?? info.server_mode, info.role, info.loading, info.maxmemory_policy], ['standalone', 'master', '0', 'noeviction'])
     eq(info[`db${env.db}`].startsWith('keys=1,expires=1,avg_ttl='), true)
     eq(parseInfo(await client.info('server')).used_memory, undefined)
   },

@@ -67,7 +67,7 @@ topic('strings', [
         fails($redis, 'ERR value is not an integer or out of range', fn ($redis) => $redis->incr('text'));
     },
     'float counters' => function (Env $env, Redis $redis) {
-        eq([$redis->incrByFloat('f', 10.5), $redis->incrByFloat('f', 0.1), $redis->get('f')], [10.5, 10.6, '10.6']);
+        eq([$redis->incrByFloat('f', 10.5), $redis->incrByFloat('f', 0.25), $redis->get('f')], [10.5, 10.75, '10.75']);
         $redis->set('f', 'abc');
         fails($redis, 'ERR value is not a valid float', fn ($redis) => $redis->incrByFloat('f', 1.0));
     },

@@ -20,7 +20,7 @@ topic('transactions', [
     'error inside' => function (Env $env, Redis $redis) {
         eq($redis->pipeline()->set('k', 'text')->incr('k')->get('k')->exec(), [true, false, 'text']);
         eq($redis->multi()->set('k', 'text')->incr('k')->append('k', '!')->exec(), [true, false, 5]);
-        eq($redis->getLastError(), 'ERR value is not an integer or out of range');
+        eq(rtrim($redis->getLastError(), "\0"), 'ERR value is not an integer or out of range');
     },
     'multi inside a pipeline' => function (Env $env, Redis $redis) {
         eq($redis->pipeline()->set('k', 'v')->multi()->get('k')->incr('n')->exec()->get('k')->exec(), [true, ['v', 1], 'v']);

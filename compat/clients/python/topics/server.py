@@ -15,7 +15,7 @@ def info(env, client):
     client.set("k", "v", ex=1000)
     info = client.info()
     eq([type(part) for part in map(int, info["redis_version"].split("."))], [int] * 3)
-    eq((info["redis_mode"], info["role"], info["loading"]), ("standalone", "master", 0))
+    eq((info.get("redis_mode") or info["server_mode"], info["role"], info["loading"]), ("standalone", "master", 0))
     eq(info["maxmemory_policy"], "noeviction")
     eq((info[f"db{env.db}"]["keys"], info[f"db{env.db}"]["expires"]), (1, 1))
     eq([type(info[field]) for field in ("used_memory", "connected_clients", "uptime_in_seconds")], [int] * 3)
