@@ -46,7 +46,7 @@ export async function run(env, label) {
       console.log(`ok    ${label} ${title}`)
     } catch (error) {
       failed++
-      const line = error.stack.match(/(?:ioredis|node_redis)\/(\w+\.mjs:\d+)/)?.[1]
+      const line = error.stack?.match(/(?:ioredis|node_redis)\/(\w+\.mjs:\d+)/)?.[1]
       console.log(`FAIL  ${label} ${title} (${line}): ${error.name}: ${error.message.replace(/\s+/g, ' ').slice(0, 500)}`)
     } finally {
       await env.close()
