@@ -32,6 +32,8 @@
 //! | `~keys` | maps with the same keys |
 //! | `~error` | errors with the same first word |
 //! | `~dump` | equal but for the version and checksum that end a DUMP payload |
+//! | `~cursor` | any cursor, with the same elements in any order |
+//! | `~scan` | repeated until the cursor is 0 again, then the set of all elements is compared |
 //! | `~any` | not compared |
 //! | `$name=` | keep the reply's text; `${name}` in later lines stands for it |
 //! | `&` | send, and do not wait for a reply |

@@ -78,6 +78,8 @@ pub enum Matcher {
     Keys,
     /// Equal apart from the version and checksum at the end of a DUMP payload.
     Dump,
+    /// A cursor and elements; only the elements are compared, in any order.
+    Cursor,
     /// Not compared.
     Any,
 }
@@ -92,14 +94,31 @@ pub struct Terms {
 
 #[derive(Clone, Debug)]
 pub enum Action {
-    Command { words: Vec<Word>, terms: Terms, capture: Option<String>, wait: bool },
+    Command {
+        words: Vec<Word>,
+        terms: Terms,
+        capture: Option<String>,
+        wait: bool,
+    },
+    /// A SCAN repeated until its cursor is 0 again; the reply is the sorted set of all it returned.
+    Scan {
+        words: Vec<Word>,
+        terms: Terms,
+    },
     Raw(Vec<Word>),
-    Read { count: usize, terms: Terms },
-    ReadNothing { millis: u64 },
+    Read {
+        count: usize,
+        terms: Terms,
+    },
+    ReadNothing {
+        millis: u64,
+    },
     ReadClosed,
     Open,
     Close,
-    Sleep { millis: u64 },
+    Sleep {
+        millis: u64,
+    },
 }
 
 #[derive(Clone, Debug)]

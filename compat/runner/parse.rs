@@ -44,6 +44,7 @@ struct Marks {
     terms: Terms,
     capture: Option<String>,
     wait: bool,
+    scan: bool,
 }
 
 impl Parser {
@@ -74,7 +75,10 @@ impl Parser {
             if words.is_empty() {
                 return Err("no command".into());
             }
-            Action::Command { words, terms, capture: marks.capture, wait: marks.wait }
+            match marks.scan {
+                true => Action::Scan { words, terms },
+                false => Action::Command { words, terms, capture: marks.capture, wait: marks.wait },
+            }
         };
         self.push(number, line, marks.connection, action);
         Ok(())
@@ -142,13 +146,15 @@ impl Parser {
 
 fn marks(line: &str) -> Result<(Marks, &str), String> {
     let terms = Terms { matcher: Matcher::Exact, oracle: None };
-    let mut marks = Marks { connection: "main".into(), terms, capture: None, wait: true };
+    let mut marks = Marks { connection: "main".into(), terms, capture: None, wait: true, scan: false };
     let mut rest = line;
     loop {
         let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         let after = after.trim_start();
         if let Some(name) = word.strip_prefix('@') {
             marks.connection = name.into();
+        } else if word == "~scan" {
+            marks.scan = true;
         } else if word == "&" {
             marks.wait = false;
         } else if let Some(name) = word.strip_prefix('$').and_then(|word| word.strip_suffix('=')) {
@@ -180,6 +186,7 @@ fn matcher(name: &str) -> Result<Matcher, String> {
         "error" => Matcher::Error,
         "keys" => Matcher::Keys,
         "dump" => Matcher::Dump,
+        "cursor" => Matcher::Cursor,
         "any" => Matcher::Any,
         _ => match name.strip_prefix("near=").map(str::parse) {
             Some(Ok(distance)) => Matcher::Near(distance),

@@ -1,6 +1,6 @@
 //! Plays a case in one variant against one server and writes down what came back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use super::case::{Action, Case, Mode, Step, Variant};
 use super::catalogue::Catalogue;
 use super::parse::{expand, references};
 use super::resp::{Client, Event, Reply, encode};
+use super::text::Word;
 
 /// One thing read from a server. Transcripts of the same case and variant have the same steps in the same order.
 #[derive(Clone, Debug)]
@@ -149,20 +150,20 @@ impl Player<'_> {
     }
 
     fn outgoing(&self, step: &Step, together: bool) -> Result<Vec<u8>, String> {
-        let lookup = |name: &str| self.captured.get(name).cloned();
         match &step.action {
             Action::Command { words, wait, .. } => {
-                let args: Result<Vec<_>, _> = words.iter().map(|word| expand(word, &lookup)).collect();
-                let command = encode(&args?);
+                let command = encode(&self.arguments(words)?);
                 let wrap = *wait && !together && matches!(self.variant.mode, Mode::Multi | Mode::Block);
                 Ok(if wrap { [encode(&["MULTI"]), command, encode(&["EXEC"])].concat() } else { command })
             }
-            Action::Raw(words) => {
-                let parts: Result<Vec<_>, _> = words.iter().map(|word| expand(word, &lookup)).collect();
-                Ok(parts?.concat())
-            }
+            Action::Raw(words) => Ok(self.arguments(words)?.concat()),
             _ => Ok(Vec::new()),
         }
+    }
+
+    fn arguments(&self, words: &[Word]) -> Result<Vec<Vec<u8>>, String> {
+        let lookup = |name: &str| self.captured.get(name).cloned();
+        words.iter().map(|word| expand(word, &lookup)).collect()
     }
 
     fn connection(&mut self, name: &str) -> Result<&mut Client, String> {
@@ -206,6 +207,11 @@ impl Player<'_> {
                     for _ in 0..*count {
                         self.read_as(&name, index, Part::Reply)?;
                     }
+                }
+                Action::Scan { words, .. } => {
+                    let args = self.arguments(words)?;
+                    let event = scan(self.connection(&name)?, args);
+                    self.note(index, Part::Reply, event);
                 }
                 Action::ReadNothing { millis } => {
                     let event = self.connection(&name)?.read_within(Duration::from_millis(*millis));
@@ -258,4 +264,23 @@ impl Player<'_> {
     fn note(&mut self, step: usize, part: Part, event: Event) {
         self.transcript.push(Observed { step, part, event });
     }
+}
+
+/// Repeats a SCAN with the cursor it returned, wherever the command has it, until that is 0.
+fn scan(client: &mut Client, mut args: Vec<Vec<u8>>) -> Event {
+    let mut seen = BTreeSet::new();
+    let Some(cursor) = args.iter().position(|arg| arg == b"0") else {
+        return Event::Lost("~scan needs a cursor 0 to start from".into());
+    };
+    for _ in 0..100_000 {
+        let event = client.call(&args);
+        let Event::Reply(Reply { items, .. }) = &event else { return event };
+        let [next, elements] = &items[..] else { return event };
+        seen.extend(elements.items.iter().map(|item| item.text.clone()));
+        args[cursor] = next.text.clone();
+        if next.text == b"0" {
+            return Event::Reply(Reply::list(seen));
+        }
+    }
+    Event::Lost("the SCAN does not end".into())
 }

@@ -17,12 +17,20 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub fn is_error(&self) -> bool {
-        matches!(self.kind, b'-' | b'!')
+    /// An array of bulk strings, for replies the runner makes up.
+    pub fn list(items: impl IntoIterator<Item = Vec<u8>>) -> Reply {
+        let bulk = |text: Vec<u8>| {
+            let raw = [format!("${}\r\n", text.len()).as_bytes(), &text, b"\r\n"].concat();
+            Reply { kind: b'$', raw, text, items: Vec::new(), null: false }
+        };
+        let items: Vec<Reply> = items.into_iter().map(bulk).collect();
+        let mut raw = format!("*{}\r\n", items.len()).into_bytes();
+        items.iter().for_each(|item| raw.extend_from_slice(&item.raw));
+        Reply { kind: b'*', raw, text: Vec::new(), items, null: false }
     }
 
-    pub fn is_aggregate(&self) -> bool {
-        matches!(self.kind, b'*' | b'~' | b'%' | b'>')
+    pub fn is_error(&self) -> bool {
+        matches!(self.kind, b'-' | b'!')
     }
 
     pub fn text_lossy(&self) -> String {
@@ -94,7 +102,7 @@ pub fn encode<A: AsRef<[u8]>>(args: &[A]) -> Vec<u8> {
     bytes
 }
 
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection. After it is lost every further read says so at once, so that a broken server costs one time-out.
 pub struct Client {

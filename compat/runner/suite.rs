@@ -159,7 +159,9 @@ impl Suite<'_> {
         for at in 0..length {
             let step = &case.steps[transcripts[0].1[at].step];
             let terms = match &step.action {
-                Action::Command { terms, .. } | Action::Read { terms, .. } => terms.clone(),
+                Action::Command { terms, .. } | Action::Read { terms, .. } | Action::Scan { terms, .. } => {
+                    terms.clone()
+                }
                 _ => Terms { matcher: Matcher::Exact, oracle: None },
             };
             let part = transcripts[0].1[at].part;
@@ -185,8 +187,16 @@ impl Suite<'_> {
                     part => format!("   [{part:?}]"),
                 };
                 let mut text = format!("{}:{}: {}{part}", case.path, step.line, step.text);
+                let start =
+                    lines.iter().map(|(_, other)| common_start(event, other)).filter(|&at| at > 0).min();
                 for (label, event) in lines {
-                    text.push_str(&format!("\n    {label:8} {}", show(event)));
+                    let shown = match (event, start) {
+                        (Event::Reply(reply), Some(at)) if reply.raw.len() > 600 && at > 100 => {
+                            format!("...{} bytes... {}", at - 60, escape_short(&reply.raw[at - 60..]))
+                        }
+                        _ => show(event),
+                    };
+                    text.push_str(&format!("\n    {label:8} {shown}"));
                 }
                 found.push((step.line, text));
                 if found.len() == 5 {
@@ -204,6 +214,16 @@ impl Suite<'_> {
             (Oracle::Redis, Some(kind)) => kind == Kind::Redis,
             (Oracle::Valkey, Some(kind)) => kind == Kind::Valkey,
         }
+    }
+}
+
+/// How many bytes of two different replies are the same; 0 when they are not to be compared.
+fn common_start(a: &Event, b: &Event) -> usize {
+    match (a, b) {
+        (Event::Reply(a), Event::Reply(b)) if a != b => {
+            a.raw.iter().zip(&b.raw).take_while(|(x, y)| x == y).count()
+        }
+        _ => 0,
     }
 }
 

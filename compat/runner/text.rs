@@ -7,12 +7,6 @@ pub struct Word {
     pub expand: bool,
 }
 
-impl Word {
-    pub fn literal(bytes: impl Into<Vec<u8>>) -> Word {
-        Word { bytes: bytes.into(), expand: false }
-    }
-}
-
 /// Splits a line as redis-cli does: words by white space, `"..."` with escapes, `'...'` taken as it is.
 pub fn split(line: &str) -> Result<Vec<Word>, String> {
     let mut rest = line.as_bytes();
