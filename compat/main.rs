@@ -18,7 +18,7 @@
 //! @other SET k w
 //! ```
 //!
-//! In front of a command, in any order:
+//! In front of a command, in any order (several ways of comparing must all hold):
 //!
 //! | mark | meaning |
 //! |---|---|
@@ -45,7 +45,8 @@
 //! At the top of a file: `%oracle redis|valkey` for all lines; `%needs COMMAND...` waits until the subject has the
 //! commands; `%not MODE...: REASON` and `%only MODE...: REASON` restrict the matrix (`plain`, `pipelined`, `multi`
 //! (which includes `block`), `block`, `resp2`, `resp3`); `%config NAME VALUE` for a parameter during the case;
-//! `%server --flag value` for servers of the case's own.
+//! `%server --flag value` for servers of the case's own;
+//! `%patience SECONDS` to wait longer for replies.
 //!
 //! `known_differences.toml` lists what differs on purpose; an entry that stops differing fails the run.
 //!
@@ -86,13 +87,14 @@ fn run(filters: &[String]) -> Result<bool, String> {
     let known = Known::read(&root.join("known_differences.toml"))?;
     let launcher = Launcher::from_environment()?;
     let mut servers = launcher.start_all(&[])?;
-    let newest = servers.iter().rposition(|server| server.kind != Kind::Subject).unwrap_or(0);
-    let catalogue = Catalogue::read(&mut servers[newest].control)?;
+    let references = servers.iter_mut().filter(|server| server.kind != Kind::Subject);
+    let catalogues: Result<Vec<_>, _> =
+        references.map(|server| Catalogue::read(&mut server.control)).collect();
     let subject = match servers.last_mut() {
         Some(server) => Catalogue::read(&mut server.control).unwrap_or_default(),
         None => Catalogue::default(),
     };
-    let mut suite = Suite { launcher: &launcher, servers, known, catalogue, subject };
+    let mut suite = Suite { launcher: &launcher, servers, known, catalogues: catalogues?, subject };
     let mut outcome = suite.run(&cases);
     outcome.print();
     for entry in suite.known.vanished() {

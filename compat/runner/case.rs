@@ -1,5 +1,7 @@
 //! The model of a case file. `parse.rs` reads it, `play.rs` plays it.
 
+use std::time::Duration;
+
 use super::text::Word;
 
 /// Which reference a line must agree with.
@@ -82,6 +84,8 @@ pub enum Matcher {
     Cursor,
     /// Not compared.
     Any,
+    /// All of these hold.
+    All(Vec<Matcher>),
 }
 
 /// What a line says about its reply.
@@ -145,10 +149,23 @@ pub struct Case {
     pub config: Vec<(String, String)>,
     /// Arguments of servers started for this case alone.
     pub server_args: Vec<String>,
+    /// How long to wait for a reply.
+    pub patience: Duration,
     pub steps: Vec<Step>,
 }
 
 impl Case {
+    /// Whether any line is compared with this oracle.
+    pub fn consults(&self, oracle: Oracle) -> bool {
+        let of_step = |step: &Step| match &step.action {
+            Action::Command { terms, .. } | Action::Read { terms, .. } | Action::Scan { terms, .. } => {
+                terms.oracle.unwrap_or(self.oracle)
+            }
+            _ => self.oracle,
+        };
+        self.steps.iter().map(of_step).any(|consulted| consulted == Oracle::Both || consulted == oracle)
+    }
+
     pub fn variants(&self) -> impl Iterator<Item = Variant> {
         Variant::all().filter(|variant| self.excluded.iter().all(|(excluded, _)| excluded != variant))
     }

@@ -34,6 +34,7 @@ fn same_reply(matcher: &Matcher, a: &Reply, b: &Reply) -> bool {
             _ => false,
         },
         Matcher::Any => true,
+        Matcher::All(matchers) => matchers.iter().all(|matcher| a.raw == b.raw || same_reply(matcher, a, b)),
     }
 }
 

@@ -13,6 +13,7 @@ pub fn parse(name: &str, path: &str, text: &str) -> Result<Case, String> {
             excluded: Vec::new(),
             config: Vec::new(),
             server_args: Vec::new(),
+            patience: super::resp::PATIENCE,
             steps: Vec::new(),
         },
         pipeline: None,
@@ -92,7 +93,7 @@ impl Parser {
     fn directive(&mut self, number: usize, directive: &str, line: &str) -> Result<bool, String> {
         let (word, rest) = directive.split_once(char::is_whitespace).unwrap_or((directive, ""));
         let rest = rest.trim();
-        let header = ["oracle", "needs", "not", "only", "config", "server"].contains(&word);
+        let header = ["oracle", "needs", "not", "only", "config", "server", "patience"].contains(&word);
         if header && !self.case.steps.is_empty() {
             return Err(format!("%{word} must stand before the first command"));
         }
@@ -107,6 +108,7 @@ impl Parser {
                 self.case.config.push((name.into(), String::from_utf8_lossy(&value.bytes).into_owned()));
             }
             "server" => self.case.server_args.extend(rest.split_whitespace().map(str::to_owned)),
+            "patience" => self.case.patience = std::time::Duration::from_secs(number_of(rest)?),
             "sleep" => self.push(number, line, "main".into(), Action::Sleep { millis: number_of(rest)? }),
             "pipeline" if self.pipeline.is_none() => {
                 self.pipelines += 1;
@@ -162,18 +164,28 @@ fn marks(line: &str) -> Result<(Marks, &str), String> {
         } else if let Some(pattern) = rest.strip_prefix("~re=/") {
             let end = pattern.find("/ ").ok_or("~re=/.../ has no end")?;
             let regex = regex::bytes::Regex::new(&format!("(?s){}", &pattern[..end]));
-            marks.terms.matcher = Matcher::Regex(regex.map_err(|error| error.to_string())?);
+            marks.terms.add(Matcher::Regex(regex.map_err(|error| error.to_string())?));
             rest = pattern[end + 2..].trim_start();
             continue;
         } else if let Some(name) = word.strip_prefix('~') {
             match oracle(name) {
                 Some(oracle) => marks.terms.oracle = Some(oracle),
-                None => marks.terms.matcher = matcher(name)?,
+                None => marks.terms.add(matcher(name)?),
             }
         } else {
             return Ok((marks, rest));
         }
         rest = after;
+    }
+}
+
+impl Terms {
+    fn add(&mut self, matcher: Matcher) {
+        match &mut self.matcher {
+            Matcher::Exact => self.matcher = matcher,
+            Matcher::All(matchers) => matchers.push(matcher),
+            other => self.matcher = Matcher::All(vec![other.clone(), matcher]),
+        }
     }
 }
 

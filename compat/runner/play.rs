@@ -33,7 +33,7 @@ pub fn play(
     case: &Case,
     variant: Variant,
     address: SocketAddr,
-    catalogue: &Catalogue,
+    catalogues: &[Catalogue],
 ) -> Result<Vec<Observed>, String> {
     let mut player = Player {
         case,
@@ -43,7 +43,7 @@ pub fn play(
         captured: HashMap::new(),
         transcript: Vec::new(),
     };
-    for unit in units(case, variant.mode, catalogue) {
+    for unit in units(case, variant.mode, catalogues) {
         player.unit(&unit)?;
     }
     Ok(player.transcript)
@@ -56,7 +56,7 @@ struct Unit {
     together: bool,
 }
 
-fn units(case: &Case, mode: Mode, catalogue: &Catalogue) -> Vec<Unit> {
+fn units(case: &Case, mode: Mode, catalogues: &[Catalogue]) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     for (index, step) in case.steps.iter().enumerate() {
         let joins = units.last().is_some_and(|unit| {
@@ -71,7 +71,7 @@ fn units(case: &Case, mode: Mode, catalogue: &Catalogue) -> Vec<Unit> {
                         && is_plain_command(first)
                         && is_plain_command(step)
                         && !names.into_iter().any(captured)
-                        && !(mode == Mode::Block && (refused(first, catalogue) || refused(step, catalogue)))
+                        && !(mode == Mode::Block && (refused(first, catalogues) || refused(step, catalogues)))
                 }
                 _ => false,
             }
@@ -104,11 +104,11 @@ fn uses(step: &Step, name: &str) -> bool {
 }
 
 /// Commands that would make a transaction fail as a whole are kept apart from their neighbours.
-fn refused(step: &Step, catalogue: &Catalogue) -> bool {
+fn refused(step: &Step, catalogues: &[Catalogue]) -> bool {
     match &step.action {
         Action::Command { words, .. } => {
             let words: Vec<&[u8]> = words.iter().map(|word| &word.bytes[..]).collect();
-            catalogue.refuses_to_queue(&words)
+            catalogues.iter().any(|catalogue| catalogue.refuses_to_queue(&words))
         }
         _ => false,
     }
@@ -170,6 +170,7 @@ impl Player<'_> {
         if !self.connections.contains_key(name) {
             let mut client =
                 Client::connect(self.address).map_err(|error| format!("cannot connect: {error}"))?;
+            client.set_patience(self.case.patience);
             if self.variant.resp == 3 {
                 client.demand(&["HELLO", "3"])?;
             }

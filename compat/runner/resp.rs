@@ -70,7 +70,9 @@ fn parse(input: &[u8]) -> Result<Option<(Reply, usize)>, String> {
                 if &body[length..] != b"\r\n" {
                     return Err(format!("bulk of {length} bytes without an end"));
                 }
-                reply.text = body[..length].to_vec();
+                // A verbatim string's text starts after its format.
+                let format = if kind == b'=' { 4.min(length) } else { 0 };
+                reply.text = body[format..length].to_vec();
                 used += length + 2;
             }
         },
@@ -102,13 +104,14 @@ pub fn encode<A: AsRef<[u8]>>(args: &[A]) -> Vec<u8> {
     bytes
 }
 
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection. After it is lost every further read says so at once, so that a broken server costs one time-out.
 pub struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
     start: usize,
+    patience: Duration,
     dead: Option<Event>,
 }
 
@@ -117,7 +120,11 @@ impl Client {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Client { stream, buffer: Vec::new(), start: 0, dead: None })
+        Ok(Client { stream, buffer: Vec::new(), start: 0, patience: PATIENCE, dead: None })
+    }
+
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// Writes in a thread of its own when much is sent, because nobody reads the replies meanwhile.
@@ -132,10 +139,10 @@ impl Client {
     }
 
     pub fn read(&mut self) -> Event {
-        match self.read_within(PATIENCE) {
+        match self.read_within(self.patience) {
             Event::Nothing => {
                 let seen = super::text::escape_short(&self.buffer[self.start..]);
-                self.die(Event::Lost(format!("no reply within {PATIENCE:?}, only \"{seen}\"")))
+                self.die(Event::Lost(format!("no reply within {:?}, only \"{seen}\"", self.patience)))
             }
             event => event,
         }

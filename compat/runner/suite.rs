@@ -79,8 +79,8 @@ pub struct Suite<'a> {
     pub launcher: &'a Launcher,
     pub servers: Vec<Server>,
     pub known: Known,
-    /// Of the newest reference, for what can be queued in a transaction.
-    pub catalogue: Catalogue,
+    /// Of the references, for what can be queued in a transaction.
+    pub catalogues: Vec<Catalogue>,
     /// Of the subject, for cases that wait for a command.
     pub subject: Catalogue,
 }
@@ -118,11 +118,19 @@ impl Suite<'_> {
 
     fn run_case(&self, case: &Case, servers: &mut [Server], outcome: &mut Outcome) {
         self.known.met(&case.name);
+        let consulted = |server: &&mut Server| match self.real_kind(server.kind) {
+            Some(Kind::Redis) => case.consults(Oracle::Redis),
+            Some(Kind::Valkey) => case.consults(Oracle::Valkey),
+            _ => true,
+        };
+        let mut servers: Vec<&mut Server> = servers.iter_mut().filter(consulted).collect();
         for variant in case.variants() {
-            let catalogue = &self.catalogue;
+            let catalogues = &self.catalogues[..];
             let transcripts: Vec<_> = thread::scope(|scope| {
-                let run = |server| scope.spawn(move || run_on(case, variant, server, catalogue));
-                let threads: Vec<_> = servers.iter_mut().map(run).collect();
+                let mut threads = Vec::new();
+                for server in &mut servers {
+                    threads.push(scope.spawn(move || run_on(case, variant, server, catalogues)));
+                }
                 let join = |thread: thread::ScopedJoinHandle<'_, _>| {
                     thread.join().unwrap_or_else(|_| Err("the runner panicked".into()))
                 };
@@ -132,7 +140,7 @@ impl Suite<'_> {
             let mut complete = Vec::new();
             for (server, transcript) in servers.iter().zip(transcripts) {
                 match transcript {
-                    Ok(transcript) => complete.push((server, transcript)),
+                    Ok(transcript) => complete.push((&**server, transcript)),
                     Err(problem) => {
                         failed = true;
                         let text = format!("{}: on {}: {problem}", case.path, server.label);
@@ -207,9 +215,12 @@ impl Suite<'_> {
         found
     }
 
+    fn real_kind(&self, kind: Kind) -> Option<Kind> {
+        if kind == Kind::Subject { self.launcher.subject_is() } else { Some(kind) }
+    }
+
     fn counts(&self, kind: Kind, oracle: Oracle) -> bool {
-        let kind = if kind == Kind::Subject { self.launcher.subject_is() } else { Some(kind) };
-        match (oracle, kind) {
+        match (oracle, self.real_kind(kind)) {
             (Oracle::Both, _) | (_, None) => true,
             (Oracle::Redis, Some(kind)) => kind == Kind::Redis,
             (Oracle::Valkey, Some(kind)) => kind == Kind::Valkey,
@@ -242,7 +253,7 @@ fn run_on(
     case: &Case,
     variant: Variant,
     server: &mut Server,
-    catalogue: &Catalogue,
+    catalogues: &[Catalogue],
 ) -> Result<Vec<Observed>, String> {
     server.control.demand(&["FLUSHALL"])?;
     let mut restore = Vec::new();
@@ -252,7 +263,7 @@ fn run_on(
         restore.push((name, before.text_lossy()));
         server.control.demand(&["CONFIG", "SET", name, value])?;
     }
-    let transcript = play(case, variant, server.address, catalogue);
+    let transcript = play(case, variant, server.address, catalogues);
     for (name, value) in restore {
         server.control.demand(&["CONFIG", "SET", name, &value])?;
     }
