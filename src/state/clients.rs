@@ -8,6 +8,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use super::outbox::{Outbox, OutputLimit};
+use crate::resp::Reply;
+
 /// What others may see of a client and do to it.
 pub struct ClientHandle {
     pub id: i64,
@@ -19,8 +22,10 @@ pub struct ClientHandle {
     /// Milliseconds after `connected` of the last request.
     pub last_active_ms: AtomicU64,
     pub kill: AtomicBool,
-    /// Wakes the connection so that it sees `kill` or pushed messages.
+    /// Wakes the connection so that it sees `kill`.
     pub wake: Notify,
+    /// Replies pushed by others.
+    pub outbox: Outbox,
 }
 
 /// What CLIENT LIST prints of a client's state.
@@ -51,6 +56,14 @@ impl ClientHandle {
             last_active_ms: AtomicU64::new(0),
             kill: AtomicBool::new(false),
             wake: Notify::new(),
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// Sends the client something it did not ask for; one that has let too much pile up is killed.
+    pub fn push(&self, reply: Reply, limit: OutputLimit) {
+        if !self.is_killed() && !self.outbox.push(reply, limit) {
+            self.kill();
         }
     }
 

@@ -2,6 +2,7 @@
 //! nothing of sockets and of how commands are executed.
 
 mod clients;
+mod outbox;
 mod settings;
 mod stats;
 
@@ -11,6 +12,7 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::watch;
 
 pub use clients::{ClientHandle, ClientIds, ClientInfo, Clients};
+pub use outbox::{Outbox, OutputLimit};
 pub use settings::Settings;
 pub use stats::Stats;
 
