@@ -7,6 +7,8 @@ pub mod options;
 mod plan;
 mod prelude;
 mod spec;
+#[cfg(test)]
+pub mod testing;
 mod view;
 
 pub mod connection;

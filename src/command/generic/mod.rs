@@ -1,3 +1,34 @@
-//! TODO
+//! What is done to keys whatever they hold: presence, expiry, names, iteration.
+
 use super::Command;
-pub static COMMANDS: &[&Command] = &[];
+
+mod copy;
+mod del;
+mod exists;
+mod expire;
+mod move_;
+mod persist;
+mod rename;
+mod ttl;
+mod type_;
+
+pub static COMMANDS: &[&Command] = &[
+    &copy::COPY,
+    &del::DEL,
+    &del::UNLINK,
+    &exists::EXISTS,
+    &exists::TOUCH,
+    &expire::EXPIRE,
+    &expire::EXPIREAT,
+    &expire::PEXPIRE,
+    &expire::PEXPIREAT,
+    &move_::MOVE,
+    &persist::PERSIST,
+    &rename::RENAME,
+    &rename::RENAMENX,
+    &ttl::EXPIRETIME,
+    &ttl::PEXPIRETIME,
+    &ttl::PTTL,
+    &ttl::TTL,
+    &type_::TYPE,
+];
