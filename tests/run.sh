@@ -15,10 +15,8 @@ step_clippy() { cargo clippy --locked --all-targets --all-features -- -D warning
 step_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items; }
 step_lint() { docker/lint.sh; }
 # Part of `cargo deny check`, with its configuration: building cargo-deny takes longer than all the rest.
-step_licences() { cargo metadata --locked --format-version 1 | python3 tests/licences.py .deny.toml; }
-step_test() { cargo test --locked --no-fail-fast --lib --bins --test it --test keyspace; }
 step_licences() { cargo metadata --locked --all-features --format-version 1 | python3 tests/licences.py .deny.toml; }
-step_test() { cargo test --locked --no-fail-fast --lib --bins --test it; }
+step_test() { cargo test --locked --no-fail-fast --lib --bins --test it --test keyspace; }
 step_faults() { cargo test --locked --test faults; }
 step_compat() { cargo test --locked --test compat; }
 step_clients() { cargo build --locked --bin respg && compat/clients/run.sh; }
