@@ -69,7 +69,7 @@ impl Batch<'_> {
 
     async fn read(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
         let rows = {
-            let keys = KeyColumns::of(set.keys.iter());
+            let keys = KeyColumns::of(set.order.iter().map(|position| &set.keys[*position as usize]));
             let inline = self.inline_limits(set);
             self.connection.query(self.statement(&READ), &[&keys.spaces, &keys.keys, &inline]).await
         };
@@ -81,7 +81,6 @@ impl Batch<'_> {
     }
 
     async fn overwrite(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
-        set.sort();
         let replies = self.apply(set, works).into_iter().map(|applied| applied.map(|a| a.replies)).collect();
         let mut rows = RowColumns::default();
         for &position in &set.order {
@@ -105,7 +104,6 @@ impl Batch<'_> {
     }
 
     async fn update(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
-        set.sort();
         let (begun, locked) = join!(self.connection.execute(&BEGIN, &[]), self.lock(set));
         let locked = begun.map_err(|error| StoreError::before_commit(&error)).and(locked);
         if let Err(error) = locked {
