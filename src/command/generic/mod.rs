@@ -6,9 +6,12 @@ mod copy;
 mod del;
 mod exists;
 mod expire;
+mod keys;
 mod move_;
 mod persist;
+mod randomkey;
 mod rename;
+mod scan;
 mod ttl;
 mod type_;
 
@@ -22,10 +25,13 @@ pub static COMMANDS: &[&Command] = &[
     &expire::EXPIREAT,
     &expire::PEXPIRE,
     &expire::PEXPIREAT,
+    &keys::KEYS,
     &move_::MOVE,
     &persist::PERSIST,
+    &randomkey::RANDOMKEY,
     &rename::RENAME,
     &rename::RENAMENX,
+    &scan::SCAN,
     &ttl::EXPIRETIME,
     &ttl::PEXPIRETIME,
     &ttl::PTTL,
