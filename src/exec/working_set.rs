@@ -156,12 +156,18 @@ impl<'d> WorkingSet<'d> {
         Reply::Array(transaction.steps.iter().map(run).collect())
     }
 
-    /// Whether a watched key is as WATCH saw it: the same row version, and not expired since.
+    /// Whether a watched key is as WATCH saw it: the same row version, and not expired since. To an absent key FLUSHDB and SWAPDB
+    /// do nothing unless it is there afterwards.
     fn is_unchanged(&self, watched: &Watched, use_index: usize) -> bool {
         let position = self.positions[use_index] as usize;
         let (key, slot) = (&self.keys[position], &self.slots[position]);
-        let same_row = key.row.is_some_and(|row| row.xmin == watched.xmin && row.live == watched.live);
-        same_row && key.space == watched.space && !slot.dirty
+        if slot.dirty {
+            return false;
+        }
+        if key.space != watched.space {
+            return !watched.live && slot.entry.is_none();
+        }
+        key.row.is_some_and(|row| row.xmin == watched.xmin && row.live == watched.live)
     }
 
     /// The places in `keys` and `slots` of the keys of an applied work.
