@@ -126,11 +126,11 @@ pub fn handwritten() -> Result<String, String> {
 fn large() -> Result<(), String> {
     let mut operations = Vec::new();
     let mut state = State::default();
-    for at in 0..20_000u64 {
-        let unknown = at % 200 == 0;
-        let text = ["INCR x", "SET y v", "APPEND z a", "GET x"][at as usize % 4];
+    for at in 0..8_000u64 {
+        let unknown = at % 1000 == 0;
+        let text = ["INCR x", "SET y v", "INCR z", "GET x"][at as usize % 4];
         let program = Program::one(&if text.starts_with("SET") { format!("{text}{at}") } else { text.into() });
-        let happened = !unknown || at % 400 == 0;
+        let happened = !unknown || at % 2000 == 0;
         let replies = if happened { state.run(&program) } else { Vec::new() };
         operations.push(Operation {
             client: Some(at as usize % 8),

@@ -35,7 +35,7 @@ const EXPIRING: Workload = Workload {
 
 pub async fn visible(servers: &[SocketAddr], budget: Duration, seed: u64) -> Result<String, String> {
     let history = History::new();
-    let load = Load::start(&history, servers, &[&EXPIRING], 10, seed);
+    let load = Load::start(&history, servers, &[&EXPIRING], 6, seed);
     tokio::time::sleep(budget).await;
     load.stop().await;
     let unknown = history.unknown.load(Ordering::Relaxed);

@@ -86,6 +86,7 @@ pub async fn start(defect: Defect) -> (Vec<SocketAddr>, JoinSet<()>) {
 
 impl Fake {
     async fn serve(self: Arc<Self>, stream: TcpStream, skew: Duration) {
+        let _ = stream.set_nodelay(true);
         let mut stream = BufReader::new(stream);
         let mut queue: Option<Vec<Command>> = None;
         let mut watched: Vec<(String, u64)> = Vec::new();

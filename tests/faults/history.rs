@@ -51,6 +51,11 @@ impl Operation {
         }
     }
 
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let watched = self.watched.iter().map(|(key, _)| key.as_str());
+        self.program.commands.iter().flat_map(|command| command.keys()).chain(watched)
+    }
+
     /// What expires because of it. The time to live runs from some moment between invocation and return, by a clock of
     /// milliseconds; from then on nobody may see the value (DESIGN.md: expired keys are invisible at once).
     fn expiries(&self) -> Vec<Operation> {
@@ -143,10 +148,6 @@ impl History {
 
     pub fn complain(&self, text: String) {
         self.complaints.lock().unwrap().push(text);
-    }
-
-    pub fn operations(&self) -> usize {
-        self.groups.lock().unwrap().values().map(Vec::len).sum()
     }
 
     /// Everything that was recorded so far is checked and forgotten.

@@ -7,10 +7,12 @@
 //! are dropped, and when none is left the history is impossible.
 //!
 //! An operation whose outcome is unknown never returns: it may take effect at any time after its invocation, or
-//! never. They pile up, so three rules keep the search small without changing its verdict: equal unknown operations
-//! take effect in the order of their invocation; one that would change nothing does not take effect; and of two
-//! configurations which differ only in the unknown operations used, one that used a subset makes the other
-//! superfluous.
+//! never. The expiry of a value is an operation of nobody, which has happened as soon as the value is gone.
+//!
+//! Some rules keep the search small without changing its verdict. An operation that changes nothing and explains its
+//! reply takes effect at once, for waiting could only hurt. Equal unknown operations take effect in the order of
+//! their invocation; one that would change nothing does not take effect; and of two configurations which differ only
+//! in the unknown operations used, one that used a subset makes the other superfluous. Operations on other keys wait.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -20,6 +22,8 @@ use super::model::State;
 
 /// More configurations at one moment than this are an error of the test program: it must be less ambiguous.
 const MOST_CONFIGURATIONS: usize = 500_000;
+
+pub const TOO_AMBIGUOUS: &str = "too ambiguous to check";
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Configuration {
@@ -85,23 +89,24 @@ impl<'a> Search<'a> {
         let mut survivors = HashSet::new();
         let mut seen: HashSet<Configuration> = HashSet::new();
         let mut work: Vec<Configuration> = self.configurations.iter().cloned().collect();
-        while let Some(configuration) = work.pop() {
-            if let Ok(position) = configuration.done.binary_search(&target) {
-                let mut configuration = configuration;
-                configuration.done.remove(position);
+        work.iter_mut().for_each(|configuration| self.settle(configuration));
+        let relevant = self.relevant(target);
+        while let Some(mut configuration) = work.pop() {
+            if self.has_happened(&mut configuration, target) {
                 survivors.insert(configuration);
                 continue;
             }
-            for &next in &self.pending {
-                if let Some(extended) = self.extend(&configuration, next)
-                    && !seen.contains(&extended)
-                {
-                    seen.insert(extended.clone());
-                    work.push(extended);
+            for &next in &relevant {
+                if let Some(mut extended) = self.extend(&configuration, next) {
+                    self.settle(&mut extended);
+                    if !seen.contains(&extended) {
+                        seen.insert(extended.clone());
+                        work.push(extended);
+                    }
                 }
             }
             if seen.len() > MOST_CONFIGURATIONS {
-                return Err(format!("too ambiguous to check:\n{}", self.explain(target)));
+                return Err(format!("{TOO_AMBIGUOUS}: {}", self.explain(target)));
             }
         }
         if survivors.is_empty() {
@@ -112,22 +117,90 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
+    /// The operations under way that share keys with `target`, directly or through others. The rest can wait.
+    fn relevant(&self, target: usize) -> Vec<usize> {
+        let mut keys: HashSet<&str> = self.operations[target].keys().collect();
+        let mut rest = self.pending.clone();
+        let mut relevant = Vec::new();
+        loop {
+            let before = relevant.len();
+            rest.retain(|&at| {
+                let operation = &self.operations[at];
+                let shares = at == target || operation.keys().any(|key| keys.contains(key));
+                if shares {
+                    keys.extend(operation.keys());
+                    keys.extend(self.after[at].iter().flat_map(|&before| self.operations[before].keys()));
+                    relevant.push(at);
+                }
+                !shares
+            });
+            if relevant.len() == before {
+                return relevant;
+            }
+        }
+    }
+
+    /// Whether `target`, which is forgotten then, is in effect.
+    fn has_happened(&self, configuration: &mut Configuration, target: usize) -> bool {
+        if self.operations[target].client.is_none() {
+            return self.changed(&configuration.state, target).is_none();
+        }
+        let position = configuration.done.binary_search(&target);
+        if let Ok(position) = position {
+            configuration.done.remove(position);
+        }
+        position.is_ok()
+    }
+
+    /// Lets everything take effect that changes nothing.
+    fn settle(&self, configuration: &mut Configuration) {
+        let mut settled = false;
+        while !settled {
+            settled = true;
+            for &next in &self.pending {
+                let operation = &self.operations[next];
+                if operation.returned.is_some()
+                    && operation.client.is_some()
+                    && let Some(position) = self.may_happen(configuration, next)
+                    && self.changes_nothing(&configuration.state, next)
+                {
+                    configuration.done.insert(position, next);
+                    settled = false;
+                }
+            }
+        }
+    }
+
+    /// The configuration after `next`, if that can take effect and changes something.
     fn extend(&self, configuration: &Configuration, next: usize) -> Option<Configuration> {
-        let Err(position) = configuration.done.binary_search(&next) else { return None };
-        if let Some(before) = self.after[next]
-            && self.pending.contains(&before)
-            && configuration.done.binary_search(&before).is_err()
-        {
-            return None;
-        }
-        let operation = &self.operations[next];
-        let mut state = configuration.state.clone();
-        if !operation.explains(&mut state) || operation.returned.is_none() && state == configuration.state {
-            return None;
-        }
+        let position = self.may_happen(configuration, next)?;
+        let state = self.changed(&configuration.state, next)?;
         let mut done = configuration.done.clone();
-        done.insert(position, next);
+        if self.operations[next].client.is_some() {
+            done.insert(position, next);
+        }
         Some(Configuration { state, done })
+    }
+
+    /// The place in `done` of an operation that has not taken effect yet and need not wait for another.
+    fn may_happen(&self, configuration: &Configuration, next: usize) -> Option<usize> {
+        let position = configuration.done.binary_search(&next).err()?;
+        let waits = self.after[next].is_some_and(|before| {
+            self.pending.contains(&before) && configuration.done.binary_search(&before).is_err()
+        });
+        (!waits).then_some(position)
+    }
+
+    /// Whether an operation explains its replies and leaves the state alone.
+    fn changes_nothing(&self, before: &State, operation: usize) -> bool {
+        let mut state = before.clone();
+        self.operations[operation].explains(&mut state) && state == *before
+    }
+
+    /// The state after an operation, if it explains its replies and is another one.
+    fn changed(&self, before: &State, operation: usize) -> Option<State> {
+        let mut state = before.clone();
+        (self.operations[operation].explains(&mut state) && state != *before).then_some(state)
     }
 
     fn without_superfluous(&self, configurations: HashSet<Configuration>) -> HashSet<Configuration> {

@@ -126,7 +126,7 @@ async fn broken(report: &mut Report) {
             };
             match (result, defect) {
                 (Ok(text), Defect::None) => Ok(text),
-                (Err(text), Defect::None) => Err(text),
+                (Err(text), defect) if defect == Defect::None || text.contains(linear::TOO_AMBIGUOUS) => Err(text),
                 (Ok(text), _) => Err(format!("the defect was not noticed: {text}")),
                 (Err(text), _) => Ok(format!("noticed: {}", text.lines().next().unwrap_or_default())),
             }
