@@ -14,6 +14,7 @@ const EXPIRING: Workload = Workload {
     name: "expiring",
     group_size: 200,
     longest_pipeline: 2,
+    rest: 3,
     templates: &[
         "SET x $ PX 8",
         "SET x $ PX 3 NX",

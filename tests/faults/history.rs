@@ -150,6 +150,10 @@ impl History {
         self.complaints.lock().unwrap().push(text);
     }
 
+    pub fn groups(&self) -> Vec<String> {
+        self.groups.lock().unwrap().keys().cloned().collect()
+    }
+
     /// Everything that was recorded so far is checked and forgotten.
     pub fn check(&self) -> Result<usize, String> {
         if let Some(complaint) = self.complaints.lock().unwrap().first() {
@@ -187,5 +191,5 @@ pub fn says_unknown(text: &str) -> bool {
 
 /// How respg says that Postgres cannot be reached and nothing has happened.
 pub fn says_unavailable(text: &str) -> bool {
-    text.starts_with("EXECABORT") || text.starts_with("LOADING") || text.starts_with("MASTERDOWN")
+    ["LOADING ", "TRYAGAIN ", "EXECABORT "].iter().any(|code| text.starts_with(code))
 }

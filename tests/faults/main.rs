@@ -11,15 +11,22 @@ mod client;
 mod expiry;
 mod fake;
 mod history;
+mod ledger;
 mod linear;
 mod model;
 mod order;
+mod postgres;
+mod proxy;
 mod recorder;
+mod respg;
+mod row_lock;
+mod scenarios;
 mod workload;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use fake::Defect;
@@ -48,7 +55,12 @@ fn main() -> ExitCode {
         broken(&mut report).await;
         if !against.is_empty() {
             let budget = Duration::from_secs(long.unwrap_or(20) / 4);
-            peaceful(&mut report, &against, budget, seed).await;
+            return peaceful(&mut report, &against, budget, seed).await;
+        }
+        let folder = std::env::temp_dir().join(format!("respg-faults-{}", std::process::id()));
+        match scenarios::World::new(&folder).await {
+            Ok(mut world) => ours(&mut report, &mut world, long, seed).await,
+            Err(text) => report.run("start", async { Err(text) }).await,
         }
     });
     println!("{} scenarios, {} failed", report.ran, report.failed);
@@ -86,6 +98,23 @@ async fn peaceful(report: &mut Report, servers: &[SocketAddr], budget: Duration,
     report.run("order", order::play(servers, budget, seed)).await;
     report.run("bank", bank::sums(servers, budget, seed)).await;
     report.run("expiry", expiry::visible(servers, budget, seed)).await;
+}
+
+/// Everything, on respg.
+async fn ours(report: &mut Report, world: &mut scenarios::World, long: Option<u64>, seed: u64) {
+    let part = |short: u64| Duration::from_secs(long.map_or(short, |long| long * short / 50));
+    report.run("new world", world.renew(&[])).await;
+    peaceful(report, &world.servers(), part(4), seed).await;
+    for process in &world.processes {
+        process.proxy.orders.delay.store(3000, Ordering::Relaxed);
+    }
+    report.run("order with slow messages", order::play(&world.servers(), part(4), seed + 1)).await;
+    report.run("one cut", scenarios::one_cut(world)).await;
+    report.run("cuts", scenarios::cuts(world, part(4), seed)).await;
+    report.run("kill", scenarios::kill(world, part(5), seed)).await;
+    report.run("restart", scenarios::restart(world, part(6), seed)).await;
+    report.run("hang", scenarios::hang(world, part(9), seed)).await;
+    report.run("row lock", row_lock::delays_one_key_only(world, part(3))).await;
 }
 
 /// Each test fails on a server that is broken in the way it is there to find, and passes on the same server unbroken.

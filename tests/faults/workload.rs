@@ -37,6 +37,8 @@ pub struct Workload {
     /// After so many programs the clients go on to new keys, so that unknown outcomes do not pile up.
     pub group_size: usize,
     pub longest_pipeline: u64,
+    /// Each client rests up to so many milliseconds between pipelines.
+    pub rest: u64,
     /// `$` in a template stands for a value that is used only once.
     pub templates: &'static [&'static str],
 }
@@ -45,6 +47,7 @@ pub const REGISTER: Workload = Workload {
     name: "register",
     group_size: 600,
     longest_pipeline: 4,
+    rest: 0,
     templates: &[
         "SET x $",
         "SET x $",
@@ -66,6 +69,7 @@ pub const COUNTER: Workload = Workload {
     name: "counter",
     group_size: 800,
     longest_pipeline: 6,
+    rest: 0,
     templates: &["INCR x", "INCR x", "INCR x", "DECRBY x 3", "INCRBY x 10", "DECR x", "GET x", "[INCR x; INCR x]"],
 };
 
@@ -73,6 +77,7 @@ pub const APPEND: Workload = Workload {
     name: "append",
     group_size: 150,
     longest_pipeline: 3,
+    rest: 0,
     templates: &["APPEND x $,", "APPEND x $,", "GET x", "STRLEN x"],
 };
 
@@ -80,6 +85,7 @@ pub const COMPARE_AND_SET: Workload = Workload {
     name: "compare-and-set",
     group_size: 400,
     longest_pipeline: 1,
+    rest: 0,
     templates: &["?x[SET x $]", "?x[SET x $]", "?x[INCR n]", "?x,y[SET y $; GET x]", "GET x", "SET x $", "DEL y"],
 };
 
@@ -87,6 +93,7 @@ pub const LOCK: Workload = Workload {
     name: "lock",
     group_size: 400,
     longest_pipeline: 1,
+    rest: 0,
     templates: &["SET x @ NX PX 60000", "SET x @ NX PX 60000", "?x=@[DEL x]", "?x=@[DEL x]", "GET x"],
 };
 
@@ -94,6 +101,7 @@ pub const SEVERAL_KEYS: Workload = Workload {
     name: "several keys",
     group_size: 500,
     longest_pipeline: 3,
+    rest: 0,
     templates: &[
         "MSET x $ y $",
         "MSET z $ x $",
@@ -169,6 +177,9 @@ impl Load {
                         let count = recorder.run(&keys, &programs).await;
                         answered.fetch_add(count, Ordering::Relaxed);
                         total += count;
+                        if workload.rest > 0 {
+                            tokio::time::sleep(Duration::from_millis(rng.below(workload.rest))).await;
+                        }
                     }
                     total
                 });
@@ -180,6 +191,14 @@ impl Load {
     pub async fn stop(self) -> usize {
         self.stop.store(true, Ordering::Relaxed);
         self.tasks.join_all().await.into_iter().sum()
+    }
+}
+
+/// Reads every key of every group, so that a write that got lost is noticed.
+pub async fn read_all(history: &Arc<History>, servers: &[SocketAddr]) {
+    let mut reader = Recorder::new(history, usize::MAX, servers);
+    for group in history.groups() {
+        reader.run(&group, &[Program::one("MGET x y z n")]).await;
     }
 }
 
