@@ -75,7 +75,7 @@ struct Report {
 
 impl Report {
     async fn run(&mut self, name: &str, scenario: impl Future<Output = Result<String, String>>) {
-        if !self.words.is_empty() && !self.words.iter().any(|word| name.contains(word.as_str())) {
+        if name != "start" && !self.words.is_empty() && !self.words.iter().any(|word| name.contains(word.as_str())) {
             return;
         }
         let start = Instant::now();
@@ -103,7 +103,9 @@ async fn peaceful(report: &mut Report, servers: &[SocketAddr], budget: Duration,
 /// Everything, on respg.
 async fn ours(report: &mut Report, world: &mut scenarios::World, long: Option<u64>, seed: u64) {
     let part = |short: u64| Duration::from_secs(long.map_or(short, |long| long * short / 50));
-    report.run("new world", world.renew(&[])).await;
+    if let Err(text) = world.renew(&[]).await {
+        return report.run("start", async { Err(text) }).await;
+    }
     peaceful(report, &world.servers(), part(4), seed).await;
     for process in &world.processes {
         process.proxy.orders.delay.store(3000, Ordering::Relaxed);
