@@ -70,6 +70,8 @@ pub const TABLE: &[Litmus] = &[
     litmus("delete of two", "MSET x 0 y 0", &["DEL x y", "SET x 1; GET y", "MGET x y"]),
     litmus("delete of two, absent", "", &["DEL x y", "SET x 1; SET y 1", "MGET y x; MGET x y"]),
     litmus("delete of two, twice", "MSET x 0 y 0", &["DEL x y", "DEL y x", "EXISTS x y"]),
+    litmus("two absences", "SET y 1", &["DEL z y x; GET x", "RENAME y z", "RENAME z x; RENAME x y", "GETDEL x; EXISTS z y"]),
+    litmus("two absences in MULTI", "SET x 1", &["[DEL y z x]", "[RENAME x y]; RENAME y z", "DEL z y x", "RENAME z x"]),
     litmus("rename", "SET x 1", &["RENAME x y", "SET x 2; GET y", "MGET x y; MGET y x", "DEL y"]),
     litmus("one taker", "SET x 1", &["GETDEL x", "GETDEL x", "GETDEL x", "[GET x; DEL x]"]),
     litmus("one winner", "", &["SET x 1 NX", "SET x 2 NX", "SET x 3 NX; DEL x", "MSETNX x 4 y 4"]),

@@ -196,22 +196,20 @@ fn wire(program: &Program, group: &str) -> Vec<Vec<String>> {
 
 async fn receive(client: &mut Client, program: &Program) -> Result<Answer, Failure> {
     if !program.atomic {
-        return Ok(answer(client.receive().await?, |reply| Outcome::Replied(vec![reply])));
+        return Ok(match client.receive().await? {
+            Reply::Error(text) if says_unknown(&text) => Answer::Unknown(text),
+            Reply::Error(text) if says_unavailable(&text) => Answer::Refused(text),
+            reply => Answer::Took(Outcome::Replied(vec![reply])),
+        });
     }
     for _ in 0..=program.commands.len() {
         client.receive().await?;
     }
-    Ok(answer(client.receive().await?, |reply| match reply {
-        Reply::Array(Some(replies)) => Outcome::Replied(replies),
-        Reply::Array(None) => Outcome::Aborted,
-        other => panic!("EXEC answered {other:?}"),
-    }))
-}
-
-fn answer(reply: Reply, took: impl Fn(Reply) -> Outcome) -> Answer {
-    match reply {
+    Ok(match client.receive().await? {
+        Reply::Array(Some(replies)) => Answer::Took(Outcome::Replied(replies)),
+        Reply::Array(None) => Answer::Took(Outcome::Aborted),
         Reply::Error(text) if says_unknown(&text) => Answer::Unknown(text),
-        Reply::Error(text) if says_unavailable(&text) => Answer::Refused(text),
-        reply => Answer::Took(took(reply)),
-    }
+        Reply::Error(text) => Answer::Refused(text),
+        other => Answer::Refused(format!("EXEC answered {other:?}")),
+    })
 }
