@@ -1,5 +1,9 @@
 //! The servers under comparison: two references and the subject, each private to this run.
 
+<<<<<<< HEAD
+=======
+use std::cell::OnceCell;
+>>>>>>> compat
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -8,6 +12,13 @@ use std::time::{Duration, Instant};
 
 use super::resp::{Client, Event};
 
+<<<<<<< HEAD
+=======
+#[allow(dead_code)]
+#[path = "../../tests/it/support/pg.rs"]
+mod pg;
+
+>>>>>>> compat
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Redis,
@@ -50,6 +61,10 @@ pub struct Launcher {
     folder: PathBuf,
     subject: Subject,
     valkey: Option<PathBuf>,
+<<<<<<< HEAD
+=======
+    database: OnceCell<String>,
+>>>>>>> compat
 }
 
 enum Subject {
@@ -87,7 +102,11 @@ impl Launcher {
                 return Err(format!("{path} is missing: run tests/install.sh, or set COMPAT_ORACLES=redis"));
             }
         };
+<<<<<<< HEAD
         Ok(Launcher { folder, subject, valkey })
+=======
+        Ok(Launcher { folder, subject, valkey, database: OnceCell::new() })
+>>>>>>> compat
     }
 
     pub fn has_valkey(&self) -> bool {
@@ -129,7 +148,11 @@ impl Launcher {
 
     pub fn start_subject(&self, args: &[String]) -> Result<Server, String> {
         let command = match &self.subject {
+<<<<<<< HEAD
             Subject::Respg => self.respg_command(args),
+=======
+            Subject::Respg => self.respg_command(args)?,
+>>>>>>> compat
             Subject::Redis => self.reference_command(Path::new(REDIS), args),
             Subject::Valkey => self.reference_command(Path::new(VALKEY), args),
             Subject::Running(address) => {
@@ -148,6 +171,7 @@ impl Launcher {
         command
     }
 
+<<<<<<< HEAD
     fn respg_command(&self, args: &[String]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_respg"));
         command.args(["--bind", "127.0.0.1"]);
@@ -157,6 +181,27 @@ impl Launcher {
         };
         command.args(args);
         command
+=======
+    fn respg_command(&self, args: &[String]) -> Result<Command, String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_respg"));
+        command.args(["--bind", "127.0.0.1", "--database-url", self.database()?]).args(args);
+        Ok(command)
+    }
+
+    /// The database of every respg of this run.
+    fn database(&self) -> Result<&str, String> {
+        if let Some(url) = self.database.get() {
+            return Ok(url);
+        }
+        let url = match std::env::var("RESPG_TEST_DATABASE_URL") {
+            Ok(url) => url,
+            Err(_) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.map_err(|error| error.to_string())?.block_on(pg::fresh_database())
+            }
+        };
+        Ok(self.database.get_or_init(|| url))
+>>>>>>> compat
     }
 
     fn start(&self, kind: Kind, label: &str, mut command: Command) -> Result<Server, String> {
