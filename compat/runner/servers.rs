@@ -1,9 +1,6 @@
 //! The servers under comparison: two references and the subject, each private to this run.
 
-<<<<<<< HEAD
-=======
 use std::cell::OnceCell;
->>>>>>> compat
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -12,13 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::resp::{Client, Event};
 
-<<<<<<< HEAD
-=======
 #[allow(dead_code)]
 #[path = "../../tests/it/support/pg.rs"]
 mod pg;
 
->>>>>>> compat
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Redis,
@@ -61,10 +55,7 @@ pub struct Launcher {
     folder: PathBuf,
     subject: Subject,
     valkey: Option<PathBuf>,
-<<<<<<< HEAD
-=======
     database: OnceCell<String>,
->>>>>>> compat
 }
 
 enum Subject {
@@ -102,11 +93,7 @@ impl Launcher {
                 return Err(format!("{path} is missing: run tests/install.sh, or set COMPAT_ORACLES=redis"));
             }
         };
-<<<<<<< HEAD
-        Ok(Launcher { folder, subject, valkey })
-=======
         Ok(Launcher { folder, subject, valkey, database: OnceCell::new() })
->>>>>>> compat
     }
 
     pub fn has_valkey(&self) -> bool {
@@ -148,11 +135,7 @@ impl Launcher {
 
     pub fn start_subject(&self, args: &[String]) -> Result<Server, String> {
         let command = match &self.subject {
-<<<<<<< HEAD
-            Subject::Respg => self.respg_command(args),
-=======
             Subject::Respg => self.respg_command(args)?,
->>>>>>> compat
             Subject::Redis => self.reference_command(Path::new(REDIS), args),
             Subject::Valkey => self.reference_command(Path::new(VALKEY), args),
             Subject::Running(address) => {
@@ -171,17 +154,6 @@ impl Launcher {
         command
     }
 
-<<<<<<< HEAD
-    fn respg_command(&self, args: &[String]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_respg"));
-        command.args(["--bind", "127.0.0.1"]);
-        match std::env::var("RESPG_TEST_DATABASE_URL") {
-            Ok(url) => command.args(["--database-url", &url]),
-            Err(_) => command.arg("--data-dir").arg(self.folder.join("postgres")),
-        };
-        command.args(args);
-        command
-=======
     fn respg_command(&self, args: &[String]) -> Result<Command, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_respg"));
         command.args(["--bind", "127.0.0.1", "--database-url", self.database()?]).args(args);
@@ -201,7 +173,6 @@ impl Launcher {
             }
         };
         Ok(self.database.get_or_init(|| url))
->>>>>>> compat
     }
 
     fn start(&self, kind: Kind, label: &str, mut command: Command) -> Result<Server, String> {
