@@ -54,7 +54,7 @@
 //!
 //! `COMPAT_SUBJECT=host:port` compares a server that is running already; `COMPAT_SUBJECT=redis` or `valkey` checks
 //! the cases themselves. `COMPAT_ORACLES=redis` does without Valkey. `RESPG_TEST_DATABASE_URL` is the database
-//! given to respg, which otherwise starts its own.
+//! given to respg, otherwise one of the tests' own Postgres.
 
 mod runner;
 
