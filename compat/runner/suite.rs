@@ -69,6 +69,11 @@ impl Outcome {
         entry.or_insert((text, Vec::new())).1.push(variant);
     }
 
+    pub fn pass(&mut self, what: &str) {
+        println!("{what}");
+        self.passed += 1;
+    }
+
     pub fn fail(&mut self, problem: &str) {
         println!("{problem}\n");
         self.failed += 1;
