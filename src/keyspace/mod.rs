@@ -12,4 +12,4 @@ pub mod rdb;
 pub mod slot;
 
 pub use entry::{DbIndex, Entry, Expiry, Kind, Value};
-pub use key::{StoredKey, long_key};
+pub use key::{LONGEST_RAW, StoredKey, long_key};

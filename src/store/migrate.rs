@@ -13,7 +13,11 @@ use super::error::StoreError;
 const MIGRATIONS: &[(i32, &str)] = &[(1, include_str!("../../migrations/0001_keyspace.sql"))];
 
 /// Function files: `CREATE OR REPLACE` and views, applied again whenever their text changes, in this order.
-const FUNCTIONS: &[(&str, &str)] = &[];
+const FUNCTIONS: &[(&str, &str)] = &[
+    ("generic", include_str!("../../migrations/functions/generic.sql")),
+    ("server", include_str!("../../migrations/functions/server.sql")),
+    ("transactions", include_str!("../../migrations/functions/transactions.sql")),
+];
 
 /// Lowest Postgres version, as in server_version_num.
 const LOWEST_VERSION: i32 = 140_000;
