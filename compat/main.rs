@@ -54,8 +54,9 @@
 //!
 //! `COMPAT_SUBJECT=host:port` compares a server that is running already; `COMPAT_SUBJECT=redis` or `valkey` checks
 //! the cases themselves. `COMPAT_ORACLES=redis` does without Valkey. `RESPG_TEST_DATABASE_URL` is the database
-//! given to respg, which otherwise starts its own.
+//! given to respg, otherwise one of the tests' own Postgres.
 
+mod programs;
 mod runner;
 
 use std::path::Path;
@@ -65,7 +66,7 @@ use std::time::Instant;
 use runner::catalogue::Catalogue;
 use runner::known::Known;
 use runner::servers::{Kind, Launcher};
-use runner::suite::{Suite, load};
+use runner::suite::{Outcome, Suite, load};
 
 fn main() -> ExitCode {
     // Cargo passes libtest's options to every test target.
@@ -78,6 +79,27 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Random programs, first against servers that are broken on purpose.
+fn random_programs(suite: &Suite, outcome: &mut Outcome) -> Result<(), String> {
+    let address = |kind| suite.servers.iter().find(|server| server.kind == kind).map(|server| server.address);
+    let (Some(reference), Some(subject)) = (address(Kind::Redis), address(Kind::Subject)) else {
+        return Ok(());
+    };
+    for line in programs::self_test(suite.launcher, &suite.catalogues[0])? {
+        match line {
+            Ok(found) => outcome.pass(&found),
+            Err(problem) => outcome.fail(&problem),
+        }
+    }
+    let search = programs::Search::from_environment()?;
+    let result = search.run(reference, subject, &suite.subject)?;
+    match programs::report(search.seed, &result) {
+        Some(report) => outcome.fail(&report),
+        None => outcome.pass(&format!("{} commands in {} random programs", result.commands, result.programs)),
+    }
+    Ok(())
 }
 
 fn run(filters: &[String]) -> Result<bool, String> {
@@ -97,6 +119,9 @@ fn run(filters: &[String]) -> Result<bool, String> {
     let mut suite = Suite { launcher: &launcher, servers, known, catalogues: catalogues?, subject };
     let mut outcome = suite.run(&cases);
     outcome.print();
+    if filters.is_empty() || filters.iter().any(|filter| filter == "programs") {
+        random_programs(&suite, &mut outcome)?;
+    }
     for entry in suite.known.vanished() {
         outcome.fail(&format!("listed as a known difference, but does not differ any more: {entry}"));
     }

@@ -33,6 +33,8 @@ node() {
   npm ci --prefix "$RESPG_CLIENTS_DIR/node" --silent --no-audit --no-fund
 }
 
+phpredis6() { "$here/php/trixie.sh" "$RESPG_CLIENTS_DIR/phpredis-6"; }
+
 hiredis() { gcc -std=gnu11 -O1 -Wall -Wextra -o "$RESPG_CLIENTS_DIR/hiredis" "$here"/c/main.c "$here"/c/topics/*.c -lhiredis -lpthread; }
 
 rust() { CARGO_TARGET_DIR=$RESPG_CLIENTS_DIR/rust cargo build --locked --quiet --manifest-path "$here/rust/Cargo.toml"; }
@@ -42,4 +44,5 @@ step redis-py-5 python/requirements-5.txt python5
 step redis-py-8 python/requirements-8.txt python8
 step node node/package-lock.json node
 step hiredis "c/kit.h c/main.c $(cd "$here" && echo c/topics/*.c)" hiredis
+step phpredis-6 php/trixie.sh phpredis6
 rust # cargo itself knows what has changed

@@ -20,7 +20,8 @@ node-redis-6  node $here/node/main.mjs redis6
 redis-rs      $RESPG_CLIENTS_DIR/rust/debug/redis-rs
 fred          $RESPG_CLIENTS_DIR/rust/debug/fred
 hiredis       $RESPG_CLIENTS_DIR/hiredis
-phpredis      php $here/php/main.php
+phpredis-5    php $here/php/main.php
+phpredis-6    $RESPG_CLIENTS_DIR/phpredis-6/php $here/php/main.php
 "
 
 work=$(mktemp -d)
@@ -34,13 +35,13 @@ stop() {
 trap stop EXIT
 trap 'exit 130' INT TERM
 
-# start NAME PORT COMMAND...: in the background, until it answers.
+# start NAME PORT COMMAND...: in the background, until it accepts connections.
 start() {
   local name=$1 port=$2; shift 2
   "$@" >"$work/$name.log" 2>&1 &
   servers+=($!)
   for _ in $(seq 300); do
-    redis-cli -p "$port" ping 2>/dev/null | grep -qE 'PONG|NOAUTH' && return
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
     kill -0 "${servers[-1]}" 2>/dev/null || break
     sleep 0.2
   done

@@ -64,7 +64,7 @@ pub enum Matcher {
     Exact,
     /// Both are integers.
     Int,
-    /// Both are numbers, no further apart than this.
+    /// Both are numbers, no further apart than this; negative ones are equal.
     Near(f64),
     /// The same elements in any order (of a map: the same pairs).
     Sorted,

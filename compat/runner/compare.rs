@@ -16,6 +16,8 @@ fn same_reply(matcher: &Matcher, a: &Reply, b: &Reply) -> bool {
         Matcher::Exact => false,
         Matcher::Int => a.kind == b':' && b.kind == b':',
         Matcher::Near(distance) => match (number(a), number(b)) {
+            // Negative numbers say something (no key, no expiry) and are no measurements.
+            (Some(x), Some(y)) if x < 0.0 || y < 0.0 => a.kind == b.kind && x == y,
             (Some(x), Some(y)) => a.kind == b.kind && (x - y).abs() <= *distance,
             _ => false,
         },

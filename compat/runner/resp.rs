@@ -51,7 +51,7 @@ pub enum Event {
 }
 
 /// Parses one reply from the start of `input`; `None` when it is not complete yet.
-fn parse(input: &[u8]) -> Result<Option<(Reply, usize)>, String> {
+pub fn parse(input: &[u8]) -> Result<Option<(Reply, usize)>, String> {
     let Some(end) = input.windows(2).position(|pair| pair == b"\r\n") else { return Ok(None) };
     let (kind, line) = (input[0], &input[1..end]);
     let mut used = end + 2;

@@ -1,5 +1,6 @@
 //! The servers under comparison: two references and the subject, each private to this run.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::resp::{Client, Event};
+
+#[allow(dead_code)]
+#[path = "../../tests/it/support/pg.rs"]
+mod pg;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -50,6 +55,7 @@ pub struct Launcher {
     folder: PathBuf,
     subject: Subject,
     valkey: Option<PathBuf>,
+    database: OnceCell<String>,
 }
 
 enum Subject {
@@ -87,7 +93,7 @@ impl Launcher {
                 return Err(format!("{path} is missing: run tests/install.sh, or set COMPAT_ORACLES=redis"));
             }
         };
-        Ok(Launcher { folder, subject, valkey })
+        Ok(Launcher { folder, subject, valkey, database: OnceCell::new() })
     }
 
     pub fn has_valkey(&self) -> bool {
@@ -129,7 +135,7 @@ impl Launcher {
 
     pub fn start_subject(&self, args: &[String]) -> Result<Server, String> {
         let command = match &self.subject {
-            Subject::Respg => self.respg_command(args),
+            Subject::Respg => self.respg_command(args)?,
             Subject::Redis => self.reference_command(Path::new(REDIS), args),
             Subject::Valkey => self.reference_command(Path::new(VALKEY), args),
             Subject::Running(address) => {
@@ -148,15 +154,25 @@ impl Launcher {
         command
     }
 
-    fn respg_command(&self, args: &[String]) -> Command {
+    fn respg_command(&self, args: &[String]) -> Result<Command, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_respg"));
-        command.args(["--bind", "127.0.0.1"]);
-        match std::env::var("RESPG_TEST_DATABASE_URL") {
-            Ok(url) => command.args(["--database-url", &url]),
-            Err(_) => command.arg("--data-dir").arg(self.folder.join("postgres")),
+        command.args(["--bind", "127.0.0.1", "--database-url", self.database()?]).args(args);
+        Ok(command)
+    }
+
+    /// The database of every respg of this run.
+    fn database(&self) -> Result<&str, String> {
+        if let Some(url) = self.database.get() {
+            return Ok(url);
+        }
+        let url = match std::env::var("RESPG_TEST_DATABASE_URL") {
+            Ok(url) => url,
+            Err(_) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.map_err(|error| error.to_string())?.block_on(pg::fresh_database())
+            }
         };
-        command.args(args);
-        command
+        Ok(self.database.get_or_init(|| url))
     }
 
     fn start(&self, kind: Kind, label: &str, mut command: Command) -> Result<Server, String> {

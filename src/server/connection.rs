@@ -211,6 +211,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 _ => Event::End,
             },
+            pushed = client.outbox.recv() => {
+                for reply in &pushed {
+                    encode(reply, self.session.protocol, &mut self.output);
+                }
+                Event::Woken
+            }
             () = client.wake.notified() => if client.is_killed() { Event::End } else { Event::Woken },
             _ = shutdown.changed() => Event::End,
             () = idle => Event::End,

@@ -5,7 +5,7 @@ foreach (glob(__DIR__ . '/topics/*.php') as $file) {
     require $file;
 }
 
-$php = [PHP_BINARY];
+$php = [getenv('PHP') ?: PHP_BINARY]; // for checks that start processes
 [, $db, $server, $locked] = $argv;
 $env = new Env($server, (int) $db, $locked);
 $passed = $failed = 0;
