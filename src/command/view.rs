@@ -97,12 +97,16 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Puts an entry whatever was there.
+    /// Puts an entry whatever was there; one that has expired already leaves nothing.
     pub fn put(&mut self, i: usize, mut entry: Entry) {
-        if let Expiry::After(ms) = entry.expiry
-            && self.now_us > 0
-        {
-            entry.expiry = Expiry::At(self.now().saturating_add(ms));
+        if self.now_us > 0 {
+            if let Expiry::After(ms) = entry.expiry {
+                entry.expiry = Expiry::At(self.now().saturating_add(ms));
+            }
+            if entry.expiry.is_past(self.now()) {
+                self.slot_mut(i).entry = None;
+                return;
+            }
         }
         self.slot_mut(i).entry = Some(entry);
     }
@@ -118,14 +122,22 @@ impl<'a> View<'a> {
         self.put_string(i, value, expiry);
     }
 
-    /// Takes the string's bytes out to change them in place; give them back with [`View::set_string`]'s like:
-    /// the slot keeps an empty string meanwhile. Absent keys give an empty buffer.
-    pub fn take_string(&mut self, i: usize) -> Result<Bytes, CommandError> {
+    /// Changes a string's bytes in place, an absent key's from nothing; the expiry stays. What `edit` answers is passed on.
+    /// Copies the bytes only if somebody else holds them (a reply of the same batch, the row they came in).
+    pub fn edit_string<T>(
+        &mut self,
+        i: usize,
+        edit: impl FnOnce(&mut Vec<u8>) -> T,
+    ) -> Result<T, CommandError> {
         self.string(i)?;
-        match &mut self.slots[self.positions[i] as usize].entry {
-            Some(Entry { value: Value::Inline(bytes), .. }) => Ok(std::mem::take(bytes)),
-            _ => Ok(Bytes::new()),
-        }
+        let bytes = match &mut self.slot_mut(i).entry {
+            Some(Entry { value: Value::Inline(bytes), .. }) => std::mem::take(bytes),
+            _ => Bytes::new(),
+        };
+        let mut bytes = Vec::from(bytes);
+        let answer = edit(&mut bytes);
+        self.set_string(i, bytes.into());
+        Ok(answer)
     }
 
     /// Changes the expiry of a key that is there; does nothing to an absent one.

@@ -1,9 +1,12 @@
 //! EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds, and the arithmetic behind them.
 
+use bytes::Bytes;
+
 use crate::command::{Args, CommandError};
 use crate::keyspace::Expiry;
+use crate::keyspace::number::parse_i64;
 
-/// An expiry as the client gave it: the number is checked when the time is known.
+/// An expiry as the client gave it, with a good number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpiryOption {
     /// Milliseconds from now.
@@ -12,11 +15,18 @@ pub enum ExpiryOption {
     At(i64),
 }
 
-impl ExpiryOption {
-    /// Takes one of the four options if the next word is one, with its number.
-    /// Errors: not an integer; `invalid expire time in '<command>' command` for zero, negative or overflowing times.
-    pub fn take(args: &mut Args) -> Result<Option<ExpiryOption>, CommandError> {
-        let name = args.command_name();
+/// EX, PX, EXAT or PXAT with a number that has not been looked at: Redis does so after all the options (SET), or even
+/// after the key (GETEX).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UncheckedExpiry {
+    seconds: bool,
+    relative: bool,
+    number: Bytes,
+}
+
+impl UncheckedExpiry {
+    /// Takes one of the four options if the next word is one; without its number it is a syntax error.
+    pub fn take(args: &mut Args) -> Result<Option<UncheckedExpiry>, CommandError> {
         let (seconds, relative) = match () {
             _ if args.take("EX") => (true, true),
             _ if args.take("PX") => (false, true),
@@ -24,22 +34,26 @@ impl ExpiryOption {
             _ if args.take("PXAT") => (false, false),
             _ => return Ok(None),
         };
-        let number = args.integer()?;
-        checked(number, seconds, relative, &name).map(Some)
+        Ok(Some(UncheckedExpiry { seconds, relative, number: args.bytes()? }))
     }
 
+    /// Whether both are the same of the four options; then the later one counts.
+    pub fn is_same_option(&self, other: &UncheckedExpiry) -> bool {
+        self.seconds == other.seconds && self.relative == other.relative
+    }
+
+    /// Errors: not an integer; `invalid expire time in '<command>' command` for zero, negative or overflowing times.
+    pub fn check(&self, command: &str) -> Result<ExpiryOption, CommandError> {
+        let number = parse_i64(&self.number).ok_or(CommandError::NOT_AN_INTEGER)?;
+        checked(number, self.seconds, self.relative, command)
+    }
+}
+
+impl ExpiryOption {
     /// The expiry of a write that does not know the time yet.
     pub fn unresolved(self) -> Expiry {
         match self {
             ExpiryOption::In(ms) => Expiry::After(ms),
-            ExpiryOption::At(at) => Expiry::At(at),
-        }
-    }
-
-    /// The expiry at a known time.
-    pub fn resolve(self, now: i64) -> Expiry {
-        match self {
-            ExpiryOption::In(ms) => Expiry::At(now.saturating_add(ms)),
             ExpiryOption::At(at) => Expiry::At(at),
         }
     }

@@ -4,4 +4,4 @@ mod database;
 mod expiry;
 
 pub use database::{database, existing};
-pub use expiry::{ExpiryOption, checked};
+pub use expiry::{ExpiryOption, UncheckedExpiry, checked};

@@ -2,9 +2,42 @@
 
 use super::Command;
 
+mod append;
 mod get;
+mod getdel;
+mod getex;
+mod getrange;
+mod getset;
 mod incr;
+mod incrbyfloat;
+mod mget;
+mod mset;
 mod set;
+mod setex;
+mod setnx;
+mod setrange;
+mod strlen;
 
-pub static COMMANDS: &[&Command] =
-    &[&get::GET, &incr::INCR, &incr::DECR, &incr::INCRBY, &incr::DECRBY, &set::SET];
+pub static COMMANDS: &[&Command] = &[
+    &append::APPEND,
+    &incr::DECR,
+    &incr::DECRBY,
+    &get::GET,
+    &getdel::GETDEL,
+    &getex::GETEX,
+    &getrange::GETRANGE,
+    &getset::GETSET,
+    &incr::INCR,
+    &incr::INCRBY,
+    &incrbyfloat::INCRBYFLOAT,
+    &mget::MGET,
+    &mset::MSET,
+    &mset::MSETNX,
+    &setex::PSETEX,
+    &set::SET,
+    &setex::SETEX,
+    &setnx::SETNX,
+    &setrange::SETRANGE,
+    &strlen::STRLEN,
+    &getrange::SUBSTR,
+];

@@ -1,5 +1,5 @@
 //! SET key value [NX | XX] [GET] [EX s | PX ms | EXAT ts | PXAT ts | KEEPTTL]
-use crate::command::options::ExpiryOption;
+use crate::command::options::{ExpiryOption, UncheckedExpiry};
 use crate::command::prelude::*;
 
 pub(super) static SET: Command = Command {
@@ -20,38 +20,41 @@ struct Options {
     if_present: bool,
     get: bool,
     keep_ttl: bool,
-    expiry: Option<ExpiryOption>,
+    expiry: Option<UncheckedExpiry>,
 }
 
-fn options(args: &mut Args) -> Result<Options, CommandError> {
-    let mut options = Options::default();
-    while !args.is_empty() {
-        if !options.if_present && args.take("NX") {
-            options.if_absent = true;
-        } else if !options.if_absent && args.take("XX") {
-            options.if_present = true;
-        } else if args.take("GET") {
-            options.get = true;
-        } else if options.expiry.is_none() && args.take("KEEPTTL") {
-            options.keep_ttl = true;
-        } else if options.expiry.is_none() && !options.keep_ttl {
-            options.expiry = Some(ExpiryOption::take(args)?.ok_or(CommandError::SYNTAX)?);
-        } else {
-            return Err(CommandError::SYNTAX);
+impl Options {
+    fn parse(args: &mut Args) -> Result<Options, CommandError> {
+        let mut options = Options::default();
+        while !args.is_empty() {
+            if !options.if_present && args.take("NX") {
+                options.if_absent = true;
+            } else if !options.if_absent && args.take("XX") {
+                options.if_present = true;
+            } else if args.take("GET") {
+                options.get = true;
+            } else if options.expiry.is_none() && args.take("KEEPTTL") {
+                options.keep_ttl = true;
+            } else {
+                let expiry = UncheckedExpiry::take(args)?.ok_or(CommandError::SYNTAX)?;
+                if options.keep_ttl || options.expiry.is_some_and(|earlier| !earlier.is_same_option(&expiry))
+                {
+                    return Err(CommandError::SYNTAX);
+                }
+                options.expiry = Some(expiry);
+            }
         }
+        Ok(options)
     }
-    Ok(options)
 }
 
 fn set(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     let (key, value) = (args.bytes()?, args.bytes()?);
-    let Options { if_absent, if_present, get, keep_ttl, expiry } = options(args)?;
-    let unresolved = expiry.map_or(Expiry::Never, ExpiryOption::unresolved);
+    let Options { if_absent, if_present, get, keep_ttl, expiry } = Options::parse(args)?;
+    let expiry = expiry.map(|expiry| expiry.check("set")).transpose()?;
+    let expiry = expiry.map_or(Expiry::Never, ExpiryOption::unresolved);
     if !(if_absent || if_present || get || keep_ttl) {
-        return Ok(Plan::overwrite(context, [key], move |view| {
-            view.put_string(0, value.clone(), unresolved);
-            Ok(Reply::Ok)
-        }));
+        return Ok(overwrite(context, key, value, expiry));
     }
     let apply = move |view: &mut View<'_>| {
         let old = if get { view.string(0)?.cloned().into() } else { Reply::Null };
@@ -60,9 +63,63 @@ fn set(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         }
         match (keep_ttl, view.entry(0)) {
             (true, Some(entry)) => view.put_string(0, value.clone(), entry.expiry),
-            _ => view.put_string(0, value.clone(), unresolved),
+            _ => view.put_string(0, value.clone(), expiry),
         }
         Ok(if get { old } else { Reply::Ok })
     };
     Ok(if get { Plan::update(context, [key], apply) } else { Plan::alter(context, [key], apply) })
+}
+
+/// Sets the key whatever it held.
+pub(super) fn overwrite(context: &PlanContext, key: Bytes, value: Bytes, expiry: Expiry) -> Plan {
+    Plan::overwrite(context, [key], move |view| {
+        view.put_string(0, value.clone(), expiry);
+        Ok(Reply::Ok)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::*;
+
+    #[test]
+    fn unconditional_sets_are_blind() {
+        let access = |words: &[&str]| match plan(words) {
+            Ok(Plan::Keys(op)) => (op.access, op.keys[0].value),
+            other => panic!("{:?}", other.err()),
+        };
+        assert_eq!(access(&["SET", "k", "v", "px", "5"]), (Access::Overwrite, false));
+        assert_eq!(access(&["SET", "k", "v", "NX"]), (Access::Update, false));
+        assert_eq!(access(&["SET", "k", "v", "KEEPTTL"]), (Access::Update, false));
+        assert_eq!(access(&["SET", "k", "v", "GET"]), (Access::Update, true));
+    }
+
+    #[test]
+    fn syntax_comes_before_numbers() {
+        for (options, text) in [
+            ("NX XX", "ERR syntax error"),
+            ("EX 10 KEEPTTL", "ERR syntax error"),
+            ("KEEPTTL EX 10", "ERR syntax error"),
+            ("EX abc PX 1", "ERR syntax error"),
+            ("EX abc FOO", "ERR syntax error"),
+            ("EX", "ERR syntax error"),
+            ("PERSIST", "ERR syntax error"),
+            ("EX 10 EX abc", "ERR value is not an integer or out of range"),
+            ("EX abc EX 0", "ERR invalid expire time in 'set' command"),
+            ("PXAT -1", "ERR invalid expire time in 'set' command"),
+            ("EX 9223372036854775807", "ERR invalid expire time in 'set' command"),
+            ("PX 9223372036854775807", "ERR invalid expire time in 'set' command"),
+        ] {
+            let words: Vec<&str> = "SET k v".split(' ').chain(options.split(' ')).collect();
+            assert_eq!(plan(&words).err(), Some(CommandError::text(text)), "{options}");
+        }
+        assert!(plan(&["SET", "k", "v", "NX", "NX", "GET", "EX", "0", "EX", "1"]).is_ok());
+    }
+
+    #[test]
+    fn what_is_dead_on_arrival_is_not_seen() {
+        let (reply, state) = run(&["SET", "k", "v", "XX", "PXAT", "1"], keys(&[("k", "old")]));
+        assert_eq!((reply, state), (Reply::Ok, keys(&[])));
+    }
 }

@@ -1,3 +1,6 @@
 //! What several tests need.
 
+pub mod client;
+pub mod matrix;
 pub mod pg;
+pub mod server;

@@ -1,0 +1,22 @@
+//! SETNX key value
+use crate::command::prelude::*;
+
+pub(super) static SETNX: Command = Command {
+    name: "SETNX",
+    arity: Exactly(3),
+    flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST),
+    keys: &[KeySpec::at(1, &["OW", "INSERT"])],
+    plan: setnx,
+    ..Command::in_group(Group::String, file!())
+};
+
+fn setnx(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
+    let (key, value) = (args.bytes()?, args.bytes()?);
+    Ok(Plan::alter(context, [key], move |view| {
+        if view.exists(0) {
+            return Ok(Reply::ZERO);
+        }
+        view.put_string(0, value.clone(), Expiry::Never);
+        Ok(Reply::ONE)
+    }))
+}
