@@ -26,7 +26,7 @@ pub struct Config {
     #[arg(long, env = "RESPG_BIND", default_value = "127.0.0.1", num_args = 1.., value_delimiter = ' ', value_name = "ADDRESS")]
     pub bind: Vec<String>,
 
-    /// TCP port; 0: none.
+    /// TCP port; 0: any free one.
     #[arg(long, short, env = "RESPG_PORT", default_value_t = 6379)]
     pub port: u16,
 
@@ -104,6 +104,19 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
 }
 
 impl Config {
+    /// Adds what stands in variables that are not ours: DATABASE_URL, unless empty.
+    pub fn from_environment(mut config: Config) -> Config {
+        let named = || std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
+        config.database_url = config.database_url.or_else(named);
+        config
+    }
+
+    /// How many threads serve clients.
+    pub fn threads(&self) -> usize {
+        let half = || std::thread::available_parallelism().map_or(1, |processors| processors.get() / 2);
+        self.threads.unwrap_or_else(half).max(1)
+    }
+
     /// The defaults, as with an empty command line and environment.
     pub fn defaults() -> Config {
         Config::parse_from(["respg"])

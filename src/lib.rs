@@ -5,6 +5,7 @@ pub mod config;
 pub mod exec;
 pub mod keyspace;
 pub mod layer;
+pub mod postgres;
 pub mod resp;
 pub mod server;
 pub mod session;

@@ -7,6 +7,8 @@ pub mod options;
 mod plan;
 mod prelude;
 mod spec;
+#[cfg(test)]
+pub mod testing;
 mod view;
 
 pub mod connection;
@@ -84,6 +86,11 @@ impl Incoming {
         }
     }
 
+    /// Whether it is a call of a command with this flag.
+    pub fn has(&self, flag: Flags) -> bool {
+        matches!(self, Incoming::Known(request) if request.command.flags.has(flag))
+    }
+
     pub fn resolved(self) -> Result<Request, CommandError> {
         match self {
             Incoming::Known(request) => Ok(request),
@@ -105,6 +112,14 @@ fn resolve(argv: &[Bytes]) -> Result<&'static Command, CommandError> {
 }
 
 impl Request {
+    /// The same call with small arguments copied, so that keeping it does not keep the read buffers they came from.
+    pub fn detached(mut self) -> Request {
+        for arg in self.argv.iter_mut().filter(|arg| arg.len() < 16 * 1024) {
+            *arg = Bytes::copy_from_slice(arg);
+        }
+        self
+    }
+
     /// The plan of this call.
     pub fn plan(&self, context: &PlanContext) -> Result<Plan, CommandError> {
         let skip = if self.command.name.contains('|') { 2 } else { 1 };

@@ -202,6 +202,8 @@ impl Flags {
     pub const EXECUTES_QUEUE: Flags = Flags(1 << 27);
     /// Ours: replaces a whole logical database (FLUSHALL, FLUSHDB, SWAPDB); an EXEC with one takes the keyspace's lock first.
     pub const BARRIER: Flags = Flags(1 << 25);
+    /// Ours: may change the protocol of the replies after it (HELLO, RESET).
+    pub const SETS_PROTOCOL: Flags = Flags(1 << 26);
 
     const NAMES: [(Flags, &'static str); 21] = [
         (Flags::WRITE, "write"),

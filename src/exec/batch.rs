@@ -69,7 +69,7 @@ impl Batch<'_> {
 
     async fn read(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
         let rows = {
-            let keys = KeyColumns::of(set.keys.iter());
+            let keys = KeyColumns::of(set.order.iter().map(|position| &set.keys[*position as usize]));
             let inline = self.inline_limits(set);
             self.connection.query(self.statement(&READ), &[&keys.spaces, &keys.keys, &inline]).await
         };
@@ -81,7 +81,6 @@ impl Batch<'_> {
     }
 
     async fn overwrite(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
-        set.sort();
         let replies = self.apply(set, works).into_iter().map(|applied| applied.map(|a| a.replies)).collect();
         let mut rows = RowColumns::default();
         for &position in &set.order {
@@ -105,7 +104,6 @@ impl Batch<'_> {
     }
 
     async fn update(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
-        set.sort();
         let (begun, locked) = join!(self.connection.execute(&BEGIN, &[]), self.lock(set));
         let locked = begun.map_err(|error| StoreError::before_commit(&error)).and(locked);
         if let Err(error) = locked {
@@ -190,14 +188,21 @@ pub async fn rolled_back(connection: &Connection, error: StoreError) -> StoreErr
     error
 }
 
-/// For each key of the set, whether a work has seen that it is absent together with something else that must be of the same moment.
+/// For each key of the set, whether it must stay absent until the commit.
+///
+/// Rows that are there are read when their lock is taken, absences are as of the statement's beginning, or later where a row went away
+/// while its lock was waited for: two absences need not be of the same moment. So all are held that a work has seen together with
+/// any other key, and those that its batch has seen come and go.
 fn absences_to_hold(set: &WorkingSet<'_>, applied: &[Option<Applied>]) -> Vec<bool> {
-    let mut hold = vec![false; set.keys.len()];
+    let absent = |position: u32| {
+        let (key, slot) = (&set.keys[position as usize], &set.slots[position as usize]);
+        key.row.is_none() && slot.entry.is_none()
+    };
+    let mut hold: Vec<bool> =
+        (0..set.keys.len() as u32).map(|at| absent(at) && set.slots[at as usize].dirty).collect();
     for applied in applied.iter().flatten() {
         let positions = set.positions(applied);
-        let absent =
-            |position: u32| set.keys[position as usize].row.is_none() && !set.slots[position as usize].dirty;
-        if positions.iter().any(|position| !absent(*position)) {
+        if positions.iter().any(|position| *position != positions[0]) {
             for &position in positions {
                 hold[position as usize] |= absent(position);
             }

@@ -54,4 +54,10 @@ impl Context<'_> {
         let count = self.session.watched.len();
         self.session.client.update(|info| info.watch = count);
     }
+
+    /// UNWATCH: forgets them.
+    pub fn unwatch(&mut self) {
+        self.session.watched.clear();
+        self.session.client.update(|info| info.watch = 0);
+    }
 }

@@ -99,7 +99,7 @@ impl Engine {
             Admission::Run => Ok(Some(request)),
             Admission::Queue => {
                 let multi = session.multi.as_mut().expect("queued only inside MULTI");
-                multi.queued.push(request);
+                multi.queued.push(request.detached());
                 let queued = multi.queued.len() as i64;
                 session.client.update(|info| info.multi = queued);
                 Ok(None)

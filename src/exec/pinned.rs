@@ -135,7 +135,6 @@ async fn begin(
         Segment::Other(..) => None,
     }));
     let mut set = WorkingSet::new(databases, items.map(std::slice::from_ref));
-    set.sort();
     let batch = in_transaction(connection, databases, -1);
     if let Err(error) = batch.lock(&mut set).await {
         return Err(rolled_back(connection, error).await);
@@ -215,7 +214,6 @@ impl Run<'_> {
 async fn key_segment(batch: &Batch<'_>, item: &Item) -> Result<Reply, StoreError> {
     let items = std::slice::from_ref(item);
     let mut set = WorkingSet::new(batch.databases, std::iter::once(items));
-    set.sort();
     batch.lock(&mut set).await?;
     let mut applied = set.apply(items, &mut 0).expect("values of any length are read");
     batch.write(&Changes::of(&set, &vec![false; set.keys.len()]), None).await?;

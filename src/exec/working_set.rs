@@ -40,7 +40,7 @@ pub struct WorkingSet<'d> {
     pub slots: Vec<Slot>,
     /// Places of every operation's keys in `slots`, operation after operation, in the order of the works.
     positions: Vec<u32>,
-    /// The order in which rows are locked: by space and stored key, the same everywhere.
+    /// The order in which rows are read, locked and written: by stored key and space, the same everywhere.
     pub order: Vec<u32>,
     pub now_us: i64,
 }
@@ -60,16 +60,17 @@ impl<'d> WorkingSet<'d> {
             let position = set.intern(db, key, wanted);
             set.positions.push(position);
         }
-        set.order = (0..set.keys.len() as u32).collect();
+        set.sort();
         set
     }
 
-    /// Sorts the order in which rows are locked or written; needed for whatever locks.
-    pub fn sort(&mut self) {
+    /// Without one order there would be deadlocks; reads gain from walking the index from left to right.
+    fn sort(&mut self) {
         let keys = &self.keys;
+        self.order = (0..keys.len() as u32).collect();
         self.order.sort_unstable_by(|a, b| {
             let (a, b) = (&keys[*a as usize], &keys[*b as usize]);
-            (a.space, a.stored.as_bytes()).cmp(&(b.space, b.stored.as_bytes()))
+            (a.stored.as_bytes(), a.space).cmp(&(b.stored.as_bytes(), b.space))
         });
     }
 
@@ -155,12 +156,18 @@ impl<'d> WorkingSet<'d> {
         Reply::Array(transaction.steps.iter().map(run).collect())
     }
 
-    /// Whether a watched key is as WATCH saw it: the same row version, and not expired since.
+    /// Whether a watched key is as WATCH saw it: the same row version, and not expired since. To an absent key FLUSHDB and SWAPDB
+    /// do nothing unless it is there afterwards.
     fn is_unchanged(&self, watched: &Watched, use_index: usize) -> bool {
         let position = self.positions[use_index] as usize;
         let (key, slot) = (&self.keys[position], &self.slots[position]);
-        let same_row = key.row.is_some_and(|row| row.xmin == watched.xmin && row.live == watched.live);
-        same_row && key.space == watched.space && !slot.dirty
+        if slot.dirty {
+            return false;
+        }
+        if key.space != watched.space {
+            return !watched.live && slot.entry.is_none();
+        }
+        key.row.is_some_and(|row| row.xmin == watched.xmin && row.live == watched.live)
     }
 
     /// The places in `keys` and `slots` of the keys of an applied work.

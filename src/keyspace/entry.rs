@@ -19,11 +19,16 @@ pub enum Kind {
 }
 
 impl Kind {
+    const ALL: [Kind; 6] = [Kind::String, Kind::List, Kind::Set, Kind::SortedSet, Kind::Hash, Kind::Stream];
+
     /// The kind of a row; `None` for the placeholder (0) that WATCH leaves for an absent key.
     pub fn from_column(column: i16) -> Option<Kind> {
-        [Kind::String, Kind::List, Kind::Set, Kind::SortedSet, Kind::Hash, Kind::Stream]
-            .into_iter()
-            .find(|kind| *kind as i16 == column)
+        Self::ALL.into_iter().find(|kind| *kind as i16 == column)
+    }
+
+    /// The kind that TYPE calls so, in any case (SCAN's option TYPE).
+    pub fn from_name(name: &[u8]) -> Option<Kind> {
+        Self::ALL.into_iter().find(|kind| kind.name().as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// The name TYPE answers.

@@ -11,6 +11,54 @@ pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     attempt(pattern, text, case, 0) == Outcome::Match
 }
 
+/// A pattern of SQL's LIKE (escape `\`) for a superset of what `pattern` matches: a class becomes any byte.
+pub fn superset_like(mut pattern: &[u8]) -> Vec<u8> {
+    let mut like = Vec::with_capacity(pattern.len());
+    while let [kind, after @ ..] = pattern {
+        pattern = after;
+        let literal = match (*kind, after) {
+            (b'*', _) => {
+                like.push(b'%');
+                continue;
+            }
+            (b'?', _) => {
+                like.push(b'_');
+                continue;
+            }
+            (b'[', _) => {
+                like.push(b'_');
+                pattern = class(after, 0, Case::Sensitive).1;
+                continue;
+            }
+            (b'\\', [escaped, after @ ..]) => {
+                pattern = after;
+                *escaped
+            }
+            (literal, _) => literal,
+        };
+        if matches!(literal, b'%' | b'_' | b'\\') {
+            like.push(b'\\');
+        }
+        like.push(literal);
+    }
+    like
+}
+
+/// The bytes that every match of `pattern` begins with.
+pub fn literal_prefix(mut pattern: &[u8]) -> Vec<u8> {
+    let mut prefix = Vec::new();
+    while let [kind, after @ ..] = pattern {
+        let (literal, after) = match (*kind, after) {
+            (b'*' | b'?' | b'[', _) => break,
+            (b'\\', [escaped, after @ ..]) => (*escaped, after),
+            (literal, _) => (literal, after),
+        };
+        prefix.push(literal);
+        pattern = after;
+    }
+    prefix
+}
+
 /// Whether ASCII letters have to match exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
@@ -155,6 +203,21 @@ mod tests {
         }
         assert!(matches(b"HeL[A-Z]?", b"hello", Case::Insensitive));
         assert!(matches(b"[\x80-a]", b"\x00", Case::Sensitive));
+    }
+
+    #[test]
+    fn for_sql() {
+        for (pattern, like, prefix) in [
+            ("user:*", "user:%", "user:"),
+            ("a?[b-]]c*", "a__]c%", "a"),
+            (r"50%_\*\\x", r"50\%\_*\\x", r"50%_*\x"),
+            (r"[^\]a", "_", ""),
+            (r"a\", r"a\\", r"a\"),
+            ("", "", ""),
+        ] {
+            assert_eq!(superset_like(pattern.as_bytes()), like.as_bytes(), "{pattern}");
+            assert_eq!(literal_prefix(pattern.as_bytes()), prefix.as_bytes(), "{pattern}");
+        }
     }
 
     #[test]

@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 
 /// Keys up to this length are stored as they are.
 pub const LONGEST_RAW: usize = 1023;
-const PREFIX: usize = 992;
 
 /// The value of the columns `key` and `long_key`.
 ///
@@ -16,12 +15,15 @@ const PREFIX: usize = 992;
 pub struct StoredKey(Bytes);
 
 impl StoredKey {
+    /// How many bytes of a longer key stand at the front of its abbreviation.
+    pub const PREFIX: usize = 992;
+
     pub fn new(key: &Bytes) -> Self {
         if key.len() <= LONGEST_RAW {
             return Self(key.clone());
         }
-        let mut stored = Vec::with_capacity(PREFIX + 32);
-        stored.extend_from_slice(&key[..PREFIX]);
+        let mut stored = Vec::with_capacity(Self::PREFIX + 32);
+        stored.extend_from_slice(&key[..Self::PREFIX]);
         stored.extend_from_slice(&Sha256::digest(key));
         Self(stored.into())
     }

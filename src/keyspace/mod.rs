@@ -1,9 +1,15 @@
 //! The pure rules of Redis's data: what keys and values are and how they are read, without any idea of where they are kept.
 
+pub mod bitfield;
+pub mod bits;
 mod entry;
+pub mod extended;
 pub mod glob;
 mod key;
+pub mod lcs;
 pub mod number;
+pub mod rdb;
+pub mod slot;
 
 pub use entry::{DbIndex, Entry, Expiry, Kind, Value};
-pub use key::{StoredKey, long_key};
+pub use key::{LONGEST_RAW, StoredKey, long_key};

@@ -1,7 +1,12 @@
 //! Hot path: bytes to argument vectors.
 //!
-//! The decoder keeps its place between calls, so an argument that arrives in many pieces costs time proportional to its
+//! The decoder keeps its place between calls, so a request that arrives in many pieces costs time proportional to its
 //! length, and it splits arguments off the read buffer instead of copying them.
+//!
+//! The crate redis-protocol (6.0) reads replies for our tests, but cannot serve requests: it starts again with each piece
+//! (a request of 20,000 arguments in pieces of 1000 bytes took 169 ms, here 5.5 ms), knows no inline requests, limits and
+//! error texts, and its frames would have to be turned into arguments (a SET of 64 bytes: 340 to 460 ns, here 190 to 240,
+//! two shared cores). 512 MB in pieces of 16 KB take 1.8 s here, most of it in copying the pieces into the buffer.
 
 use bytes::{Buf, Bytes, BytesMut};
 

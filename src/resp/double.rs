@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use super::grisu::{self, MAX_DIGITS};
 use super::integer::IntegerText;
 
 /// The text of an `f64`, on the stack. Dereferences to its bytes.
@@ -38,14 +39,12 @@ impl DoubleText {
     }
 
     fn push_shortest(&mut self, value: f64) {
-        let scientific = format!("{:e}", value.abs());
-        let (mantissa, exponent) = scientific.split_once('e').expect("LowerExp writes an exponent");
-        let digits: Vec<u8> = mantissa.bytes().filter(|b| *b != b'.').collect();
-        let exponent: i32 = exponent.parse().expect("LowerExp writes a small exponent");
+        let mut buffer = [0; MAX_DIGITS];
+        let (digits, scale) = grisu::digits(value.abs(), &mut buffer);
         if value < 0.0 {
             self.push(b"-");
         }
-        self.push_digits(&digits, exponent + 1 - digits.len() as i32, value < 0.0);
+        self.push_digits(digits, scale, value < 0.0);
     }
 
     /// Writes `digits * 10^scale` in Redis's layout (fpconv's `emit_digits`).

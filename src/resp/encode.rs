@@ -126,7 +126,7 @@ mod tests {
             (Reply::Verbatim("hi".into()), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"),
             (Reply::Null, "$-1\r\n", "_\r\n"),
             (Reply::NullArray, "*-1\r\n", "_\r\n"),
-            (Reply::Double(3.141), "$5\r\n3.141\r\n", ",3.141\r\n"),
+            (Reply::Double(3.25), "$4\r\n3.25\r\n", ",3.25\r\n"),
             (Reply::Boolean(true), ":1\r\n", "#t\r\n"),
             (Reply::Boolean(false), ":0\r\n", "#f\r\n"),
             (Reply::BigNumber("123".into()), "$3\r\n123\r\n", "(123\r\n"),

@@ -5,6 +5,7 @@ mod decode;
 mod double;
 mod encode;
 mod error;
+mod grisu;
 mod inline;
 mod integer;
 mod reply;

@@ -1,1 +1,8 @@
-//! Sockets and the life of the process.
+//! Sockets and the life of the process: start, listen, stop. Knows everything, is known by nobody.
+
+mod connection;
+mod listener;
+mod start;
+mod threads;
+
+pub use start::{Server, StartError};

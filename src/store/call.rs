@@ -50,6 +50,7 @@ pub enum Param {
     Int8s(Vec<i64>),
     Bytes(Bytes),
     BytesArray(Vec<Bytes>),
+    NullableBytesArray(Vec<Option<Bytes>>),
     Bool(bool),
     Text(&'static str),
     Null,
@@ -69,6 +70,9 @@ impl ToSql for Param {
             Param::Bytes(bytes) => bytes.as_ref().to_sql(ty, out),
             Param::BytesArray(array) => {
                 array.iter().map(Bytes::as_ref).collect::<Vec<&[u8]>>().to_sql(ty, out)
+            }
+            Param::NullableBytesArray(array) => {
+                array.iter().map(Option::as_deref).collect::<Vec<Option<&[u8]>>>().to_sql(ty, out)
             }
             Param::Bool(value) => value.to_sql(ty, out),
             Param::Text(text) => text.to_sql(ty, out),

@@ -67,6 +67,16 @@ fn text(error: &tokio_postgres::Error) -> String {
     }
 }
 
+impl StoreError {
+    /// The cause alone, for messages that have a beginning of their own.
+    pub fn reason(&self) -> String {
+        match self {
+            StoreError::Unavailable(why) | StoreError::Refused(why) => why.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for StoreError {
     /// The text of the error reply, code included. `LOADING` makes the usual clients wait and try again, and is only
     /// said when nothing has happened.

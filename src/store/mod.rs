@@ -19,7 +19,7 @@ pub use call::{Call, Param};
 pub use connection::{Commit, Connection, Params};
 pub use databases::{Database, DatabaseMap, Databases, Durability};
 pub use error::StoreError;
-pub use migrate::migrate;
+pub use migrate::{DatabaseOptions, migrate};
 pub use pool::{Pool, Pooled};
 pub use rows::{KeyRow, Xid};
 pub use sweep::sweep_forever;
@@ -44,4 +44,10 @@ impl Store {
     pub async fn acquire(&self) -> Result<Pooled, StoreError> {
         pool::acquire(&self.pool).await
     }
+}
+
+/// Takes a block of client ids for this process and gives its first.
+pub async fn first_client_id(connection: &Connection) -> Result<i64, StoreError> {
+    let rows = connection.query(&statements::server::CLIENT_ID_BLOCK, &[]).await;
+    Ok(rows.map_err(|error| StoreError::before_commit(&error))?[0].get(0))
 }

@@ -1,3 +1,9 @@
-//! TODO
+//! The server as a whole: its databases, its settings, its state.
+
 use super::Command;
-pub static COMMANDS: &[&Command] = &[];
+
+mod dbsize;
+mod flush;
+mod swapdb;
+
+pub static COMMANDS: &[&Command] = &[&dbsize::DBSIZE, &flush::FLUSHALL, &flush::FLUSHDB, &swapdb::SWAPDB];

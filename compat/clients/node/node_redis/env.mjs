@@ -1,0 +1,79 @@
+import { atLeast, parseInfo } from '../kit.mjs'
+
+export class Env {
+  static protocols = major => (major < 5 ? [2] : [2, 3])
+  opened = []
+
+  constructor(settings) {
+    Object.assign(this, settings)
+  }
+
+  options({ socket, ...more } = {}) {
+    const [host, port] = this.server.split(':')
+    const protocol = this.major < 5 ? {} : { RESP: this.protocol }
+    return { socket: { host, port: Number(port), ...socket }, database: this.db, name: 'compat', ...protocol, ...more }
+  }
+
+  /** A connected client. */
+  async client(more) {
+    const client = this.start(more)
+    await client.connect()
+    return client
+  }
+
+  /** A client that is not connected yet. */
+  start(more) {
+    return this.keep(this.package.createClient(this.options(more)))
+  }
+
+  keep(client) {
+    client.sendCommandLine = (...line) => client.sendCommand(line)
+    client.on('error', error => (client.lastError = error))
+    this.opened.push(client)
+    return client
+  }
+
+  /** A client, not connected yet, of the server that wants a password. */
+  startLocked(more) {
+    const [host, port] = this.locked.split(':')
+    return this.start({ socket: { host, port: Number(port), reconnectStrategy: false }, ...more })
+  }
+
+  /** The package's own pool of 50: createClientPool, or up to version 4 the client's executeIsolated. */
+  async keepPool() {
+    if (this.major < 5) {
+      const client = await this.client({ isolationPoolOptions: { max: 50 } })
+      return { execute: use => client.executeIsolated(use) }
+    }
+    const pool = this.package.createClientPool(this.options(), { maximum: 50 })
+    pool.on('error', () => {})
+    await pool.connect()
+    this.opened.push(pool)
+    return pool
+  }
+
+  /** The client, answering with Buffers instead of strings. */
+  buffers(client) {
+    const { RESP_TYPES, commandOptions } = this.package
+    if (this.major >= 5) return client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
+    const options = commandOptions({ returnBuffers: true })
+    return new Proxy(client, { get: (_, name) => (...args) => client[name](options, ...args) })
+  }
+
+  /** All keys of a scanIterator, which yields keys up to version 4 and pages of keys since. */
+  async scanned(client, options) {
+    const keys = new Set()
+    for await (const found of client.scanIterator(options)) [found].flat().forEach(key => keys.add(key))
+    return keys
+  }
+
+  async since(version) {
+    return atLeast(parseInfo(await this.opened[0].info('server')).redis_version, version)
+  }
+
+  async close() {
+    for (const client of this.opened.splice(0)) {
+      if (client.isOpen) await (client.destroy ?? client.disconnect).call(client)
+    }
+  }
+}

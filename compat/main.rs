@@ -1,0 +1,139 @@
+//! Compares respg with redis-server and valkey-server, byte for byte.
+//!
+//! `cargo test --test compat` runs everything; `cargo test --test compat -- string/set incr` runs the cases whose
+//! name contains one of the words. Each case is played on every server in the matrix {plain, pipelined, multi,
+//! block} x {RESP2, RESP3}, on a clean keyspace and fresh connections, and every reply is compared.
+//!
+//! # Case files
+//!
+//! `compat/cases/<group>/<name>.case`, one command per line, quoted as for redis-cli:
+//!
+//! ```text
+//! # SET with options that exclude each other.
+//! SET k v NX XX
+//! SET "binary \x00\r\n key" 'taken as it is'
+//! EXPIREAT k ${now+100}          # ${now}, ${ms}: the client's clock in seconds, milliseconds (no comments
+//! SETRANGE k 0 "${x*100000}"     # after commands, these are for you); ${TEXT*COUNT}: repetition
+//! ~near=2 TTL k
+//! @other SET k w
+//! ```
+//!
+//! In front of a command, in any order (several ways of comparing must all hold):
+//!
+//! | mark | meaning |
+//! |---|---|
+//! | `@name` | on another connection, opened at its first use |
+//! | `~redis`, `~valkey` | only this reference is the oracle (Valkey for what came with 7.2); without: both must agree |
+//! | `~int` | any integer |
+//! | `~near=N` | numbers no further apart than N |
+//! | `~sorted` | the same elements in any order |
+//! | `~re=/REGEX/` | both match |
+//! | `~shape`, `~type` | the same tree of reply types; the same outermost type |
+//! | `~keys` | maps with the same keys |
+//! | `~error` | errors with the same first word |
+//! | `~dump` | equal but for the version and checksum that end a DUMP payload |
+//! | `~cursor` | any cursor, with the same elements in any order |
+//! | `~scan` | repeated until the cursor is 0 again, then the set of all elements is compared |
+//! | `~any` | not compared |
+//! | `$name=` | keep the reply's text; `${name}` in later lines stands for it |
+//! | `&` | send, and do not wait for a reply |
+//!
+//! Instead of a command: `> "bytes"` sends raw bytes; `<` reads a reply, `< N` reads N, `< closed` expects the
+//! end of the connection, `< nothing MS` expects silence; `%open`, `%close` (all with `@name`); `%sleep MS`;
+//! `%pipeline` ... `%end` around lines that are sent at once.
+//!
+//! At the top of a file: `%oracle redis|valkey` for all lines; `%needs COMMAND...` waits until the subject has the
+//! commands; `%not MODE...: REASON` and `%only MODE...: REASON` restrict the matrix (`plain`, `pipelined`, `multi`
+//! (which includes `block`), `block`, `resp2`, `resp3`); `%config NAME VALUE` for a parameter during the case;
+//! `%server --flag value` for servers of the case's own;
+//! `%patience SECONDS` to wait longer for replies.
+//!
+//! `known_differences.toml` lists what differs on purpose; an entry that stops differing fails the run.
+//!
+//! # Environment
+//!
+//! `COMPAT_SUBJECT=host:port` compares a server that is running already; `COMPAT_SUBJECT=redis` or `valkey` checks
+//! the cases themselves. `COMPAT_ORACLES=redis` does without Valkey. `RESPG_TEST_DATABASE_URL` is the database
+//! given to respg, otherwise one of the tests' own Postgres.
+
+mod programs;
+mod runner;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use runner::catalogue::Catalogue;
+use runner::known::Known;
+use runner::servers::{Kind, Launcher};
+use runner::suite::{Outcome, Suite, load};
+
+fn main() -> ExitCode {
+    // Cargo passes libtest's options to every test target.
+    let filters: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    match run(&filters) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            println!("{problem}\n0 passed, 1 failed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Random programs, first against servers that are broken on purpose.
+fn random_programs(suite: &Suite, outcome: &mut Outcome) -> Result<(), String> {
+    let address = |kind| suite.servers.iter().find(|server| server.kind == kind).map(|server| server.address);
+    let (Some(reference), Some(subject)) = (address(Kind::Redis), address(Kind::Subject)) else {
+        return Ok(());
+    };
+    for line in programs::self_test(suite.launcher, &suite.catalogues[0])? {
+        match line {
+            Ok(found) => outcome.pass(&found),
+            Err(problem) => outcome.fail(&problem),
+        }
+    }
+    let search = programs::Search::from_environment()?;
+    let result = search.run(reference, subject, &suite.subject)?;
+    match programs::report(search.seed, &result) {
+        Some(report) => outcome.fail(&report),
+        None => outcome.pass(&format!("{} commands in {} random programs", result.commands, result.programs)),
+    }
+    Ok(())
+}
+
+fn run(filters: &[String]) -> Result<bool, String> {
+    let start = Instant::now();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("compat");
+    let cases = load(&root.join("cases"), filters)?;
+    let known = Known::read(&root.join("known_differences.toml"))?;
+    let launcher = Launcher::from_environment()?;
+    let mut servers = launcher.start_all(&[])?;
+    let references = servers.iter_mut().filter(|server| server.kind != Kind::Subject);
+    let catalogues: Result<Vec<_>, _> =
+        references.map(|server| Catalogue::read(&mut server.control)).collect();
+    let subject = match servers.last_mut() {
+        Some(server) => Catalogue::read(&mut server.control).unwrap_or_default(),
+        None => Catalogue::default(),
+    };
+    let mut suite = Suite { launcher: &launcher, servers, known, catalogues: catalogues?, subject };
+    let mut outcome = suite.run(&cases);
+    outcome.print();
+    if filters.is_empty() || filters.iter().any(|filter| filter == "programs") {
+        random_programs(&suite, &mut outcome)?;
+    }
+    for entry in suite.known.vanished() {
+        outcome.fail(&format!("listed as a known difference, but does not differ any more: {entry}"));
+    }
+    if filters.is_empty() {
+        for case in suite.known.unknown_cases(|name| cases.iter().any(|case| case.name == name)) {
+            outcome.fail(&format!("known_differences.toml names a case that does not exist: {case}"));
+        }
+    }
+    if !launcher.has_valkey() {
+        println!("without valkey: lines for which it is the oracle were not compared");
+    }
+    println!("{} cases in {:.1} s", cases.len(), start.elapsed().as_secs_f64());
+    println!("{} passed, {} failed", outcome.passed, outcome.failed);
+    Ok(outcome.failed == 0)
+}

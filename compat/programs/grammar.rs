@@ -1,0 +1,139 @@
+//! The syntax lines random commands are made from.
+//!
+//! Upper-case words and numbers stand for themselves, lower-case words for something random (`words.rs`);
+//! `[a|b]` is one of them or nothing, `(a|b)` one of them, `(a|b)+` one to four times.
+
+/// How often, and what. Further groups are further lines.
+pub const COMMANDS: &[(usize, &str)] = &[
+    (12, "GET key"),
+    (16, "SET key value [NX|XX] [GET] [expiry|KEEPTTL]"),
+    (2, "SET key value (NX|XX|GET|KEEPTTL|expiry)+"),
+    (3, "SETNX key value"),
+    (1, "SETEX key seconds value"),
+    (1, "PSETEX key milliseconds value"),
+    (3, "GETSET key value"),
+    (2, "GETDEL key"),
+    (3, "GETEX key [expiry|PERSIST]"),
+    (4, "APPEND key value"),
+    (2, "STRLEN key"),
+    (3, "GETRANGE key index index"),
+    (1, "SUBSTR key index index"),
+    (4, "SETRANGE key offset value"),
+    (5, "INCR key"),
+    (3, "DECR key"),
+    (5, "INCRBY key integer"),
+    (3, "DECRBY key integer"),
+    (4, "INCRBYFLOAT key float"),
+    (4, "MGET (key)+"),
+    (4, "MSET (key value)+"),
+    (3, "MSETNX (key value)+"),
+    (1, "LCS key key [LEN|IDX] [MINMATCHLEN small] [WITHMATCHLEN]"),
+    (3, "SETBIT key bit (0|1)"),
+    (2, "GETBIT key bit"),
+    (2, "BITCOUNT key [index index [BYTE|BIT]]"),
+    (2, "BITPOS key (0|1) [index [index [BYTE|BIT]]]"),
+    (2, "BITOP (AND|OR|XOR) key (key)+"),
+    (1, "BITOP NOT key key"),
+    (
+        4,
+        "BITFIELD key (GET bittype bit|SET bittype bit integer|INCRBY bittype bit integer|OVERFLOW (WRAP|SAT|FAIL))+",
+    ),
+    (1, "BITFIELD_RO key (GET bittype bit)+"),
+    (4, "DEL (key)+"),
+    (2, "UNLINK (key)+"),
+    (3, "EXISTS (key)+"),
+    (1, "TOUCH (key)+"),
+    (2, "TYPE key"),
+    (3, "EXPIRE key seconds [NX|XX|GT|LT]"),
+    (2, "PEXPIRE key milliseconds [NX|XX|GT|LT]"),
+    (2, "EXPIREAT key moment [NX|XX|GT|LT]"),
+    (2, "PEXPIREAT key moment-milliseconds [NX|XX|GT|LT]"),
+    (3, "TTL key"),
+    (2, "PTTL key"),
+    (1, "EXPIRETIME key"),
+    (1, "PEXPIRETIME key"),
+    (2, "PERSIST key"),
+    (3, "RENAME key key"),
+    (2, "RENAMENX key key"),
+    (3, "COPY key key [DB database] [REPLACE]"),
+    (2, "MOVE key database"),
+    (2, "SELECT database"),
+    (1, "SWAPDB database database"),
+    (1, "FLUSHDB [ASYNC|SYNC]"),
+    (1, "KEYS pattern"),
+    (1, "SCAN 0 COUNT 1000 [MATCH pattern] [TYPE STRING]"),
+    (1, "RANDOMKEY"),
+    (2, "DBSIZE"),
+    (1, "PING"),
+    (1, "ECHO value"),
+];
+
+/// Expands a syntax line; `word` says what a lower-case word stands for, `choose` picks a number below its argument.
+pub fn expand(
+    syntax: &str,
+    choose: &mut dyn FnMut(usize) -> usize,
+    word: &mut dyn FnMut(&str) -> Vec<Vec<u8>>,
+) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut rest = syntax.trim_start();
+    while let Some(first) = rest.chars().next() {
+        if first == '[' || first == '(' {
+            let end = closing(rest);
+            let choices = alternatives(&rest[1..end]);
+            rest = &rest[end + 1..];
+            let times = match (first, rest.strip_prefix('+')) {
+                ('[', _) => choose(2),
+                (_, None) => 1,
+                (_, Some(after)) => {
+                    rest = after;
+                    1 + choose(4)
+                }
+            };
+            for _ in 0..times {
+                out.extend(expand(choices[choose(choices.len())], choose, word));
+            }
+        } else {
+            let end = rest.find(' ').unwrap_or(rest.len());
+            match first.is_ascii_lowercase() {
+                true => out.extend(word(&rest[..end])),
+                false => out.push(rest[..end].as_bytes().to_vec()),
+            }
+            rest = &rest[end..];
+        }
+        rest = rest.trim_start();
+    }
+    out
+}
+
+/// The position of the bracket that closes the first one.
+fn closing(text: &str) -> usize {
+    let mut depth = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'[' | b'(' => depth += 1,
+            b']' | b')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    panic!("unbalanced: {text}")
+}
+
+fn alternatives(text: &str) -> Vec<&str> {
+    let (mut parts, mut depth, mut start) = (Vec::new(), 0, 0);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'[' | b'(' => depth += 1,
+            b']' | b')' => depth -= 1,
+            b'|' if depth == 0 => {
+                parts.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}

@@ -1,0 +1,93 @@
+//! A program and how it is played on one server.
+
+use std::net::SocketAddr;
+
+use super::words::DATABASES;
+use crate::runner::resp::{Client, Event, Reply, encode};
+use crate::runner::text::quote;
+
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub resp: u8,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub connection: usize,
+    pub args: Vec<Vec<u8>>,
+    /// Sent in one write with the step before, if that has the same connection.
+    pub pipelined: bool,
+}
+
+/// The value and time to live of one key.
+#[derive(Debug)]
+pub struct KeyState {
+    pub database: usize,
+    pub key: Vec<u8>,
+    pub value: Event,
+    pub ttl: Event,
+}
+
+impl Program {
+    /// Replies in the order of the steps, and what is in the databases afterwards.
+    pub fn play(&self, address: SocketAddr) -> Result<(Vec<Event>, Vec<KeyState>), String> {
+        let connect = || Client::connect(address).map_err(|error| format!("{address}: {error}"));
+        connect()?.demand(&["FLUSHALL"])?;
+        let count = self.steps.iter().map(|step| step.connection + 1).max().unwrap_or(0);
+        let mut clients = Vec::new();
+        for _ in 0..count {
+            let mut client = connect()?;
+            if self.resp == 3 {
+                client.demand(&["HELLO", "3"])?;
+            }
+            clients.push(client);
+        }
+        let mut replies = Vec::with_capacity(self.steps.len());
+        for group in self.groups() {
+            let client = &mut clients[group[0].connection];
+            client.send(&group.iter().flat_map(|step| encode(&step.args)).collect::<Vec<u8>>());
+            replies.extend(group.iter().map(|_| client.read()));
+        }
+        Ok((replies, state(&mut connect()?)?))
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &[Step]> {
+        self.steps.chunk_by(|before, step| step.pipelined && before.connection == step.connection)
+    }
+
+    /// The program as a case file.
+    pub fn as_case(&self) -> String {
+        let mut text = String::from("%only plain: a program with pipelines and transactions of its own\n");
+        text.push_str(&format!("%not resp{}: found with RESP{}\n", 5 - self.resp, self.resp));
+        for group in self.groups() {
+            let lines = group.iter().map(|step| {
+                let words: Vec<String> = step.args.iter().map(|arg| quote(arg)).collect();
+                format!("@{} {}\n", (b'a' + step.connection as u8) as char, words.join(" "))
+            });
+            let lines: String = lines.collect();
+            match group.len() {
+                1 => text.push_str(&lines),
+                _ => text.push_str(&format!("%pipeline\n{lines}%end\n")),
+            }
+        }
+        text
+    }
+}
+
+fn state(client: &mut Client) -> Result<Vec<KeyState>, String> {
+    let mut state = Vec::new();
+    for database in 0..DATABASES {
+        client.demand(&["SELECT", &database.to_string()])?;
+        let Reply { items, .. } = client.demand(&["KEYS", "*"])?;
+        let mut keys: Vec<Vec<u8>> = items.into_iter().map(|key| key.text).collect();
+        keys.sort();
+        for key in keys {
+            let kind = client.demand(&[b"TYPE", &key[..]])?.text;
+            let value = client.call(&[if kind == b"string" { b"GET" } else { &b"DUMP"[..] }, &key[..]]);
+            let ttl = client.call(&[b"PTTL", &key[..]]);
+            state.push(KeyState { database, key, value, ttl });
+        }
+    }
+    Ok(state)
+}

@@ -1,0 +1,87 @@
+//! `compat/known_differences.toml`: where the subject differs on purpose, and why.
+//!
+//! ```toml
+//! [[difference]]
+//! case = "server/lolwut"
+//! command = "LOLWUT"
+//! reason = "the drawing is ours"
+//! reference = "$10\\r\\n..."   # both replies escaped as in reports
+//! respg = "$11\\r\\n..."
+//! ```
+
+use std::cell::Cell;
+use std::path::Path;
+
+pub struct Known {
+    differences: Vec<Difference>,
+}
+
+struct Difference {
+    case: String,
+    command: String,
+    reason: String,
+    reference: String,
+    respg: String,
+    /// The case was played, so the difference ought to have shown.
+    met: Cell<bool>,
+    seen: Cell<bool>,
+}
+
+impl Known {
+    pub fn read(path: &Path) -> Result<Known, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let table: toml::Table = text.parse().map_err(|error| format!("{}: {error}", path.display()))?;
+        let entries = table.get("difference").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+        let differences: Result<Vec<_>, _> = entries.iter().map(Difference::from_entry).collect();
+        Ok(Known { differences: differences.map_err(|problem| format!("{}: {problem}", path.display()))? })
+    }
+
+    /// Whether this difference is listed. Replies are given escaped.
+    pub fn allows(&self, case: &str, command: &str, reference: &str, respg: &str) -> bool {
+        let fits = |known: &&Difference| {
+            known.is_at(case, command) && known.reference == reference && known.respg == respg
+        };
+        let found = self.differences.iter().find(fits);
+        if let Some(known) = found {
+            known.seen.set(true);
+        }
+        found.is_some()
+    }
+
+    pub fn met(&self, case: &str) {
+        self.differences.iter().filter(|known| known.case == case).for_each(|known| known.met.set(true));
+    }
+
+    /// Entries that should have shown up and did not.
+    pub fn vanished(&self) -> Vec<String> {
+        let gone = self.differences.iter().filter(|known| known.met.get() && !known.seen.get());
+        gone.map(|known| format!("{}: {} ({})", known.case, known.command, known.reason)).collect()
+    }
+
+    /// Entries whose case does not exist.
+    pub fn unknown_cases(&self, exists: impl Fn(&str) -> bool) -> Vec<String> {
+        self.differences.iter().map(|known| known.case.clone()).filter(|case| !exists(case)).collect()
+    }
+}
+
+impl Difference {
+    fn from_entry(entry: &toml::Value) -> Result<Difference, String> {
+        let field = |name: &str| {
+            let text = entry.get(name).and_then(toml::Value::as_str).filter(|text| !text.is_empty());
+            text.map(str::to_owned).ok_or_else(|| format!("an entry lacks `{name}`: {entry}"))
+        };
+        Ok(Difference {
+            case: field("case")?,
+            command: field("command")?,
+            reason: field("reason")?,
+            reference: field("reference")?,
+            respg: field("respg")?,
+            met: Cell::new(false),
+            seen: Cell::new(false),
+        })
+    }
+
+    fn is_at(&self, case: &str, command: &str) -> bool {
+        self.case == case && self.command == command
+    }
+}

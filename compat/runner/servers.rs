@@ -1,0 +1,209 @@
+//! The servers under comparison: two references and the subject, each private to this run.
+
+use std::cell::OnceCell;
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::resp::{Client, Event};
+
+#[allow(dead_code)]
+#[path = "../../tests/it/support/pg.rs"]
+mod pg;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Redis,
+    Valkey,
+    /// respg, or whatever COMPAT_SUBJECT names instead.
+    Subject,
+}
+
+const REDIS: &str = "redis-server";
+const VALKEY: &str = "/opt/respg-oracles/bin/valkey-server";
+
+/// A server and a connection to it for the runner's own use. Stopped when dropped, if it was started here.
+pub struct Server {
+    pub kind: Kind,
+    pub label: String,
+    pub address: SocketAddr,
+    pub control: Client,
+    process: Option<Child>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Some(process) = &mut self.process else { return };
+        // The subject may have a Postgres of its own to stop, so it is asked first.
+        let asked = Command::new("kill").arg(process.id().to_string()).status();
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while asked.is_ok() && Instant::now() < deadline {
+            if let Ok(Some(_)) = process.try_wait() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = process.kill();
+        let _ = process.wait();
+    }
+}
+
+/// How servers are started; one per run.
+pub struct Launcher {
+    folder: PathBuf,
+    subject: Subject,
+    valkey: Option<PathBuf>,
+    database: OnceCell<String>,
+}
+
+enum Subject {
+    Respg,
+    Redis,
+    Valkey,
+    Running(SocketAddr),
+}
+
+impl Drop for Launcher {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Launcher {
+    pub fn from_environment() -> Result<Launcher, String> {
+        let folder = std::env::temp_dir().join(format!("respg-compat-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let subject = match std::env::var("COMPAT_SUBJECT").ok().as_deref() {
+            None | Some("" | "respg") => Subject::Respg,
+            Some("redis") => Subject::Redis,
+            Some("valkey") => Subject::Valkey,
+            Some(address) => {
+                let found = address.to_socket_addrs().ok().and_then(|mut found| found.next());
+                Subject::Running(found.ok_or_else(|| format!("COMPAT_SUBJECT={address} is no host:port"))?)
+            }
+        };
+        let valkey = std::env::var_os("COMPAT_VALKEY").map_or(PathBuf::from(VALKEY), PathBuf::from);
+        let valkey = match (valkey.exists(), std::env::var("COMPAT_ORACLES").as_deref()) {
+            (_, Ok("redis")) => None,
+            (true, _) => Some(valkey),
+            (false, _) => {
+                let path = valkey.display();
+                return Err(format!("{path} is missing: run tests/install.sh, or set COMPAT_ORACLES=redis"));
+            }
+        };
+        Ok(Launcher { folder, subject, valkey, database: OnceCell::new() })
+    }
+
+    pub fn has_valkey(&self) -> bool {
+        self.valkey.is_some()
+    }
+
+    /// Whether servers with arguments of a case's own can be started.
+    pub fn can_start_subject(&self) -> bool {
+        !matches!(self.subject, Subject::Running(_))
+    }
+
+    /// The kind of server the subject really is, when it is a reference: then there is nothing to expect of
+    /// it where only the other one is the oracle.
+    pub fn subject_is(&self) -> Option<Kind> {
+        match self.subject {
+            Subject::Redis => Some(Kind::Redis),
+            Subject::Valkey => Some(Kind::Valkey),
+            Subject::Respg | Subject::Running(_) => None,
+        }
+    }
+
+    /// Starts all of them; the subject is the last.
+    pub fn start_all(&self, args: &[String]) -> Result<Vec<Server>, String> {
+        let mut servers = vec![self.start_reference(Kind::Redis, args)?];
+        if self.valkey.is_some() {
+            servers.push(self.start_reference(Kind::Valkey, args)?);
+        }
+        servers.push(self.start_subject(args)?);
+        Ok(servers)
+    }
+
+    pub fn start_reference(&self, kind: Kind, args: &[String]) -> Result<Server, String> {
+        let (program, label) = match (kind, &self.valkey) {
+            (Kind::Valkey, Some(path)) => (path.as_path(), "valkey"),
+            _ => (Path::new(REDIS), "redis"),
+        };
+        self.start(kind, label, self.reference_command(program, args))
+    }
+
+    pub fn start_subject(&self, args: &[String]) -> Result<Server, String> {
+        let command = match &self.subject {
+            Subject::Respg => self.respg_command(args)?,
+            Subject::Redis => self.reference_command(Path::new(REDIS), args),
+            Subject::Valkey => self.reference_command(Path::new(VALKEY), args),
+            Subject::Running(address) => {
+                let control = Client::connect(*address).map_err(|error| format!("{address}: {error}"))?;
+                let label = "subject".into();
+                return Ok(Server { kind: Kind::Subject, label, address: *address, control, process: None });
+            }
+        };
+        self.start(Kind::Subject, if self.subject_is().is_some() { "subject" } else { "respg" }, command)
+    }
+
+    fn reference_command(&self, program: &Path, args: &[String]) -> Command {
+        let mut command = Command::new(program);
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]).arg(&self.folder);
+        command.args(["--enable-debug-command", "yes"]).args(args);
+        command
+    }
+
+    fn respg_command(&self, args: &[String]) -> Result<Command, String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_respg"));
+        command.args(["--bind", "127.0.0.1", "--database-url", self.database()?]).args(args);
+        Ok(command)
+    }
+
+    /// The database of every respg of this run.
+    fn database(&self) -> Result<&str, String> {
+        if let Some(url) = self.database.get() {
+            return Ok(url);
+        }
+        let url = match std::env::var("RESPG_TEST_DATABASE_URL") {
+            Ok(url) => url,
+            Err(_) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.map_err(|error| error.to_string())?.block_on(pg::fresh_database())
+            }
+        };
+        Ok(self.database.get_or_init(|| url))
+    }
+
+    fn start(&self, kind: Kind, label: &str, mut command: Command) -> Result<Server, String> {
+        let port = free_port().map_err(|error| format!("no free port: {error}"))?;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let log = self.folder.join(format!("{label}-{port}.log"));
+        let file = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let second = file.try_clone().map_err(|error| error.to_string())?;
+        command.args(["--port", &port.to_string()]).stdin(Stdio::null()).stdout(file).stderr(second);
+        let process = command.spawn().map_err(|error| format!("cannot start {command:?}: {error}"))?;
+        let mut process = process;
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Ok(mut control) = Client::connect(address)
+                && let Event::Reply(_) = control.call(&["PING"])
+            {
+                let label = label.into();
+                return Ok(Server { kind, label, address, control, process: Some(process) });
+            }
+            let ended = process.try_wait().ok().flatten();
+            if ended.is_some() || Instant::now() > deadline {
+                let _ = process.kill();
+                let _ = process.wait();
+                let output = std::fs::read_to_string(&log).unwrap_or_default();
+                return Err(format!("{label} does not start: {command:?}\n{output}"));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

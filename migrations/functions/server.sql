@@ -1,0 +1,45 @@
+-- Functions of the group server that replace whole databases. Each takes the keyspace for itself: everybody who uses keys reads
+-- respg.keyspace or respg.databases in the same transaction and so holds a share lock. A transaction that has used keys and stays open
+-- (a pg_dump, a client of SQL) would hold all of them up, hence the short patience.
+
+-- FLUSHDB, FLUSHALL (NULL: all): a fresh space. The sweeper removes the rows of the old one.
+CREATE OR REPLACE FUNCTION respg.flush(dbs integer[]) RETURNS void LANGUAGE plpgsql SET lock_timeout = '2s'
+AS $$
+BEGIN
+    LOCK TABLE respg.keyspace, respg.databases IN ACCESS EXCLUSIVE MODE;
+    INSERT INTO respg.dropped_spaces (space) SELECT d.space FROM respg.databases d WHERE dbs IS NULL OR d.db = ANY (dbs);
+    UPDATE respg.databases d
+    SET space = CASE d.durability WHEN 'cache' THEN -nextval('respg.space') ELSE nextval('respg.space') END::integer
+    WHERE dbs IS NULL OR d.db = ANY (dbs);
+    UPDATE respg.keyspace SET version = version + 1;
+END $$;
+
+-- FLUSHDB, for clients of SQL too.
+CREATE OR REPLACE FUNCTION respg.flushdb(db integer DEFAULT 0) RETURNS void LANGUAGE sql
+    AS $$ SELECT respg.flush(ARRAY[db]) $$;
+
+-- FLUSHALL, for clients of SQL too.
+CREATE OR REPLACE FUNCTION respg.flushall() RETURNS void LANGUAGE sql
+    AS $$ SELECT respg.flush(NULL) $$;
+
+-- SWAPDB: exchanges two numbers. The durability class belongs to the database, not to the keys: when one of the two is of the class
+-- cache, every row moves to the other table, which takes its time.
+CREATE OR REPLACE FUNCTION respg.swapdb(a integer, b integer) RETURNS void LANGUAGE plpgsql SET lock_timeout = '2s'
+AS $$
+DECLARE
+    space_a integer; space_b integer; new_a integer; new_b integer;
+BEGIN
+    LOCK TABLE respg.keyspace, respg.databases IN ACCESS EXCLUSIVE MODE;
+    SELECT d.space INTO STRICT space_a FROM respg.databases d WHERE d.db = a;
+    SELECT d.space INTO STRICT space_b FROM respg.databases d WHERE d.db = b;
+    new_a := space_b;
+    new_b := space_a;
+    IF sign(space_a) <> sign(space_b) THEN
+        new_a := sign(space_a) * nextval('respg.space');
+        new_b := sign(space_b) * nextval('respg.space');
+        UPDATE respg.keys SET space = new_b WHERE space = space_a;
+        UPDATE respg.keys SET space = new_a WHERE space = space_b;
+    END IF;
+    UPDATE respg.databases SET space = CASE db WHEN a THEN new_a ELSE new_b END WHERE db IN (a, b);
+    UPDATE respg.keyspace SET version = version + 1;
+END $$;

@@ -1,0 +1,31 @@
+-- Functions of the group transactions.
+
+-- WATCH: the version of each key's row (xmin), whether the key is there, and the database's space. An absent or expired key gets a
+-- placeholder of type 0, so that whoever makes the key meanwhile replaces a row, as everywhere in this schema. A key that somebody
+-- removes in this moment has no row in the result: it has changed. To be called in a transaction of its own.
+CREATE OR REPLACE FUNCTION respg.watch(dbs integer[], stored_keys bytea[], long_keys bytea[])
+    RETURNS TABLE (index integer, xmin xid, live boolean, space integer) LANGUAGE plpgsql
+AS $$
+#variable_conflict use_column
+DECLARE
+    now CONSTANT bigint := respg.now_ms();
+BEGIN
+    -- A placeholder need not outlive a crash: its clients' connections do not.
+    PERFORM set_config('synchronous_commit', 'off', true);
+    INSERT INTO respg.keys AS k (space, key, long_key, type, expires_at)
+    SELECT d.space, i.key, i.long_key, 0, now + 3600000
+    FROM unnest(dbs, stored_keys, long_keys) AS i (db, key, long_key)
+    JOIN respg.databases d ON d.db = i.db
+    -- Not EXISTS: as an anti-join it may be planned along the wrong index.
+    WHERE (SELECT k.expires_at IS NULL OR k.expires_at >= now FROM respg.keys k WHERE k.space = d.space AND k.key = i.key) IS NOT TRUE
+    ORDER BY d.space, i.key
+    ON CONFLICT (space, key) DO UPDATE
+    SET type = 0, value = NULL, object_id = NULL, expires_at = excluded.expires_at
+    WHERE k.expires_at < now;
+    -- One statement, one snapshot: what is said of all keys was true at one moment.
+    RETURN QUERY
+        SELECT i.index::integer, k.xmin, k.type <> 0 AND (k.expires_at IS NULL OR k.expires_at >= now), d.space
+        FROM unnest(dbs, stored_keys) WITH ORDINALITY AS i (db, key, index)
+        JOIN respg.databases d ON d.db = i.db
+        JOIN respg.keys k ON k.space = d.space AND k.key = i.key;
+END $$;

@@ -1,0 +1,225 @@
+//! One client's socket: reads requests, has them executed, writes the replies in order. Hot path.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::command::{Flags, Incoming};
+use crate::exec::Executor;
+use crate::resp::{Decoder, Limits, Reply, encode};
+use crate::session::Session;
+use crate::state::{Process, Stats};
+
+/// Room asked for before a read: what an idle connection holds, and the most that a busy one grows to.
+const LEAST_READ: usize = 512;
+const MOST_READ: usize = 64 * 1024;
+/// Most requests executed together; what is left waits in the buffer, so that the replies of a long pipeline stay bounded.
+const MOST_REQUESTS: usize = 256;
+/// Most bytes of arguments executed together, for the same reason.
+const MOST_BYTES: usize = 1024 * 1024;
+/// Longest unfinished request, in bytes (Redis: client-query-buffer-limit).
+const QUERY_BUFFER_LIMIT: usize = 1 << 30;
+/// An output buffer that has grown beyond this is given back after the flush.
+const KEPT_OUTPUT: usize = 16 * 1024;
+
+/// A client's connection.
+pub struct Connection<S> {
+    socket: S,
+    session: Session,
+    process: Arc<Process>,
+    executor: Arc<dyn Executor>,
+    decoder: Decoder,
+    input: BytesMut,
+    output: BytesMut,
+    /// Decoded already, but to be executed by itself.
+    next: Option<Incoming>,
+    read_size: usize,
+}
+
+/// Requests to be executed together, and the protocol error that followed them.
+#[derive(Default)]
+struct Decoded {
+    requests: Vec<Incoming>,
+    error: Option<Reply>,
+    /// Whether the buffer may hold further complete requests.
+    more: bool,
+}
+
+/// What ended a wait for the client.
+enum Event {
+    Input,
+    Woken,
+    /// End of file, an error, idle too long, shutdown.
+    End,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub fn new(
+        socket: S,
+        session: Session,
+        process: Arc<Process>,
+        executor: Arc<dyn Executor>,
+    ) -> Connection<S> {
+        Connection {
+            socket,
+            session,
+            process,
+            executor,
+            decoder: Decoder::default(),
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            next: None,
+            read_size: LEAST_READ,
+        }
+    }
+
+    /// Serves the client until it goes.
+    pub async fn serve(mut self) {
+        while let Event::Input | Event::Woken = self.turn().await {}
+        let _ = self.socket.shutdown().await;
+    }
+
+    /// Executes what has arrived, writes the replies and waits for more.
+    async fn turn(&mut self) -> Event {
+        loop {
+            let Decoded { requests, error, more } = self.decode();
+            if !requests.is_empty() {
+                let mut replies = Vec::with_capacity(requests.len());
+                self.executor.execute(&mut self.session, requests, &mut replies).await;
+                for reply in &replies {
+                    encode(reply, self.session.protocol, &mut self.output);
+                }
+            }
+            if let Some(error) = error {
+                encode(&error, self.session.protocol, &mut self.output);
+                self.session.close = true;
+            }
+            if self.flush().await.is_err() || self.session.close || self.session.client.is_killed() {
+                return Event::End;
+            }
+            if !more {
+                return self.wait().await;
+            }
+        }
+    }
+
+    /// Takes complete requests off the input buffer.
+    fn decode(&mut self) -> Decoded {
+        let mut decoded = Decoded { requests: self.next.take().into_iter().collect(), ..Decoded::default() };
+        let mut bytes = 0;
+        loop {
+            let authenticated = self.session.authenticated;
+            // What comes after AUTH is judged by its outcome, what comes after HELLO is answered in its protocol.
+            let alone = |incoming: &Incoming| !authenticated || incoming.has(Flags::SETS_PROTOCOL);
+            if decoded.requests.last().is_some_and(alone)
+                || decoded.requests.len() >= MOST_REQUESTS
+                || bytes >= MOST_BYTES
+            {
+                decoded.more = true;
+                return decoded;
+            }
+            let limits = Limits { max_bulk_len: self.process.settings.max_string(), authenticated };
+            match self.decoder.next(&mut self.input, limits) {
+                Ok(Some(argv)) => {
+                    bytes += argv.iter().map(Bytes::len).sum::<usize>();
+                    let incoming = Incoming::new(argv);
+                    if incoming.has(Flags::SETS_PROTOCOL) && !decoded.requests.is_empty() {
+                        self.next = Some(incoming);
+                        decoded.more = true;
+                        return decoded;
+                    }
+                    decoded.requests.push(incoming);
+                }
+                Ok(None) => return decoded,
+                Err(error) => {
+                    decoded.error = Some(error.reply());
+                    return decoded;
+                }
+            }
+        }
+    }
+
+    /// Writes the output buffer. Gives up when the client is killed meanwhile.
+    async fn flush(&mut self) -> io::Result<()> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        Stats::add(&self.process.stats.output_bytes, self.output.len() as u64);
+        let client = self.session.client.clone();
+        let mut shutdown = self.process.shutdown.subscribe();
+        let written = self.socket.write_all(&self.output);
+        tokio::pin!(written);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut written => {
+                    outcome?;
+                    break;
+                }
+                () = client.wake.notified() => {
+                    if client.is_killed() {
+                        return Err(io::ErrorKind::ConnectionAborted.into());
+                    }
+                }
+                _ = shutdown.changed() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            }
+        }
+        self.output.clear();
+        Ok(())
+    }
+
+    /// Waits for the client's next bytes or for somebody who wakes the connection.
+    async fn wait(&mut self) -> Event {
+        if self.decoder.held_bytes() + self.input.len() > QUERY_BUFFER_LIMIT {
+            return Event::End;
+        }
+        if self.output.capacity() > KEPT_OUTPUT {
+            self.output = BytesMut::new();
+        }
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        self.input.reserve(self.read_size);
+        let mut shutdown = self.process.shutdown.subscribe();
+        if *shutdown.borrow() {
+            return Event::End;
+        }
+        let client = &self.session.client;
+        let timeout = self.process.settings.timeout.load(Relaxed);
+        let idle = async {
+            match timeout {
+                0 => std::future::pending().await,
+                seconds => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            read = self.socket.read_buf(&mut self.input) => match read {
+                Ok(bytes) if bytes > 0 => {
+                    self.read_size = match bytes {
+                        n if n >= self.read_size => (self.read_size * 4).min(MOST_READ),
+                        n if n < self.read_size / 8 => (self.read_size / 2).max(LEAST_READ),
+                        _ => self.read_size,
+                    };
+                    Stats::add(&self.process.stats.input_bytes, bytes as u64);
+                    client.last_active_ms.store(client.connected.elapsed().as_millis() as u64, Relaxed);
+                    Event::Input
+                }
+                _ => Event::End,
+            },
+            pushed = client.outbox.recv() => {
+                for reply in &pushed {
+                    encode(reply, self.session.protocol, &mut self.output);
+                }
+                Event::Woken
+            }
+            () = client.wake.notified() => if client.is_killed() { Event::End } else { Event::Woken },
+            _ = shutdown.changed() => Event::End,
+            () = idle => Event::End,
+        }
+    }
+}

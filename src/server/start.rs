@@ -1,0 +1,227 @@
+//! Starting and stopping a respg process.
+
+use std::fmt::Display;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_postgres::Config as PostgresConfig;
+
+use super::listener;
+use super::threads::Threads;
+use crate::config::Config;
+use crate::postgres::{OwnPostgres, OwnPostgresOptions};
+use crate::state::{ClientIds, Process, Settings};
+use crate::store::{self, DatabaseOptions, Durability, Store};
+
+/// Longest time that clients get to finish what is in flight when the process stops.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Why respg could not start: one sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+impl StartError {
+    fn new(what: impl Display, why: impl Display) -> StartError {
+        StartError(format!("{what}: {why}"))
+    }
+}
+
+/// A running server.
+pub struct Server {
+    process: Arc<Process>,
+    own_postgres: Option<OwnPostgres>,
+    addresses: Vec<SocketAddr>,
+    threads: Option<Arc<Threads>>,
+    handles: Vec<JoinHandle<()>>,
+    background: JoinSet<()>,
+}
+
+impl Server {
+    /// Starts Postgres if none is named, brings the schema up to date, listens and serves.
+    pub async fn start(config: Config) -> Result<Server, StartError> {
+        // Ports first: nothing is started for nothing.
+        let listeners = bind_all(&config)?;
+        let unix = bind_unix(&config)?;
+        let own_postgres = start_own_postgres(&config).await?;
+        let started = Self::with_postgres(config, own_postgres.as_ref().map(OwnPostgres::url)).await;
+        let (process, ids) = match started {
+            Ok(started) => started,
+            Err(error) => {
+                if let Some(postgres) = own_postgres {
+                    let _ = postgres.stop().await;
+                }
+                return Err(error);
+            }
+        };
+        let config = &process.settings.config;
+        let (threads, handles) = Threads::start(config.threads(), config.lanes, &process, &Arc::new(ids))
+            .map_err(|error| StartError::new("cannot start a thread", error))?;
+        let threads = Arc::new(threads);
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let mut background = JoinSet::new();
+        for listener in listeners {
+            let (process, threads) = (process.clone(), threads.clone());
+            background.spawn(async move { ended(listener::accept(listener, process, threads).await) });
+        }
+        if let Some((listener, path)) = unix {
+            let (process, threads) = (process.clone(), threads.clone());
+            background
+                .spawn(async move { ended(listener::accept_unix(listener, path, process, threads).await) });
+        }
+        background.spawn(store::sweep_forever(process.store.clone()));
+        Ok(Server { process, own_postgres, addresses, threads: Some(threads), handles, background })
+    }
+
+    /// Everything between a Postgres that runs and the first client.
+    async fn with_postgres(
+        config: Config,
+        own_url: Option<&str>,
+    ) -> Result<(Arc<Process>, ClientIds), StartError> {
+        let url =
+            own_url.or(config.database_url.as_deref()).expect("there is a URL or a Postgres of our own");
+        let mut postgres: PostgresConfig =
+            url.parse().map_err(|error| StartError::new("the database URL is not understood", error))?;
+        if postgres.get_application_name().is_none() {
+            postgres.application_name("respg");
+        }
+        if postgres.get_connect_timeout().is_none() {
+            postgres.connect_timeout(Duration::from_secs(5));
+        }
+        let databases = database_options(&config)?;
+        store::migrate(&postgres, &databases)
+            .await
+            .map_err(|error| StartError::new("cannot use the database", error.reason()))?;
+        let store = Store::new(postgres, config.pool_size, Duration::from_millis(config.postgres_timeout));
+        let prepared = async {
+            let connection = store.acquire().await?;
+            store.databases.reload(&connection).await?;
+            store::first_client_id(&connection).await
+        };
+        let first_id =
+            prepared.await.map_err(|error| StartError::new("cannot use the database", error.reason()))?;
+        Ok((Arc::new(Process::new(Settings::new(config), Arc::new(store))), ClientIds::from(first_id)))
+    }
+
+    /// Where TCP clients connect.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+
+    /// Version of respg's own Postgres, if it runs one.
+    pub fn own_postgres(&self) -> Option<&OwnPostgres> {
+        self.own_postgres.as_ref()
+    }
+
+    /// Returns when a client has sent SHUTDOWN.
+    pub async fn asked_to_stop(&self) {
+        let mut shutdown = self.process.shutdown.subscribe();
+        // The sender lives in the process.
+        let _ = shutdown.wait_for(|asked| *asked).await;
+    }
+
+    /// Lets clients finish what is in flight, closes them, and stops respg's own Postgres.
+    pub async fn stop(mut self) -> Result<(), StartError> {
+        self.process.shutdown.send_replace(true);
+        self.background.shutdown().await;
+        drop(self.threads.take());
+        let handles = std::mem::take(&mut self.handles);
+        let joined =
+            tokio::task::spawn_blocking(move || handles.into_iter().all(|handle| handle.join().is_ok()));
+        if tokio::time::timeout(FAREWELL, joined).await.is_err() {
+            tracing::warn!("some clients did not finish in time");
+        }
+        if let Some(path) = &self.process.settings.config.unixsocket {
+            let _ = std::fs::remove_file(path);
+        }
+        match self.own_postgres.take() {
+            Some(postgres) => {
+                postgres.stop().await.map_err(|error| StartError::new("Postgres did not stop", error))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn ended(outcome: std::io::Result<()>) {
+    if let Err(error) = outcome {
+        tracing::error!(%error, "no longer listening");
+    }
+}
+
+fn bind_all(config: &Config) -> Result<Vec<std::net::TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    for host in &config.bind {
+        if host.is_empty() {
+            continue;
+        }
+        // As in redis.conf: a leading - means that it may be missing, * means every address.
+        let (host, optional) = host.strip_prefix('-').map_or((host.as_str(), false), |host| (host, true));
+        let host = if host == "*" { "0.0.0.0" } else { host };
+        let place = format!("cannot listen on {host} port {}", config.port);
+        let resolved =
+            (host, config.port).to_socket_addrs().map_err(|error| StartError::new(&place, error))?;
+        for address in resolved {
+            match listener::bind(address) {
+                Ok(listener) => listeners.push(listener),
+                Err(_) if optional => {}
+                Err(error) => return Err(StartError::new(&place, error)),
+            }
+        }
+    }
+    Ok(listeners)
+}
+
+fn bind_unix(config: &Config) -> Result<Option<(std::os::unix::net::UnixListener, String)>, StartError> {
+    let Some(path) = &config.unixsocket else { return Ok(None) };
+    let place = format!("cannot listen on the unix socket {}", path.display());
+    let permissions = match &config.unixsocketperm {
+        Some(octal) => {
+            Some(u32::from_str_radix(octal, 8).map_err(|_| StartError::new(&place, "bad permissions"))?)
+        }
+        None => None,
+    };
+    let listener = listener::bind_unix(path, permissions).map_err(|error| StartError::new(&place, error))?;
+    Ok(Some((listener, path.display().to_string())))
+}
+
+async fn start_own_postgres(config: &Config) -> Result<Option<OwnPostgres>, StartError> {
+    if config.database_url.is_some() {
+        return Ok(None);
+    }
+    let options = OwnPostgresOptions {
+        directory: config.data_dir.clone(),
+        programs: config.postgres_bin.clone(),
+        settings: Vec::new(),
+    };
+    let postgres = OwnPostgres::start(&options).await;
+    postgres.map(Some).map_err(|error| StartError::new("cannot run a Postgres", error))
+}
+
+/// Reads `--durability`.
+fn database_options(config: &Config) -> Result<DatabaseOptions, StartError> {
+    let mut options = DatabaseOptions { count: config.databases, ..DatabaseOptions::default() };
+    for word in config.durability.iter().flat_map(|text| text.split(',')) {
+        let bad = || {
+            StartError::new(
+                "bad --durability",
+                format!("'{word}' is not durable, relaxed, cache or NUMBER=CLASS"),
+            )
+        };
+        match word.split_once('=') {
+            None => options.default_class = Some(Durability::from_name(word).ok_or_else(bad)?),
+            Some((db, class)) => {
+                let db = db.parse().ok().filter(|db| *db < config.databases).ok_or_else(bad)?;
+                options.classes.push((db, Durability::from_name(class).ok_or_else(bad)?));
+            }
+        }
+    }
+    Ok(options)
+}

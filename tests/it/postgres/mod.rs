@@ -1,0 +1,7 @@
+//! respg's own Postgres: lifecycle and recovery.
+
+mod lifecycle;
+mod process;
+mod recovery;
+mod refusals;
+mod shared;
