@@ -3,3 +3,4 @@
 mod postgres;
 mod string;
 mod support;
+mod tidy;
