@@ -13,7 +13,7 @@ pub const COMMANDS: &[(usize, &str)] = &[
     (1, "PSETEX key milliseconds value"),
     (3, "GETSET key value"),
     (2, "GETDEL key"),
-    (3, "GETEX key [expiry|PERSIST]"),
+    (3, "GETEX key [EX seconds|PX milliseconds|EXAT moment|PXAT moment-milliseconds|PERSIST]"),
     (4, "APPEND key value"),
     (2, "STRLEN key"),
     (3, "GETRANGE key index index"),

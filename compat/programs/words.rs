@@ -83,15 +83,15 @@ impl Times {
                 text(((self.now + self.ahead()) * 1000 + self.counter % 1000).to_string())
             }
             "expiry" => {
-                let (option, name) = *random.pick(&[
-                    ("EX", "seconds"),
-                    ("PX", "milliseconds"),
-                    ("EXAT", "moment"),
-                    ("PXAT", "moment-milliseconds"),
+                // Always ahead: redis counts a key that SET has made in the past until somebody looks at it.
+                let (ahead, now) = (self.ahead(), self.now);
+                let (option, time) = *random.pick(&[
+                    ("EX", ahead),
+                    ("PX", ahead * 1000),
+                    ("EXAT", now + ahead),
+                    ("PXAT", (now + ahead) * 1000),
                 ]);
-                let mut words = vec![option.as_bytes().to_vec()];
-                words.extend(self.word(name, random));
-                words
+                vec![option.as_bytes().to_vec(), time.to_string().into_bytes()]
             }
             _ => word(name, random),
         }

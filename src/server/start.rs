@@ -13,7 +13,7 @@ use super::listener;
 use super::threads::Threads;
 use crate::config::Config;
 use crate::postgres::{OwnPostgres, OwnPostgresOptions};
-use crate::state::{ClientIds, Process, Settings};
+use crate::state::{ClientIds, Process, Settings, Stats};
 use crate::store::{self, DatabaseOptions, Durability, Store};
 
 /// Longest time that clients get to finish what is in flight when the process stops.
@@ -72,7 +72,9 @@ impl Server {
             background
                 .spawn(async move { ended(listener::accept_unix(listener, path, process, threads).await) });
         }
-        background.spawn(store::sweep_forever(process.store.clone()));
+        let swept = process.clone();
+        let expired = move |keys| Stats::add(&swept.stats.expired_keys, keys);
+        background.spawn(store::sweep_forever(process.store.clone(), expired));
         Ok(Server { process, own_postgres, addresses, threads: Some(threads), handles, background })
     }
 

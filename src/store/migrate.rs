@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i32, &str)] = &[(1, include_str!("../../migrations/0001_key
 const FUNCTIONS: &[(&str, &str)] = &[
     ("generic", include_str!("../../migrations/functions/generic.sql")),
     ("server", include_str!("../../migrations/functions/server.sql")),
+    ("sql_client", include_str!("../../migrations/functions/sql_client.sql")),
     ("transactions", include_str!("../../migrations/functions/transactions.sql")),
 ];
 

@@ -1,5 +1,144 @@
-//! Removes what nobody can see any more: expired keys, old placeholders, rows of dropped spaces.
-use super::Store;
-pub async fn sweep_forever(_store: std::sync::Arc<Store>) {
-    std::future::pending().await
+//! Removes what nobody can see any more: expired keys, WATCH's old placeholders, rows of dropped spaces.
+//!
+//! No index on the expiry: it would make every SET with EX a non-HOT update. The tables are walked in physical order, part by part, again and
+//! again, as fast as a small share of the time allows, and faster while there is much to find (as Redis's active expire cycle).
+//! All processes share one position, so they are no faster together than one. Nobody waits for the sweeper: it skips locked
+//! rows and removes few at a time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::statements::Statement;
+use super::statements::sweep::{BEGIN_SWEEPING, FORGET_SPACES, SWEEP};
+use super::{Store, StoreError};
+
+/// Between the end of a pass over a table and the next; also how often a process looks whether it is its turn.
+const REST: Duration = Duration::from_secs(10);
+/// Most rows that are removed, and so locked, in one transaction.
+const MOST_ROWS: i64 = 1000;
+/// Blocks in a part: few where there is much to remove, many where there is nothing.
+const FEWEST_BLOCKS: i64 = 16;
+const MOST_BLOCKS: i64 = 512;
+/// The share of the time spent sweeping, as a divisor: 5 %, and 25 % while every block has something to remove.
+const CALM: u32 = 20;
+const BUSY: u32 = 4;
+
+/// Sweeps until it is dropped; `expired` is told how many expired keys each part removed.
+pub async fn sweep_forever(store: Arc<Store>, expired: impl Fn(u64)) {
+    let table = |statement| sweep_table(&store, statement, &expired);
+    tokio::join!(table(&SWEEP.logged), table(&SWEEP.unlogged));
+}
+
+async fn sweep_table(store: &Store, statement: &'static Statement, expired: &impl Fn(u64)) {
+    let mut pace = Pace::default();
+    loop {
+        let (started, announced) = (Instant::now(), pace.clone());
+        match sweep_part(store, statement, &pace).await {
+            Ok(Some(part)) => {
+                expired(part.expired as u64);
+                pace.adapt(&part, started.elapsed());
+                // Not before the time that the others were told.
+                let pause = pace.pause.max(announced.pause);
+                tokio::time::sleep(if part.is_last(announced.blocks) { REST } else { pause }).await;
+            }
+            Ok(None) => tokio::time::sleep(REST).await,
+            Err(error) => {
+                tracing::debug!(%error, "sweeping");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
+/// What a part was like.
+struct Part {
+    first: i64,
+    /// Of the whole table.
+    blocks: i64,
+    removed: i64,
+    expired: i64,
+}
+
+impl Part {
+    /// Whether the table ended with this part of so many blocks.
+    fn is_last(&self, blocks: i64) -> bool {
+        self.removed < MOST_ROWS && self.first + blocks >= self.blocks
+    }
+}
+
+/// How much at a time, and how long not.
+#[derive(Debug, Clone)]
+struct Pace {
+    blocks: i64,
+    pause: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace { blocks: FEWEST_BLOCKS, pause: Duration::from_millis(100) }
+    }
+}
+
+impl Pace {
+    fn adapt(&mut self, part: &Part, took: Duration) {
+        let rich = part.removed >= self.blocks;
+        self.pause = took * (if rich { BUSY } else { CALM } - 1);
+        if !part.is_last(self.blocks) {
+            self.blocks = match part.removed {
+                MOST_ROWS.. => (self.blocks / 2).max(FEWEST_BLOCKS),
+                0..=100 => (self.blocks * 2).min(MOST_BLOCKS),
+                _ => self.blocks,
+            };
+        }
+    }
+}
+
+/// Sweeps the next part of a table; `None` if it is not due or another process is at it.
+async fn sweep_part(
+    store: &Store,
+    statement: &'static Statement,
+    pace: &Pace,
+) -> Result<Option<Part>, StoreError> {
+    let connection = store.acquire().await?;
+    let swept = async {
+        let (pause, rest) = (pace.pause.as_secs_f64(), REST.as_secs_f64());
+        let rows = connection.query(statement, &[&pace.blocks, &MOST_ROWS, &pause, &rest]).await?;
+        let Some(row) = rows.first() else {
+            connection.execute(&BEGIN_SWEEPING, &[]).await?;
+            return Ok(None);
+        };
+        let part = Part { first: row.get(0), blocks: row.get(1), removed: row.get(2), expired: row.get(3) };
+        if part.is_last(pace.blocks) {
+            connection.execute(&FORGET_SPACES, &[]).await?;
+        }
+        Ok(Some(part))
+    };
+    match tokio::time::timeout(store.patience, swept).await {
+        Ok(outcome) => outcome.map_err(|error| StoreError::before_commit(&error)),
+        Err(_) => {
+            connection.abandon();
+            Err(StoreError::Unavailable("no answer in time".into()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pace_follows_what_is_found() {
+        let mut pace = Pace::default();
+        let ms = Duration::from_millis;
+        let mut part = Part { first: 0, blocks: 100_000, removed: 0, expired: 0 };
+        (0..10).for_each(|_| pace.adapt(&part, ms(10)));
+        assert_eq!((pace.blocks, pace.pause), (MOST_BLOCKS, ms(190)));
+        part.removed = MOST_ROWS;
+        pace.adapt(&part, ms(10));
+        assert_eq!((pace.blocks, pace.pause), (MOST_BLOCKS / 2, ms(30)));
+        part = Part { first: 99_900, blocks: 100_000, removed: 3, expired: 3 };
+        pace.adapt(&part, ms(10));
+        assert_eq!(pace.blocks, MOST_BLOCKS / 2);
+        assert!(part.is_last(pace.blocks));
+    }
 }

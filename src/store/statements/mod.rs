@@ -3,6 +3,7 @@
 pub mod generic;
 pub mod keys;
 pub mod server;
+pub mod sweep;
 pub mod transactions;
 
 /// A prepared statement's text. Connections remember what they have prepared by the address of this value, so each is a `static`.
