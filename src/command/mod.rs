@@ -11,6 +11,7 @@ mod spec;
 pub mod testing;
 mod view;
 
+pub mod bitmap;
 pub mod connection;
 pub mod generic;
 pub mod server;
@@ -29,8 +30,14 @@ pub use spec::{Arity, Begin, Command, Find, Flags, Group, KeySpec, PlanFn};
 pub use view::{Slot, View};
 
 /// The command table, group by group.
-static GROUPS: &[&[&Command]] =
-    &[connection::COMMANDS, generic::COMMANDS, server::COMMANDS, string::COMMANDS, transactions::COMMANDS];
+static GROUPS: &[&[&Command]] = &[
+    bitmap::COMMANDS,
+    connection::COMMANDS,
+    generic::COMMANDS,
+    server::COMMANDS,
+    string::COMMANDS,
+    transactions::COMMANDS,
+];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Command>> =
     LazyLock::new(|| all().map(|command| (command.name, command)).collect());
