@@ -4,8 +4,13 @@ use crate::resp::Protocol;
 use crate::session::ReplyMode;
 
 pub(super) static QUIT: Command = Command { name: "QUIT", arity: AtLeast(1), plan: quit, ..FAMILY };
-pub(super) static RESET: Command =
-    Command { name: "RESET", arity: Exactly(1), flags: FAMILY.flags.and(Flags::SETS_PROTOCOL), plan: reset, ..FAMILY };
+pub(super) static RESET: Command = Command {
+    name: "RESET",
+    arity: Exactly(1),
+    flags: FAMILY.flags.and(Flags::SETS_PROTOCOL),
+    plan: reset,
+    ..FAMILY
+};
 
 const FAMILY: Command = Command {
     flags: Flags::NOSCRIPT
@@ -34,6 +39,7 @@ fn reset(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
         session.set_protocol(Protocol::Resp2);
         session.authenticated = process.settings.password().is_empty();
         session.reply_mode = ReplyMode::On;
+        session.monitor = false;
         process.monitors.remove(&session.client);
         session.client.update(|info| {
             info.name = Bytes::new();
