@@ -7,13 +7,8 @@ use crate::keyspace::number::parse_i64;
 use crate::store::Durability;
 
 pub(super) static WAIT: Command = Command { name: "WAIT", arity: Exactly(3), plan: wait, ..FAMILY };
-pub(super) static WAITAOF: Command = Command {
-    name: "WAITAOF",
-    arity: Exactly(4),
-    flags: Flags::BLOCKING,
-    plan: waitaof,
-    ..FAMILY
-};
+pub(super) static WAITAOF: Command =
+    Command { name: "WAITAOF", arity: Exactly(4), flags: Flags::BLOCKING, plan: waitaof, ..FAMILY };
 
 const FAMILY: Command = Command {
     flags: Flags::NOSCRIPT,
