@@ -70,7 +70,16 @@ pub const COUNTER: Workload = Workload {
     group_size: 800,
     longest_pipeline: 6,
     rest: 0,
-    templates: &["INCR x", "INCR x", "INCR x", "DECRBY x 3", "INCRBY x 10", "DECR x", "GET x", "[INCR x; INCR x]"],
+    templates: &[
+        "INCR x",
+        "INCR x",
+        "INCR x",
+        "DECRBY x 3",
+        "INCRBY x 10",
+        "DECR x",
+        "GET x",
+        "[INCR x; INCR x]",
+    ],
 };
 
 pub const APPEND: Workload = Workload {
@@ -86,7 +95,15 @@ pub const COMPARE_AND_SET: Workload = Workload {
     group_size: 400,
     longest_pipeline: 1,
     rest: 0,
-    templates: &["?x[SET x $]", "?x[SET x $]", "?x[INCR n]", "?x,y[SET y $; GET x]", "GET x", "SET x $", "DEL y"],
+    templates: &[
+        "?x[SET x $]",
+        "?x[SET x $]",
+        "?x[INCR n]",
+        "?x,y[SET y $; GET x]",
+        "GET x",
+        "SET x $",
+        "DEL y",
+    ],
 };
 
 pub const LOCK: Workload = Workload {
@@ -172,7 +189,8 @@ impl Load {
                     let mut total = 0;
                     while !stop.load(Ordering::Relaxed) {
                         let programs = workload.pipeline(&mut rng, number, &fresh);
-                        let group = started.fetch_add(programs.len(), Ordering::Relaxed) / workload.group_size;
+                        let group =
+                            started.fetch_add(programs.len(), Ordering::Relaxed) / workload.group_size;
                         let keys = format!("{}:{seed:x}:{group}:", workload.name.replace(' ', "-"));
                         let count = recorder.run(&keys, &programs).await;
                         answered.fetch_add(count, Ordering::Relaxed);

@@ -5,13 +5,8 @@ use crate::exec::Context;
 use crate::keyspace::number::parse_i64;
 use crate::resp::Protocol;
 
-pub(super) static AUTH: Command = Command {
-    name: "AUTH",
-    arity: AtLeast(2),
-    plan: auth,
-    secret: |_, position| position > 0,
-    ..FAMILY
-};
+pub(super) static AUTH: Command =
+    Command { name: "AUTH", arity: AtLeast(2), plan: auth, secret: |_, position| position > 0, ..FAMILY };
 
 pub(super) static HELLO: Command = Command {
     name: "HELLO",
@@ -92,7 +87,9 @@ fn greeting(args: &mut Args) -> Result<Greeting, CommandError> {
         } else if args.left() > 1 && args.take("SETNAME") {
             greeting.name = Some(valid_name(args.bytes()?)?);
         } else {
-            return Err(CommandError::text([b"ERR Syntax error in HELLO option '", &option[..], b"'"].concat()));
+            return Err(CommandError::text(
+                [b"ERR Syntax error in HELLO option '", &option[..], b"'"].concat(),
+            ));
         }
     }
     Ok(greeting)

@@ -4,8 +4,13 @@ use crate::resp::Protocol;
 use crate::session::ReplyMode;
 
 pub(super) static QUIT: Command = Command { name: "QUIT", arity: AtLeast(1), plan: quit, ..FAMILY };
-pub(super) static RESET: Command =
-    Command { name: "RESET", arity: Exactly(1), flags: FAMILY.flags.and(Flags::SETS_PROTOCOL), plan: reset, ..FAMILY };
+pub(super) static RESET: Command = Command {
+    name: "RESET",
+    arity: Exactly(1),
+    flags: FAMILY.flags.and(Flags::SETS_PROTOCOL),
+    plan: reset,
+    ..FAMILY
+};
 
 const FAMILY: Command = Command {
     flags: Flags::NOSCRIPT

@@ -59,7 +59,10 @@ fn list(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
             Which::Ids(ids) => ids.contains(&client.id),
         };
         let mut text = Vec::new();
-        clients.iter().filter(|client| wanted(client)).for_each(|client| describe(context, client, &mut text));
+        clients
+            .iter()
+            .filter(|client| wanted(client))
+            .for_each(|client| describe(context, client, &mut text));
         Ok(Reply::Verbatim(text.into()))
     }))
 }
