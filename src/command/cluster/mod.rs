@@ -5,8 +5,7 @@ use super::prelude::*;
 
 pub static COMMANDS: &[&Command] = &[&CLUSTER, &ASKING, &READONLY, &READWRITE];
 
-static ASKING: Command =
-    Command { name: "ASKING", arity: Exactly(1), flags: Flags::FAST, ..MODE };
+static ASKING: Command = Command { name: "ASKING", arity: Exactly(1), flags: Flags::FAST, ..MODE };
 static READONLY: Command = Command { name: "READONLY", arity: Exactly(1), flags: MODE_FLAGS, ..MODE };
 static READWRITE: Command = Command { name: "READWRITE", arity: Exactly(1), flags: MODE_FLAGS, ..MODE };
 
@@ -24,7 +23,12 @@ const CHANGES: Flags = Flags::ADMIN.and(Flags::STALE).and(Flags::NO_ASYNC_LOADIN
 const ADMIN: Flags = Flags::ADMIN.and(Flags::STALE);
 const VARIES: &[&str] = &["nondeterministic_output"];
 
-const fn sub(name: &'static str, arity: super::Arity, flags: Flags, tips: &'static [&'static str]) -> Command {
+const fn sub(
+    name: &'static str,
+    arity: super::Arity,
+    flags: Flags,
+    tips: &'static [&'static str],
+) -> Command {
     Command { name, arity, flags, tips, ..FAMILY }
 }
 

@@ -39,6 +39,7 @@ fn reset(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
         session.set_protocol(Protocol::Resp2);
         session.authenticated = process.settings.password().is_empty();
         session.reply_mode = ReplyMode::On;
+        session.monitor = false;
         process.monitors.remove(&session.client);
         session.client.update(|info| {
             info.name = Bytes::new();
