@@ -12,6 +12,7 @@ mod spec;
 pub mod testing;
 mod view;
 
+pub mod bitmap;
 pub mod cluster;
 pub mod connection;
 pub mod generic;
@@ -32,6 +33,7 @@ pub use view::{Slot, View};
 
 /// The command table, group by group.
 static GROUPS: &[&[&Command]] = &[
+    bitmap::COMMANDS,
     cluster::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,
