@@ -53,6 +53,7 @@ fn scan_with_options() {
     matrix(|c| {
         fill(c, (0..30).map(|i| format!("k{i}")));
         assert_eq!(c.cmd("SET gone v PX 1"), ok());
+        std::thread::sleep(std::time::Duration::from_millis(5));
         let (cursor, keys) = page(c, "0", "MATCH k1[0-3] COUNT 1000 TYPE string");
         assert_eq!(cursor, "0");
         assert_eq!(
