@@ -296,7 +296,8 @@ impl From<Resp3> for Value {
             Resp3::Array { data, .. } => Value::Array(all(data)),
             Resp3::Set { data, .. } => Value::Array(all(data)),
             Resp3::Map { data, .. } => {
-                Value::Map(data.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+                // The decoder inserts the pairs from the last to the first.
+                Value::Map(data.into_iter().rev().map(|(key, value)| (key.into(), value.into())).collect())
             }
             Resp3::Push { data, .. } => Value::Push(all(data)),
             other => panic!("not a reply of Redis: {other:?}"),
