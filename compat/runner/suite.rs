@@ -1,5 +1,6 @@
 //! Plays all cases on all servers and reports what differs.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -7,6 +8,7 @@ use std::thread;
 use super::case::{Action, Case, Matcher, Oracle, Terms, Variant};
 use super::catalogue::Catalogue;
 use super::compare::same;
+use super::coverage::Coverage;
 use super::known::Known;
 use super::parse::parse;
 use super::play::{Observed, Part, play};
@@ -86,15 +88,16 @@ pub struct Suite<'a> {
     pub known: Known,
     /// Of the references, for what can be queued in a transaction.
     pub catalogues: Vec<Catalogue>,
-    /// Of the subject, for cases that wait for a command.
-    pub subject: Catalogue,
+    /// What the cases have shown.
+    pub coverage: RefCell<Coverage>,
 }
 
 impl Suite<'_> {
     pub fn run(&mut self, cases: &[Case]) -> Outcome {
         let mut outcome = Outcome::default();
         for case in cases {
-            let missing = case.needs.iter().find(|name| self.subject.find(&[name.as_bytes()]).is_none());
+            let missing =
+                case.needs.iter().find(|name| !self.servers.iter_mut().all(|server| server.knows(name)));
             if let Some(name) = missing {
                 *outcome.waiting.entry(name.clone()).or_default() += 1;
                 continue;
@@ -190,6 +193,17 @@ impl Suite<'_> {
                 let allowed = same(&matcher, other, event)
                     || server.kind == Kind::Subject
                         && self.known.allows(&case.name, &step.text, &show(event), &show(other));
+                if server.kind == Kind::Subject
+                    && part == Part::Reply
+                    && let (Action::Command { words, .. }, Event::Reply(reply)) = (&step.action, other)
+                {
+                    let words: Vec<&[u8]> = words.iter().map(|word| &word.bytes[..]).collect();
+                    let catalogue =
+                        self.catalogues.iter().rev().find(|catalogue| catalogue.find(&words).is_some());
+                    if let Some(catalogue) = catalogue {
+                        self.coverage.borrow_mut().note(catalogue, &words, allowed, reply.is_error());
+                    }
+                }
                 if !allowed {
                     lines.push((server.label.clone(), other));
                 }

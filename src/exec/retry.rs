@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use super::batch::{Batch, Replies};
-use super::work::{Item, Route};
+use super::work::{Item, Route, Tables};
 use crate::command::Access;
 use crate::store::{Commit, Connection, Store, StoreError};
 
@@ -37,10 +37,12 @@ pub async fn run<S: Source + Send>(
     let (mut conflicts, mut dead_connections) = (0, 0);
     loop {
         let connection = source.connection(commit).await?;
-        let databases = match conflicts {
-            0 => store.databases.current(),
-            _ => store.databases.reload(&connection).await?,
+        let (databases, tables) = match conflicts {
+            0 => (store.databases.current(), route.tables),
+            // A database may have moved to the other table meanwhile.
+            _ => (store.databases.reload(&connection).await?, Tables::Both),
         };
+        let route = Route { tables, ..route };
         let batch = Batch { connection: &connection, databases: &databases, route, inline };
         let error = match tokio::time::timeout(store.patience, batch.run(works)).await {
             Ok(Ok(replies)) => return Ok(replies),

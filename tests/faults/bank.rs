@@ -100,7 +100,9 @@ impl Bank {
         let from = rng.below(ACCOUNTS);
         let to = (from + 1 + rng.below(ACCOUNTS - 1)) % ACCOUNTS;
         let (from, to) = (self.account(from), self.account(to));
-        client.call(&format!("WATCH {from} {to}")).await?;
+        if client.call(&format!("WATCH {from} {to}")).await? != Reply::ok() {
+            return Ok(());
+        }
         let balances = client.call(&format!("MGET {from} {to}")).await?;
         let Reply::Array(Some(balances)) = balances else { return Ok(()) };
         let [Some(from_balance), Some(to_balance)] = [balances[0].int(), balances[1].int()] else {

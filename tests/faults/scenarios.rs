@@ -194,7 +194,7 @@ pub async fn cuts(world: &mut World, budget: Duration, seed: u64) -> Result<Stri
         for process in &world.processes {
             process.proxy.orders.cuts.store(1, Ordering::SeqCst);
         }
-        sleep(Duration::from_millis(120)).await;
+        sleep(Duration::from_millis(250)).await;
     }
     for process in &world.processes {
         process.proxy.orders.cuts.store(0, Ordering::SeqCst);

@@ -32,6 +32,9 @@ impl Rng {
     }
 }
 
+/// How many more programs a group gets when an outcome in it is unknown.
+const HURRY: usize = 20;
+
 pub struct Workload {
     pub name: &'static str,
     /// After so many programs the clients go on to new keys, so that unknown outcomes do not pile up.
@@ -147,6 +150,12 @@ impl Workload {
         (0..=rng.below(self.longest_pipeline)).flat_map(|_| self.program(rng, client, fresh)).collect()
     }
 
+    /// Operations of unknown outcome make a group hard to check: it ends soon.
+    fn hurry(&self, started: &AtomicUsize) {
+        let soon = |now: usize| (now / self.group_size + 1) * self.group_size - HURRY;
+        let _ = started.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now < soon(now)).then(|| soon(now)));
+    }
+
     fn program(&self, rng: &mut Rng, client: usize, fresh: &AtomicUsize) -> Vec<Program> {
         let mut text = String::new();
         for letter in rng.pick(self.templates).chars() {
@@ -193,6 +202,9 @@ impl Load {
                             started.fetch_add(programs.len(), Ordering::Relaxed) / workload.group_size;
                         let keys = format!("{}:{seed:x}:{group}:", workload.name.replace(' ', "-"));
                         let count = recorder.run(&keys, &programs).await;
+                        if count < programs.len() {
+                            workload.hurry(&started);
+                        }
                         answered.fetch_add(count, Ordering::Relaxed);
                         total += count;
                         if workload.rest > 0 {
