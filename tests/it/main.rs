@@ -1,6 +1,7 @@
 //! Behaviour of the whole, against a real Postgres: one module per subject, `support` for what they share.
 
 mod generic;
+mod bitmap;
 mod postgres;
 mod server;
 mod sql;
