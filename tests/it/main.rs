@@ -1,6 +1,11 @@
 //! Behaviour of the whole, against a real Postgres: one module per subject, `support` for what they share.
 
+mod generic;
+mod bitmap;
 mod postgres;
+mod server;
+mod sql;
 mod string;
 mod support;
 mod tidy;
+mod transactions;
