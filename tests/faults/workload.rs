@@ -153,7 +153,8 @@ impl Workload {
     /// Operations of unknown outcome make a group hard to check: it ends soon.
     fn hurry(&self, started: &AtomicUsize) {
         let soon = |now: usize| (now / self.group_size + 1) * self.group_size - HURRY;
-        let _ = started.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now < soon(now)).then(|| soon(now)));
+        let _ = started
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now < soon(now)).then(|| soon(now)));
     }
 
     fn program(&self, rng: &mut Rng, client: usize, fresh: &AtomicUsize) -> Vec<Program> {

@@ -4,6 +4,8 @@ use super::Command;
 
 mod dbsize;
 mod flush;
+mod info;
 mod swapdb;
 
-pub static COMMANDS: &[&Command] = &[&dbsize::DBSIZE, &flush::FLUSHALL, &flush::FLUSHDB, &swapdb::SWAPDB];
+pub static COMMANDS: &[&Command] =
+    &[&dbsize::DBSIZE, &flush::FLUSHALL, &flush::FLUSHDB, &info::INFO, &swapdb::SWAPDB];
