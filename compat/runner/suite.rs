@@ -14,7 +14,7 @@ use super::parse::parse;
 use super::play::{Observed, Part, play};
 use super::resp::Event;
 use super::servers::{Kind, Launcher, Server};
-use super::text::escape_short;
+use super::text::{Word, escape_short};
 
 /// All cases under a folder whose name contains one of the filters; every one if there are none.
 pub fn load(folder: &Path, filters: &[String]) -> Result<Vec<Case>, String> {
@@ -156,7 +156,11 @@ impl Suite<'_> {
                     }
                 }
             }
-            for (line, text) in self.differences(case, &complete) {
+            let differences = self.differences(case, &complete);
+            if differences.is_empty() && !failed {
+                self.note_unanswered(case);
+            }
+            for (line, text) in differences {
                 failed = true;
                 outcome.differs(case, line, text, variant);
             }
@@ -197,12 +201,7 @@ impl Suite<'_> {
                     && part == Part::Reply
                     && let (Action::Command { words, .. }, Event::Reply(reply)) = (&step.action, other)
                 {
-                    let words: Vec<&[u8]> = words.iter().map(|word| &word.bytes[..]).collect();
-                    let catalogue =
-                        self.catalogues.iter().rev().find(|catalogue| catalogue.find(&words).is_some());
-                    if let Some(catalogue) = catalogue {
-                        self.coverage.borrow_mut().note(catalogue, &words, allowed, reply.is_error());
-                    }
+                    self.note(words, allowed, reply.is_error());
                 }
                 if !allowed {
                     lines.push((server.label.clone(), other));
@@ -232,6 +231,23 @@ impl Suite<'_> {
             }
         }
         found
+    }
+
+    /// Commands without a reply of their own have been shown by what came after them.
+    fn note_unanswered(&self, case: &Case) {
+        for step in &case.steps {
+            if let Action::Command { words, wait: false, .. } = &step.action {
+                self.note(words, true, false);
+            }
+        }
+    }
+
+    fn note(&self, words: &[Word], agreed: bool, error: bool) {
+        let words: Vec<&[u8]> = words.iter().map(|word| &word.bytes[..]).collect();
+        let catalogue = self.catalogues.iter().rev().find(|catalogue| catalogue.find(&words).is_some());
+        if let Some(catalogue) = catalogue {
+            self.coverage.borrow_mut().note(catalogue, &words, agreed, error);
+        }
     }
 
     fn real_kind(&self, kind: Kind) -> Option<Kind> {
