@@ -56,9 +56,12 @@
 //! the cases themselves. `COMPAT_ORACLES=redis` does without Valkey. `RESPG_TEST_DATABASE_URL` is the database
 //! given to respg, otherwise one of the tests' own Postgres.
 
+mod commands;
 mod programs;
 mod runner;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -82,22 +85,53 @@ fn main() -> ExitCode {
 }
 
 /// Random programs, first against servers that are broken on purpose.
-fn random_programs(suite: &Suite, outcome: &mut Outcome) -> Result<(), String> {
-    let address = |kind| suite.servers.iter().find(|server| server.kind == kind).map(|server| server.address);
-    let (Some(reference), Some(subject)) = (address(Kind::Redis), address(Kind::Subject)) else {
-        return Ok(());
-    };
-    for line in programs::self_test(suite.launcher, &suite.catalogues[0])? {
+fn random_programs(suite: &mut Suite, outcome: &mut Outcome) -> Result<(), String> {
+    let [redis, .., subject] = &mut suite.servers[..] else { return Ok(()) };
+    for line in programs::self_test(suite.launcher)? {
         match line {
             Ok(found) => outcome.pass(&found),
             Err(problem) => outcome.fail(&problem),
         }
     }
     let search = programs::Search::from_environment()?;
-    let result = search.run(reference, subject, &suite.subject)?;
+    let (reference, address) = (redis.address, subject.address);
+    let result = search.run(reference, address, &mut |name| subject.knows(name))?;
     match programs::report(search.seed, &result) {
         Some(report) => outcome.fail(&report),
         None => outcome.pass(&format!("{} commands in {} random programs", result.commands, result.programs)),
+    }
+    Ok(())
+}
+
+/// Every command is as a reference describes it, is in a case, and is in the README.
+fn check_commands(suite: &mut Suite, outcome: &mut Outcome) -> Result<(), String> {
+    let [references @ .., subject] = &mut suite.servers[..] else { return Ok(()) };
+    let catalogue = match Catalogue::read(&mut subject.control) {
+        Ok(catalogue) => catalogue,
+        Err(problem) => {
+            outcome.fail(&format!("the subject does not list its commands: {problem}"));
+            return Ok(());
+        }
+    };
+    let coverage = suite.coverage.borrow();
+    for name in coverage.missing(&catalogue) {
+        outcome.fail(&format!("no case has the command {name}"));
+    }
+    for line in commands::info::differences(&catalogue, &suite.catalogues, &suite.known) {
+        outcome.fail(&format!("COMMAND INFO {line}"));
+    }
+    for entry in suite.known.vanished_info() {
+        outcome.fail(&format!("listed as a known difference, but does not differ any more: {entry}"));
+    }
+    let mut docs = BTreeMap::new();
+    for reference in references {
+        docs.extend(commands::docs::read(&mut reference.control)?);
+    }
+    let table = commands::table::table(&catalogue, &docs, &coverage);
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    match commands::table::check_readme(&readme, &table) {
+        Ok(()) => outcome.pass("the README's table of commands"),
+        Err(problem) => outcome.fail(&problem),
     }
     Ok(())
 }
@@ -112,20 +146,22 @@ fn run(filters: &[String]) -> Result<bool, String> {
     let references = servers.iter_mut().filter(|server| server.kind != Kind::Subject);
     let catalogues: Result<Vec<_>, _> =
         references.map(|server| Catalogue::read(&mut server.control)).collect();
-    let subject = match servers.last_mut() {
-        Some(server) => Catalogue::read(&mut server.control).unwrap_or_default(),
-        None => Catalogue::default(),
-    };
-    let mut suite = Suite { launcher: &launcher, servers, known, catalogues: catalogues?, subject };
+    let mut suite =
+        Suite { launcher: &launcher, servers, known, catalogues: catalogues?, coverage: RefCell::default() };
     let mut outcome = suite.run(&cases);
     outcome.print();
     if filters.is_empty() || filters.iter().any(|filter| filter == "programs") {
-        random_programs(&suite, &mut outcome)?;
+        if let Err(problem) = random_programs(&mut suite, &mut outcome) {
+            outcome.fail(&format!("random programs: {problem}"));
+        }
     }
     for entry in suite.known.vanished() {
         outcome.fail(&format!("listed as a known difference, but does not differ any more: {entry}"));
     }
     if filters.is_empty() {
+        if launcher.subject_is().is_none() {
+            check_commands(&mut suite, &mut outcome)?;
+        }
         for case in suite.known.unknown_cases(|name| cases.iter().any(|case| case.name == name)) {
             outcome.fail(&format!("known_differences.toml names a case that does not exist: {case}"));
         }

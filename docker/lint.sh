@@ -7,4 +7,5 @@ export PATH=/opt/respg-oracles/lint/bin:$PATH
 hadolint docker/Dockerfile
 yamllint --strict -c docker/.yamllint.yaml docker/compose.yaml
 check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml
-git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
+git ls-files -z docker tests .ci/run | grep -zE '\.sh$|^\.ci/' | xargs -0 shellcheck
+git ls-files -z '*.sh' | xargs -0 shellcheck --shell=bash --severity=error

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::state::OutputLimits;
+
 /// respg: Redis's protocol, Postgres's truth.
 ///
 /// Without a database URL respg starts a Postgres of its own, keeps its data between runs, and stops it at the end.
@@ -93,6 +95,33 @@ pub struct Config {
     /// Longest wait for an answer of Postgres, in milliseconds.
     #[arg(long, env = "RESPG_POSTGRES_TIMEOUT", default_value_t = 10_000, value_name = "MILLISECONDS")]
     pub postgres_timeout: u64,
+
+    /// How much may wait for a client that does not read before it is cut off: CLASS HARD SOFT SECONDS, once for each class
+    /// (normal, replica, pubsub).
+    #[arg(long, env = "RESPG_CLIENT_OUTPUT_BUFFER_LIMIT", value_parser = OutputLimits::from_option, value_name = "LIMITS")]
+    pub client_output_buffer_limit: Option<OutputLimits>,
+
+    /// Microseconds from which on a command is noted in the slow log; -1: never.
+    #[arg(
+        long,
+        env = "RESPG_SLOWLOG_LOG_SLOWER_THAN",
+        default_value_t = 10_000,
+        allow_negative_numbers = true,
+        value_name = "MICROSECONDS"
+    )]
+    pub slowlog_log_slower_than: i64,
+
+    /// Most entries of the slow log.
+    #[arg(long, env = "RESPG_SLOWLOG_MAX_LEN", default_value_t = 128, value_name = "N")]
+    pub slowlog_max_len: u64,
+
+    /// Milliseconds from which on a command is a latency event (LATENCY); 0: never.
+    #[arg(long, env = "RESPG_LATENCY_MONITOR_THRESHOLD", default_value_t = 0, value_name = "MILLISECONDS")]
+    pub latency_monitor_threshold: u64,
+
+    /// Version of Redis that clients are told; some look for features by it.
+    #[arg(long, env = "RESPG_REDIS_VERSION", default_value = "7.2.4", value_name = "X.Y.Z")]
+    pub redis_version: String,
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {

@@ -30,7 +30,7 @@ passed=0 failed=0 failures=()
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# A step's last line may be its summary ("12 passed, 0 failed"); else what its test programs print is added up
+# A runner may print its summary as a line ("12 passed, 0 failed"); else what its test programs print is added up
 # ("test result: ok. 12 passed; 0 failed; ..."). A step that counts nothing is one.
 run() {
   local step=$1 begun=$SECONDS status=0 counted
@@ -39,7 +39,6 @@ run() {
   timeout -k 10 15m "$BASH" -c "set -euo pipefail; step_$step" 2>&1 | tee "$log" || status=$?
   counted=$(sed -E 's/\x1b\[[0-9;]*m//g' "$log" |
     awk '/^[0-9]+ passed, [0-9]+ failed$/ { summary = $1 " " $3 }
-         NF && !/^[0-9]+ passed, [0-9]+ failed$/ { summary = "" }
          /^test result:/ { match($0, /[0-9]+ passed; [0-9]+ failed/); split(substr($0, RSTART), n, /[^0-9]+/); p += n[1]; f += n[2] }
          END { print summary ? summary : p + 0 " " f + 0 }')
   read -r step_passed step_failed <<<"$counted"

@@ -20,12 +20,13 @@ debian() {
   DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends redis-tools libhiredis-dev php-cli php-redis gcc libc6-dev >/dev/null
 }
 
-python() { # MAJOR
+python() { # VERSION
   python3 -m venv --clear "$RESPG_CLIENTS_DIR/redis-py-$1"
   "$RESPG_CLIENTS_DIR/redis-py-$1/bin/pip" --disable-pip-version-check -q install --no-deps -r "$here/python/requirements-$1.txt"
 }
 python5() { python 5; }
 python8() { python 8; }
+python8_hiredis() { python 8-hiredis; }
 
 node() {
   mkdir -p "$RESPG_CLIENTS_DIR/node"
@@ -42,6 +43,7 @@ rust() { CARGO_TARGET_DIR=$RESPG_CLIENTS_DIR/rust cargo build --locked --quiet -
 debian
 step redis-py-5 python/requirements-5.txt python5
 step redis-py-8 python/requirements-8.txt python8
+step redis-py-8-hiredis python/requirements-8-hiredis.txt python8_hiredis
 step node node/package-lock.json node
 step hiredis "c/kit.h c/main.c $(cd "$here" && echo c/topics/*.c)" hiredis
 step phpredis-6 php/trixie.sh phpredis6

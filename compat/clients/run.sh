@@ -9,19 +9,20 @@ set -uo pipefail
 "$here/install.sh" || exit 1
 
 programs="
-redis-cli     $here/cli/main.sh
-redis-py-5    $RESPG_CLIENTS_DIR/redis-py-5/bin/python $here/python/main.py
-redis-py-8    $RESPG_CLIENTS_DIR/redis-py-8/bin/python $here/python/main.py
-ioredis-5     node $here/node/main.mjs ioredis5
-ioredis-6     node $here/node/main.mjs ioredis6
-node-redis-4  node $here/node/main.mjs redis4
-node-redis-5  node $here/node/main.mjs redis5
-node-redis-6  node $here/node/main.mjs redis6
-redis-rs      $RESPG_CLIENTS_DIR/rust/debug/redis-rs
-fred          $RESPG_CLIENTS_DIR/rust/debug/fred
-hiredis       $RESPG_CLIENTS_DIR/hiredis
-phpredis-5    php $here/php/main.php
-phpredis-6    $RESPG_CLIENTS_DIR/phpredis-6/php $here/php/main.php
+redis-cli          $here/cli/main.sh
+redis-py-5         $RESPG_CLIENTS_DIR/redis-py-5/bin/python $here/python/main.py
+redis-py-8         $RESPG_CLIENTS_DIR/redis-py-8/bin/python $here/python/main.py
+redis-py-8-hiredis $RESPG_CLIENTS_DIR/redis-py-8-hiredis/bin/python $here/python/main.py
+ioredis-5          node $here/node/main.mjs ioredis5
+ioredis-6          node $here/node/main.mjs ioredis6
+node-redis-4       node $here/node/main.mjs redis4
+node-redis-5       node $here/node/main.mjs redis5
+node-redis-6       node $here/node/main.mjs redis6
+redis-rs           $RESPG_CLIENTS_DIR/rust/debug/redis-rs
+fred               $RESPG_CLIENTS_DIR/rust/debug/fred
+hiredis            $RESPG_CLIENTS_DIR/hiredis
+phpredis-5         php $here/php/main.php
+phpredis-6         $RESPG_CLIENTS_DIR/phpredis-6/php $here/php/main.php
 "
 
 work=$(mktemp -d)
@@ -88,7 +89,7 @@ run_one() {
     printf '\nFAIL  no summary, exit status %s\n0 passed, 1 failed\n' "$status" >>"$work/$name.out"
   fi
   grep -aE "^FAIL${VERBOSE:+|^ok}|^  in " "$work/$name.out" | sed "s/^/$name: /"
-  printf '%-13s %s in %s s\n' "$name" "$(tail -1 "$work/$name.out")" $((SECONDS - begun))
+  printf '%-18s %s in %s s\n' "$name" "$(tail -1 "$work/$name.out")" $((SECONDS - begun))
 }
 export -f run_one
 export work open locked VERBOSE="${VERBOSE:-}"

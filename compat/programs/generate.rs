@@ -6,7 +6,6 @@ use super::grammar::{COMMANDS, expand};
 use super::play::{Program, Step};
 use super::random::Random;
 use super::words::{NONSENSE, Times};
-use crate::runner::catalogue::Catalogue;
 
 const STEPS: usize = 60;
 
@@ -22,12 +21,9 @@ pub struct Generator {
 }
 
 impl Generator {
-    pub fn new(seed: u64, catalogue: &Catalogue) -> Generator {
-        let known = |syntax: &str| {
-            let name = syntax.split(' ').next().unwrap_or_default();
-            catalogue.find(&[name]).is_some()
-        };
-        let lines = COMMANDS.iter().filter(|(_, syntax)| known(syntax));
+    /// `known` says which commands may be used.
+    pub fn new(seed: u64, known: &mut dyn FnMut(&str) -> bool) -> Generator {
+        let lines = COMMANDS.iter().filter(|(_, syntax)| known(syntax.split(' ').next().unwrap_or_default()));
         let lines = lines.flat_map(|&(weight, syntax)| std::iter::repeat_n(syntax, weight)).collect();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
         Generator { seed, now, lines }

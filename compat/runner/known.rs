@@ -7,6 +7,13 @@
 //! reason = "the drawing is ours"
 //! reference = "$10\\r\\n..."   # both replies escaped as in reports
 //! respg = "$11\\r\\n..."
+//!
+//! [[info]]                       # a field of COMMAND INFO
+//! command = "get"
+//! field = "flags"
+//! reason = "..."
+//! reference = "[readonly]"
+//! respg = "[fast readonly]"
 //! ```
 
 use std::cell::Cell;
@@ -14,9 +21,11 @@ use std::path::Path;
 
 pub struct Known {
     differences: Vec<Difference>,
+    info: Vec<Difference>,
 }
 
 struct Difference {
+    /// Of a difference in COMMAND INFO: the field.
     case: String,
     command: String,
     reason: String,
@@ -31,9 +40,12 @@ impl Known {
     pub fn read(path: &Path) -> Result<Known, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let table: toml::Table = text.parse().map_err(|error| format!("{}: {error}", path.display()))?;
-        let entries = table.get("difference").and_then(toml::Value::as_array).cloned().unwrap_or_default();
-        let differences: Result<Vec<_>, _> = entries.iter().map(Difference::from_entry).collect();
-        Ok(Known { differences: differences.map_err(|problem| format!("{}: {problem}", path.display()))? })
+        let list = |name: &str, place: &str| {
+            let entries = table.get(name).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+            let read = entries.iter().map(|entry| Difference::from_entry(entry, place));
+            read.collect::<Result<_, _>>().map_err(|problem| format!("{}: {problem}", path.display()))
+        };
+        Ok(Known { differences: list("difference", "case")?, info: list("info", "field")? })
     }
 
     /// Whether this difference is listed. Replies are given escaped.
@@ -46,6 +58,25 @@ impl Known {
             known.seen.set(true);
         }
         found.is_some()
+    }
+
+    /// Whether this difference in COMMAND INFO is listed.
+    pub fn allows_info(&self, command: &str, field: &str, reference: &str, respg: &str) -> bool {
+        let fits = |known: &&Difference| {
+            known.is_at(field, command) && known.reference == reference && known.respg == respg
+        };
+        let found = self.info.iter().find(fits);
+        if let Some(known) = found {
+            known.seen.set(true);
+        }
+        found.is_some()
+    }
+
+    /// Listed differences in COMMAND INFO that were not asked about.
+    pub fn vanished_info(&self) -> Vec<String> {
+        let gone = self.info.iter().filter(|known| !known.seen.get());
+        gone.map(|known| format!("COMMAND INFO {}: {} ({})", known.command, known.case, known.reason))
+            .collect()
     }
 
     pub fn met(&self, case: &str) {
@@ -65,13 +96,13 @@ impl Known {
 }
 
 impl Difference {
-    fn from_entry(entry: &toml::Value) -> Result<Difference, String> {
+    fn from_entry(entry: &toml::Value, place: &str) -> Result<Difference, String> {
         let field = |name: &str| {
             let text = entry.get(name).and_then(toml::Value::as_str).filter(|text| !text.is_empty());
             text.map(str::to_owned).ok_or_else(|| format!("an entry lacks `{name}`: {entry}"))
         };
         Ok(Difference {
-            case: field("case")?,
+            case: field(place)?,
             command: field("command")?,
             reason: field("reason")?,
             reference: field("reference")?,

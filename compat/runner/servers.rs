@@ -50,6 +50,16 @@ impl Drop for Server {
     }
 }
 
+impl Server {
+    /// Whether the server has a command of this name, whatever it says about its commands.
+    pub fn knows(&mut self, name: &str) -> bool {
+        match self.control.call(&[name]) {
+            Event::Reply(reply) => !reply.text.starts_with(b"ERR unknown command"),
+            _ => false,
+        }
+    }
+}
+
 /// How servers are started; one per run.
 pub struct Launcher {
     folder: PathBuf,

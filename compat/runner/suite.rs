@@ -1,5 +1,6 @@
 //! Plays all cases on all servers and reports what differs.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -7,12 +8,13 @@ use std::thread;
 use super::case::{Action, Case, Matcher, Oracle, Terms, Variant};
 use super::catalogue::Catalogue;
 use super::compare::same;
+use super::coverage::Coverage;
 use super::known::Known;
 use super::parse::parse;
 use super::play::{Observed, Part, play};
 use super::resp::Event;
 use super::servers::{Kind, Launcher, Server};
-use super::text::escape_short;
+use super::text::{Word, escape_short};
 
 /// All cases under a folder whose name contains one of the filters; every one if there are none.
 pub fn load(folder: &Path, filters: &[String]) -> Result<Vec<Case>, String> {
@@ -86,15 +88,16 @@ pub struct Suite<'a> {
     pub known: Known,
     /// Of the references, for what can be queued in a transaction.
     pub catalogues: Vec<Catalogue>,
-    /// Of the subject, for cases that wait for a command.
-    pub subject: Catalogue,
+    /// What the cases have shown.
+    pub coverage: RefCell<Coverage>,
 }
 
 impl Suite<'_> {
     pub fn run(&mut self, cases: &[Case]) -> Outcome {
         let mut outcome = Outcome::default();
         for case in cases {
-            let missing = case.needs.iter().find(|name| self.subject.find(&[name.as_bytes()]).is_none());
+            let missing =
+                case.needs.iter().find(|name| !self.servers.iter_mut().all(|server| server.knows(name)));
             if let Some(name) = missing {
                 *outcome.waiting.entry(name.clone()).or_default() += 1;
                 continue;
@@ -153,7 +156,11 @@ impl Suite<'_> {
                     }
                 }
             }
-            for (line, text) in self.differences(case, &complete) {
+            let differences = self.differences(case, &complete);
+            if differences.is_empty() && !failed {
+                self.note_unanswered(case);
+            }
+            for (line, text) in differences {
                 failed = true;
                 outcome.differs(case, line, text, variant);
             }
@@ -190,6 +197,12 @@ impl Suite<'_> {
                 let allowed = same(&matcher, other, event)
                     || server.kind == Kind::Subject
                         && self.known.allows(&case.name, &step.text, &show(event), &show(other));
+                if server.kind == Kind::Subject
+                    && part == Part::Reply
+                    && let (Action::Command { words, .. }, Event::Reply(reply)) = (&step.action, other)
+                {
+                    self.note(words, allowed, reply.is_error());
+                }
                 if !allowed {
                     lines.push((server.label.clone(), other));
                 }
@@ -218,6 +231,23 @@ impl Suite<'_> {
             }
         }
         found
+    }
+
+    /// Commands without a reply of their own have been shown by what came after them.
+    fn note_unanswered(&self, case: &Case) {
+        for step in &case.steps {
+            if let Action::Command { words, wait: false, .. } = &step.action {
+                self.note(words, true, false);
+            }
+        }
+    }
+
+    fn note(&self, words: &[Word], agreed: bool, error: bool) {
+        let words: Vec<&[u8]> = words.iter().map(|word| &word.bytes[..]).collect();
+        let catalogue = self.catalogues.iter().rev().find(|catalogue| catalogue.find(&words).is_some());
+        if let Some(catalogue) = catalogue {
+            self.coverage.borrow_mut().note(catalogue, &words, agreed, error);
+        }
     }
 
     fn real_kind(&self, kind: Kind) -> Option<Kind> {

@@ -3,6 +3,7 @@
 
 mod args;
 mod error;
+pub mod help;
 pub mod options;
 mod plan;
 mod prelude;
@@ -11,6 +12,8 @@ mod spec;
 pub mod testing;
 mod view;
 
+pub mod bitmap;
+pub mod cluster;
 pub mod connection;
 pub mod generic;
 pub mod server;
@@ -29,8 +32,15 @@ pub use spec::{Arity, Begin, Command, Find, Flags, Group, KeySpec, PlanFn};
 pub use view::{Slot, View};
 
 /// The command table, group by group.
-static GROUPS: &[&[&Command]] =
-    &[connection::COMMANDS, generic::COMMANDS, server::COMMANDS, string::COMMANDS, transactions::COMMANDS];
+static GROUPS: &[&[&Command]] = &[
+    bitmap::COMMANDS,
+    cluster::COMMANDS,
+    connection::COMMANDS,
+    generic::COMMANDS,
+    server::COMMANDS,
+    string::COMMANDS,
+    transactions::COMMANDS,
+];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Command>> =
     LazyLock::new(|| all().map(|command| (command.name, command)).collect());
@@ -91,10 +101,10 @@ impl Incoming {
         matches!(self, Incoming::Known(request) if request.command.flags.has(flag))
     }
 
-    pub fn resolved(self) -> Result<Request, CommandError> {
+    pub fn resolved(&self) -> Result<&Request, CommandError> {
         match self {
             Incoming::Known(request) => Ok(request),
-            Incoming::Refused { error, .. } => Err(error),
+            Incoming::Refused { error, .. } => Err(error.clone()),
         }
     }
 }
@@ -113,11 +123,12 @@ fn resolve(argv: &[Bytes]) -> Result<&'static Command, CommandError> {
 
 impl Request {
     /// The same call with small arguments copied, so that keeping it does not keep the read buffers they came from.
-    pub fn detached(mut self) -> Request {
-        for arg in self.argv.iter_mut().filter(|arg| arg.len() < 16 * 1024) {
-            *arg = Bytes::copy_from_slice(arg);
-        }
-        self
+    pub fn detached(&self) -> Request {
+        let detached = |arg: &Bytes| match arg.len() {
+            0..16_384 => Bytes::copy_from_slice(arg),
+            _ => arg.clone(),
+        };
+        Request { command: self.command, argv: self.argv.iter().map(detached).collect() }
     }
 
     /// The plan of this call.

@@ -19,6 +19,8 @@ pub struct Command {
     pub acl: &'static [&'static str],
     pub tips: &'static [&'static str],
     pub plan: PlanFn,
+    /// Whether the word at a position of the call must not be shown in logs (passwords).
+    pub secret: fn(&[bytes::Bytes], usize) -> bool,
     /// Not empty for containers such as CLIENT, whose own `plan` is never called with a known sub-command.
     pub subcommands: &'static [&'static Command],
     /// `file!()` of the declaration, for the tidy and completeness tests.
@@ -37,6 +39,7 @@ impl Command {
             acl: &[],
             tips: &[],
             plan: no_plan,
+            secret: |_, _| false,
             subcommands: &[],
             file,
         }
@@ -47,10 +50,9 @@ impl Command {
         self.name.to_ascii_lowercase()
     }
 
-    /// ACL categories in COMMAND INFO's form: from the flags, the group and `acl`.
+    /// ACL categories in COMMAND INFO's form and order: from the flags, the group and `acl`. A container has no group's category.
     pub fn acl_categories(&self) -> Vec<&'static str> {
         let flags = self.flags;
-        let mut categories = Vec::new();
         let derived = [
             (flags.has(Flags::WRITE), "@write"),
             (flags.has(Flags::READONLY) && self.group != Group::Scripting, "@read"),
@@ -61,12 +63,37 @@ impl Command {
             (flags.has(Flags::FAST), "@fast"),
             (!flags.has(Flags::FAST), "@slow"),
         ];
-        categories.extend(derived.iter().filter(|(holds, _)| *holds).map(|(_, name)| *name));
-        categories.extend(self.group.acl_category());
-        categories.extend(self.acl);
-        categories
+        let derived = derived.into_iter().filter_map(|(holds, name)| holds.then_some(name));
+        let group = self.group.acl_category().filter(|_| self.subcommands.is_empty());
+        let all: Vec<&str> = derived.chain(group).chain(self.acl.iter().copied()).collect();
+        ACL_CATEGORIES.into_iter().filter(|name| all.contains(name)).collect()
     }
 }
+
+/// Redis's order.
+const ACL_CATEGORIES: [&str; 21] = [
+    "@keyspace",
+    "@read",
+    "@write",
+    "@set",
+    "@sortedset",
+    "@list",
+    "@hash",
+    "@string",
+    "@bitmap",
+    "@hyperloglog",
+    "@geo",
+    "@stream",
+    "@pubsub",
+    "@admin",
+    "@fast",
+    "@slow",
+    "@blocking",
+    "@dangerous",
+    "@connection",
+    "@transaction",
+    "@scripting",
+];
 
 fn no_plan(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     unreachable!("a declaration without a plan is refused by the table's test")
@@ -171,6 +198,8 @@ impl Flags {
     pub const ALLOW_BUSY: Flags = Flags(1 << 20);
     /// Ours: inside MULTI it is executed at once instead of queued (EXEC, DISCARD, WATCH, RESET, QUIT ...).
     pub const NOT_QUEUED: Flags = Flags(1 << 24);
+    /// Ours: runs the commands queued since MULTI.
+    pub const EXECUTES_QUEUE: Flags = Flags(1 << 27);
     /// Ours: replaces a whole logical database (FLUSHALL, FLUSHDB, SWAPDB); an EXEC with one takes the keyspace's lock first.
     pub const BARRIER: Flags = Flags(1 << 25);
     /// Ours: may change the protocol of the replies after it (HELLO, RESET).

@@ -91,6 +91,20 @@ pub struct Changes<'s> {
 }
 
 impl<'s> Changes<'s> {
+    /// What a part of a longer transaction changes. Rows are not deleted but become placeholders: whoever waits for such a row
+    /// then sees what the end of the transaction makes of it, and not a key that is absent in between.
+    pub fn in_transaction(set: &'s WorkingSet<'_>) -> Changes<'s> {
+        let mut changes = Changes::of(set, &vec![false; set.keys.len()]);
+        changes.delete = KeyColumns::default();
+        for &position in &set.order {
+            let (key, slot) = (&set.keys[position as usize], &set.slots[position as usize]);
+            if key.row.is_some() && slot.dirty && slot.entry.is_none() {
+                changes.update.push_placeholder(key);
+            }
+        }
+        changes
+    }
+
     /// `hold[i]` says that the absent key `i` must stay absent until the commit.
     pub fn of(set: &'s WorkingSet<'_>, hold: &[bool]) -> Changes<'s> {
         let mut changes = Changes::default();
@@ -108,9 +122,5 @@ impl<'s> Changes<'s> {
             }
         }
         changes
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.update.is_empty() && self.insert.is_empty() && self.delete.is_empty()
     }
 }

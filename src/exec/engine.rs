@@ -41,7 +41,7 @@ impl Executor for Engine {
     fn execute<'a>(
         &'a self,
         session: &'a mut Session,
-        requests: Vec<Incoming>,
+        requests: &'a [Incoming],
         replies: &'a mut Vec<Reply>,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
@@ -66,7 +66,7 @@ impl Engine {
         &self.process
     }
 
-    async fn one(&self, session: &mut Session, incoming: Incoming, run: &mut Run, replies: &mut Vec<Reply>) {
+    async fn one(&self, session: &mut Session, incoming: &Incoming, run: &mut Run, replies: &mut Vec<Reply>) {
         let reply = match self.admitted(session, incoming) {
             Err(error) => {
                 if let Some(multi) = &mut session.multi {
@@ -93,7 +93,11 @@ impl Engine {
     }
 
     /// The request if it is to be run now, `None` if it was queued.
-    fn admitted(&self, session: &mut Session, incoming: Incoming) -> Result<Option<Request>, CommandError> {
+    fn admitted<'r>(
+        &self,
+        session: &mut Session,
+        incoming: &'r Incoming,
+    ) -> Result<Option<&'r Request>, CommandError> {
         let request = incoming.resolved()?;
         match admit(session, request.command)? {
             Admission::Run => Ok(Some(request)),
@@ -207,7 +211,7 @@ impl Engine {
         }
         let bytes = queued.iter().flat_map(|request| &request.argv).map(|arg| arg.len()).sum();
         let barrier = queued.iter().any(|request| request.command.flags.has(Flags::BARRIER));
-        let (steps, db) = self.plan_queue(session.db, queued);
+        let (steps, db) = self.plan_queue(session.db, &queued);
         let outcome = match over_keys(steps) {
             Ok(steps) => {
                 let item = Item::Transaction(Transaction { watched, steps });
@@ -218,10 +222,12 @@ impl Engine {
             Err(steps) => pinned::exec(self, session, pinned::Queue { watched, steps, barrier }).await,
         };
         match outcome {
+            Ok(Reply::NullArray) => Reply::NullArray,
             Ok(reply) => {
-                if db != session.db && reply != Reply::NullArray {
+                if db != session.db {
                     session.select(db);
                 }
+                session.executed.push(queued);
                 reply
             }
             Err(error) => CommandError::from(error).into(),
@@ -229,8 +235,8 @@ impl Engine {
     }
 
     /// Plans the queued commands, SELECT among them changing the database of those after it.
-    fn plan_queue(&self, mut db: DbIndex, queued: Vec<Request>) -> (Vec<Step>, DbIndex) {
-        let plan = |request: Request| match request.plan(&self.plan_context(db)) {
+    fn plan_queue(&self, mut db: DbIndex, queued: &[Request]) -> (Vec<Step>, DbIndex) {
+        let plan = |request: &Request| match request.plan(&self.plan_context(db)) {
             Err(error) => Step::Keys(TransactionStep::Ready(error.into())),
             Ok(Plan::Ready(reply)) => Step::Keys(TransactionStep::Ready(reply)),
             Ok(Plan::Keys(op)) => Step::Keys(TransactionStep::Op(op)),
@@ -240,7 +246,7 @@ impl Engine {
             }
             Ok(plan) => Step::Other(db, plan),
         };
-        let steps = queued.into_iter().map(plan).collect();
+        let steps = queued.iter().map(plan).collect();
         (steps, db)
     }
 }

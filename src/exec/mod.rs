@@ -28,7 +28,7 @@ pub trait Executor: Send + Sync {
     fn execute<'a>(
         &'a self,
         session: &'a mut Session,
-        requests: Vec<Incoming>,
+        requests: &'a [Incoming],
         replies: &'a mut Vec<Reply>,
     ) -> BoxFuture<'a, ()>;
 }

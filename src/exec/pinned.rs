@@ -109,7 +109,7 @@ enum Begun {
     Locked { placeholders: Placeholders },
 }
 
-/// Keys for which the transaction has put placeholders: spaces and stored keys.
+/// Keys whose rows are the transaction's to delete if they are placeholders at its end: spaces and stored keys.
 type Placeholders = (Vec<i32>, Vec<Vec<u8>>);
 
 /// Begins the transaction, locks every key of the queue and checks the watched ones.
@@ -216,7 +216,7 @@ async fn key_segment(batch: &Batch<'_>, item: &Item) -> Result<Reply, StoreError
     let mut set = WorkingSet::new(batch.databases, std::iter::once(items));
     batch.lock(&mut set).await?;
     let mut applied = set.apply(items, &mut 0).expect("values of any length are read");
-    batch.write(&Changes::of(&set, &vec![false; set.keys.len()]), None).await?;
+    batch.write(&Changes::in_transaction(&set), None).await?;
     Ok(applied.replies.pop().expect("one reply per item"))
 }
 

@@ -6,12 +6,16 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use super::batch::{Batch, Replies};
-use super::work::{Item, Route};
+use super::work::{Item, Route, Tables};
+use super::working_set::LANE_INLINE;
 use crate::command::Access;
 use crate::store::{Commit, Connection, Store, StoreError};
 
 /// How often a batch that met conflicts starts again before its clients get an error.
 const MOST_CONFLICTS: u32 = 50;
+
+/// How many times longer than usual an answer may take when values of any size are read and written.
+const LARGE_VALUE_PATIENCE: u32 = 12;
 
 /// Where a batch gets its connection from, again for each attempt.
 pub trait Source {
@@ -34,15 +38,19 @@ pub async fn run<S: Source + Send>(
     works: &[&[Item]],
 ) -> Result<Replies, StoreError> {
     let commit = if route.durable { Commit::Durable } else { Commit::Relaxed };
+    // Hundreds of megabytes take their time, to Postgres and to disk.
+    let patience = if inline > LANE_INLINE { store.patience * LARGE_VALUE_PATIENCE } else { store.patience };
     let (mut conflicts, mut dead_connections) = (0, 0);
     loop {
         let connection = source.connection(commit).await?;
-        let databases = match conflicts {
-            0 => store.databases.current(),
-            _ => store.databases.reload(&connection).await?,
+        let (databases, tables) = match conflicts {
+            0 => (store.databases.current(), route.tables),
+            // A database may have moved to the other table meanwhile.
+            _ => (store.databases.reload(&connection).await?, Tables::Both),
         };
+        let route = Route { tables, ..route };
         let batch = Batch { connection: &connection, databases: &databases, route, inline };
-        let error = match tokio::time::timeout(store.patience, batch.run(works)).await {
+        let error = match tokio::time::timeout(patience, batch.run(works)).await {
             Ok(Ok(replies)) => return Ok(replies),
             Ok(Err(error)) => error,
             Err(_) => {

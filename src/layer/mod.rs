@@ -1,1 +1,19 @@
-//! Wrappers around [`Executor`](crate::exec::Executor): what concerns all commands and none in particular.
+//! Wrappers around [`Executor`]: what concerns all commands and none in particular. They see requests before and replies after,
+//! and know nothing of how commands are executed.
+
+mod gate;
+mod log;
+mod monitor;
+mod observe;
+mod stats;
+
+use std::sync::Arc;
+
+use crate::exec::{Engine, Executor};
+
+/// The executor that connections use; the first layer to see a request stands outermost.
+pub fn around(engine: Engine) -> Arc<dyn Executor> {
+    let process = engine.process().clone();
+    let observed = observe::Observe::new(engine, process.clone());
+    Arc::new(gate::Gate::new(observed, process))
+}

@@ -199,7 +199,7 @@ impl Cluster {
             .await
             .map_err(OwnPostgresError::io("cannot run", &self.programs.path("initdb")))?;
         if !output.status.success() {
-            return Err(OwnPostgresError::Initdb(last_line(&output.stderr)));
+            return Err(OwnPostgresError::Initdb(reason(&output.stderr)));
         }
         let configuration = new.join("postgresql.conf");
         let include =
@@ -209,10 +209,12 @@ impl Cluster {
     }
 }
 
-/// The last line that says something.
-pub(super) fn last_line(output: &[u8]) -> String {
+/// Why a program failed: its last error, else its last line.
+pub(super) fn reason(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
-    text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it said nothing").to_owned()
+    let error = |line: &&str| ["error:", "FATAL:", "PANIC:"].iter().any(|word| line.contains(word));
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines().rfind(error).or_else(|| lines().next_back()).unwrap_or("it said nothing").to_owned()
 }
 
 pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
@@ -344,8 +346,9 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_is_the_reason() {
-        assert_eq!(last_line(b"one\ninitdb: error: no room\n\n"), "initdb: error: no room");
-        assert_eq!(last_line(b""), "it said nothing");
+    fn the_last_error_is_the_reason() {
+        assert_eq!(reason(b"initdb: error: no room\ninitdb: removing data\n\n"), "initdb: error: no room");
+        assert_eq!(reason(b"one\ntwo\n"), "two");
+        assert_eq!(reason(b""), "it said nothing");
     }
 }

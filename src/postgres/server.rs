@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::error::SqlState;
 
 use super::OwnPostgresError;
-use super::cluster::{Cluster, last_line, remove_if_there};
+use super::cluster::{Cluster, reason, remove_if_there};
 
 const POLL: Duration = Duration::from_millis(30);
 /// How long a fast shutdown is waited for; its checkpoint may take a while.
@@ -105,7 +105,7 @@ impl Cluster {
         if output.status.success() || !exists(pid) {
             return Ok(());
         }
-        Err(OwnPostgresError::LeftBehind { data, reason: last_line(&output.stderr) })
+        Err(OwnPostgresError::LeftBehind { data, reason: reason(&output.stderr) })
     }
 
     fn startup_log(&self) -> PathBuf {
@@ -119,9 +119,9 @@ impl Cluster {
     /// Why the server ended, in its own words. Once it has opened its log, the reason is there.
     fn last_words(&self) -> String {
         let startup = fs::read(self.startup_log()).unwrap_or_default();
-        let reason = fatal_line(&startup);
-        if reason.is_some() || !String::from_utf8_lossy(&startup).contains("logging collector") {
-            return reason.unwrap_or_else(|| last_line(&startup));
+        let said = fatal_line(&startup);
+        if said.is_some() || !String::from_utf8_lossy(&startup).contains("logging collector") {
+            return said.unwrap_or_else(|| reason(&startup));
         }
         let written = fs::read_dir(self.log_directory()).into_iter().flatten().filter_map(|entry| {
             let path = entry.ok()?.path();
@@ -129,7 +129,7 @@ impl Cluster {
         });
         let newest = written.max().map(|(_, path)| path);
         let log = newest.and_then(|path| fs::read(path).ok()).unwrap_or_default();
-        fatal_line(&log).unwrap_or_else(|| last_line(&log))
+        fatal_line(&log).unwrap_or_else(|| reason(&log))
     }
 }
 

@@ -89,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let Decoded { requests, error, more } = self.decode();
             if !requests.is_empty() {
                 let mut replies = Vec::with_capacity(requests.len());
-                self.executor.execute(&mut self.session, requests, &mut replies).await;
+                self.executor.execute(&mut self.session, &requests, &mut replies).await;
                 for reply in &replies {
                     encode(reply, self.session.protocol, &mut self.output);
                 }

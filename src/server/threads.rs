@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::connection::Connection;
 use crate::exec::{Engine, Executor, Lane, LaneQueue};
+use crate::layer;
 use crate::session::Session;
 use crate::state::{ClientHandle, ClientIds, Process};
 
@@ -69,7 +70,7 @@ async fn serve(
     for _ in 0..lanes {
         tokio::spawn(keep_lane(process.clone(), queue.clone()));
     }
-    let executor: Arc<dyn Executor> = Arc::new(Engine::new(process.clone(), queue));
+    let executor = layer::around(Engine::new(process.clone(), queue));
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {

@@ -17,6 +17,10 @@ pub fn admit(session: &Session, command: &'static Command) -> Result<Admission, 
     if !session.authenticated && !has(Flags::NO_AUTH) {
         return Err(CommandError::NO_AUTH);
     }
+    let uses_keys = has(Flags::READONLY) || has(Flags::WRITE) || has(Flags::MAY_REPLICATE);
+    if session.monitor && uses_keys {
+        return Err(CommandError::text("ERR Replica can't interact with the keyspace"));
+    }
     if session.multi.is_some() {
         if has(Flags::NO_MULTI) {
             return Err(CommandError::NOT_IN_MULTI);

@@ -20,6 +20,10 @@ pub struct Session {
     /// Between MULTI and EXEC or DISCARD.
     pub multi: Option<Multi>,
     pub watched: Vec<Watched>,
+    /// What the EXECs of the batch in hand have run, for the layers, which take it.
+    pub executed: Vec<Vec<Request>>,
+    /// MONITOR: sees what others do and may not touch keys.
+    pub monitor: bool,
     pub reply_mode: ReplyMode,
     /// Close the connection once the replies so far are written.
     pub close: bool,
@@ -52,6 +56,8 @@ impl Session {
             authenticated,
             multi: None,
             watched: Vec::new(),
+            executed: Vec::new(),
+            monitor: false,
             reply_mode: ReplyMode::On,
             close: false,
         }

@@ -1,13 +1,14 @@
 //! The clients of this process, for CLIENT LIST, CLIENT KILL and the limits.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use super::commands::CommandNumber;
 use super::outbox::{Outbox, OutputLimit};
 use crate::resp::Reply;
 
@@ -21,11 +22,36 @@ pub struct ClientHandle {
     pub info: RwLock<ClientInfo>,
     /// Milliseconds after `connected` of the last request.
     pub last_active_ms: AtomicU64,
+    last_command: AtomicU32,
     pub kill: AtomicBool,
     /// Wakes the connection so that it sees `kill`.
     pub wake: Notify,
     /// Replies pushed by others.
     pub outbox: Outbox,
+}
+
+const NO_COMMAND: u32 = u32::MAX;
+
+/// How CLIENT LIST and CLIENT KILL sort clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientType {
+    Normal,
+    Master,
+    Replica,
+    Pubsub,
+}
+
+impl ClientType {
+    pub fn from_name(name: &[u8]) -> Option<ClientType> {
+        let names: [(&[u8], ClientType); 5] = [
+            (b"normal", ClientType::Normal),
+            (b"master", ClientType::Master),
+            (b"replica", ClientType::Replica),
+            (b"slave", ClientType::Replica),
+            (b"pubsub", ClientType::Pubsub),
+        ];
+        names.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, kind)| kind)
+    }
 }
 
 /// What CLIENT LIST prints of a client's state.
@@ -42,7 +68,6 @@ pub struct ClientInfo {
     pub monitor: bool,
     pub no_evict: bool,
     pub no_touch: bool,
-    pub last_command: &'static str,
 }
 
 impl ClientHandle {
@@ -54,6 +79,7 @@ impl ClientHandle {
             connected: Instant::now(),
             info: RwLock::new(ClientInfo { resp: 2, multi: -1, ..ClientInfo::default() }),
             last_active_ms: AtomicU64::new(0),
+            last_command: AtomicU32::new(NO_COMMAND),
             kill: AtomicBool::new(false),
             wake: Notify::new(),
             outbox: Outbox::default(),
@@ -75,6 +101,43 @@ impl ClientHandle {
 
     pub fn is_killed(&self) -> bool {
         self.kill.load(Relaxed)
+    }
+
+    /// What others see, as it is now.
+    pub fn info(&self) -> ClientInfo {
+        self.info.read().expect("no panic while held").clone()
+    }
+
+    pub fn client_type(&self) -> ClientType {
+        ClientType::Normal
+    }
+
+    /// CLIENT LIST's flags.
+    pub fn flags(&self) -> String {
+        let info = self.info();
+        let flags = [
+            ('O', info.monitor),
+            ('x', info.multi >= 0),
+            ('U', self.addr.starts_with('/')),
+            ('e', info.no_evict),
+            ('T', info.no_touch),
+        ];
+        let flags: String = flags.into_iter().filter(|(_, holds)| *holds).map(|(flag, _)| flag).collect();
+        if flags.is_empty() { "N".to_owned() } else { flags }
+    }
+
+    /// How long ago the last request came.
+    pub fn idle(&self) -> Duration {
+        let active = Duration::from_millis(self.last_active_ms.load(Relaxed));
+        self.connected.elapsed().saturating_sub(active)
+    }
+
+    pub fn last_command(&self) -> Option<CommandNumber> {
+        Some(self.last_command.load(Relaxed)).filter(|number| *number != NO_COMMAND).map(CommandNumber)
+    }
+
+    pub fn set_last_command(&self, command: CommandNumber) {
+        self.last_command.store(command.0, Relaxed);
     }
 
     /// Changes what others see.

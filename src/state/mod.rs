@@ -2,8 +2,14 @@
 //! nothing of sockets and of how commands are executed.
 
 mod clients;
+mod commands;
+mod histogram;
+mod latency;
+mod monitors;
 mod outbox;
+mod pause;
 mod settings;
+mod slowlog;
 mod stats;
 
 use std::sync::Arc;
@@ -11,9 +17,15 @@ use std::time::{Instant, SystemTime};
 
 use tokio::sync::watch;
 
-pub use clients::{ClientHandle, ClientIds, ClientInfo, Clients};
+pub use clients::{ClientHandle, ClientIds, ClientInfo, ClientType, Clients};
+pub use commands::{CommandNumber, Commands, Usage};
+pub use histogram::Histogram;
+pub use latency::{Latency, Spike, Spikes};
+pub use monitors::Monitors;
 pub use outbox::{Outbox, OutputLimit};
-pub use settings::Settings;
+pub use pause::{Pause, Paused};
+pub use settings::{OutputLimits, PARAMETERS, Parameter, Settings};
+pub use slowlog::{SlowCall, SlowLog};
 pub use stats::Stats;
 
 use crate::store::Store;
@@ -23,6 +35,11 @@ pub struct Process {
     pub settings: Settings,
     pub clients: Clients,
     pub stats: Stats,
+    pub commands: Commands,
+    pub monitors: Monitors,
+    pub pause: Pause,
+    pub slowlog: SlowLog,
+    pub latency: Latency,
     pub store: Arc<Store>,
     /// 40 hexadecimal digits, new at every start (INFO's run_id).
     pub run_id: String,
@@ -38,6 +55,11 @@ impl Process {
             settings,
             clients: Clients::default(),
             stats: Stats::default(),
+            commands: Commands::default(),
+            monitors: Monitors::default(),
+            pause: Pause::default(),
+            slowlog: SlowLog::default(),
+            latency: Latency::default(),
             store,
             run_id: random_hex(40),
             started: Instant::now(),

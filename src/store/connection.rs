@@ -30,10 +30,13 @@ pub struct Connection {
 
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
+/// If our host vanishes, Postgres notices after half a minute and frees the locks.
 /// Array statements are planned once for any length and must use the primary key even while a table is small or not analysed yet.
 const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
     SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off; SET search_path = pg_catalog;
-    SET default_transaction_isolation = 'read committed'; SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0";
+    SET default_transaction_isolation = 'read committed'; SET statement_timeout = 0;
+    SET idle_in_transaction_session_timeout = '30s'; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;
+    SET tcp_keepalives_count = 3";
 
 impl Connection {
     /// Connects and sets the session up. Its background task ends with the connection.

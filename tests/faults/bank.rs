@@ -100,12 +100,17 @@ impl Bank {
         let from = rng.below(ACCOUNTS);
         let to = (from + 1 + rng.below(ACCOUNTS - 1)) % ACCOUNTS;
         let (from, to) = (self.account(from), self.account(to));
-        client.call(&format!("WATCH {from} {to}")).await?;
+        if client.call(&format!("WATCH {from} {to}")).await? != Reply::ok() {
+            return Ok(());
+        }
         let balances = client.call(&format!("MGET {from} {to}")).await?;
         let Reply::Array(Some(balances)) = balances else { return Ok(()) };
-        let [Some(from_balance), Some(to_balance)] = [balances[0].int(), balances[1].int()] else { return Ok(()) };
+        let [Some(from_balance), Some(to_balance)] = [balances[0].int(), balances[1].int()] else {
+            return Ok(());
+        };
         let amount = rng.below(5) as i64;
-        let sets = [format!("SET {from} {}", from_balance - amount), format!("SET {to} {}", to_balance + amount)];
+        let sets =
+            [format!("SET {from} {}", from_balance - amount), format!("SET {to} {}", to_balance + amount)];
         self.exec(client, &sets).await?;
         Ok(())
     }
@@ -129,7 +134,13 @@ impl Bank {
         let accounts: Vec<String> = (0..ACCOUNTS).map(|at| self.account((first + at) % ACCOUNTS)).collect();
         let reply = match rng.below(3) {
             0 => client.call(&format!("MGET {}", accounts.join(" "))).await,
-            1 => self.exec(client, &accounts.iter().map(|account| format!("GET {account}")).collect::<Vec<_>>()).await,
+            1 => {
+                self.exec(
+                    client,
+                    &accounts.iter().map(|account| format!("GET {account}")).collect::<Vec<_>>(),
+                )
+                .await
+            }
             _ => self.exec(client, &[format!("MGET {}", accounts.join(" "))]).await,
         };
         let reply = match reply {

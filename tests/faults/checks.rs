@@ -74,15 +74,30 @@ const CASES: &[Case] = &[
         &["1 0 ? INCR x -> unknown", "2 5 6 GET x -> nil", "2 7 8 GET x -> nil", "2 9 10 GET x -> 1"],
     ),
     impossible("unknown, it happened twice", &["1 0 ? INCR x -> unknown", "2 5 6 INCR x -> :3"]),
-    impossible("unknown, it came and went", &["1 0 ? SET x a -> unknown", "2 5 6 GET x -> a", "2 7 8 GET x -> nil"]),
+    impossible(
+        "unknown, it came and went",
+        &["1 0 ? SET x a -> unknown", "2 5 6 GET x -> a", "2 7 8 GET x -> nil"],
+    ),
     impossible("unknown, before it was sent", &["2 5 6 GET x -> a", "1 7 ? SET x a -> unknown"]),
     impossible("two holders", &["1 0 5 SET x me NX -> OK", "2 1 6 SET x you NX -> OK"]),
-    possible("holder after holder", &["1 0 5 SET x me NX -> OK", "1 6 9 DEL x -> :1", "2 7 8 SET x you NX -> OK"]),
+    possible(
+        "holder after holder",
+        &["1 0 5 SET x me NX -> OK", "1 6 9 DEL x -> :1", "2 7 8 SET x you NX -> OK"],
+    ),
     impossible("two takers", &["1 0 1 SET x a -> OK", "1 2 5 GETDEL x -> a", "2 3 6 GETDEL x -> a"]),
-    possible("appends in the order of the value", &["1 0 9 APPEND x a -> :1", "2 0 9 APPEND x b -> :2", "3 10 11 GET x -> ab"]),
-    impossible("appends in another order", &["1 0 9 APPEND x a -> :1", "2 0 9 APPEND x b -> :2", "3 10 11 GET x -> ba"]),
+    possible(
+        "appends in the order of the value",
+        &["1 0 9 APPEND x a -> :1", "2 0 9 APPEND x b -> :2", "3 10 11 GET x -> ab"],
+    ),
+    impossible(
+        "appends in another order",
+        &["1 0 9 APPEND x a -> :1", "2 0 9 APPEND x b -> :2", "3 10 11 GET x -> ba"],
+    ),
     impossible("a torn MSET", &["1 0 9 MSET x a y a -> OK", "2 1 2 GET x -> a", "2 3 4 GET y -> nil"]),
-    impossible("a torn MGET", &["1 0 1 MSET x a y a -> OK", "1 2 3 MSET x b y b -> OK", "2 0 9 MGET x y -> a,b"]),
+    impossible(
+        "a torn MGET",
+        &["1 0 1 MSET x a y a -> OK", "1 2 3 MSET x b y b -> OK", "2 0 9 MGET x y -> a,b"],
+    ),
     impossible(
         "readers disagree",
         &["1 0 9 SET x a -> OK", "2 0 9 SET y a -> OK", "3 1 8 MGET x y -> a,nil", "4 1 8 MGET x y -> nil,a"],
@@ -92,17 +107,32 @@ const CASES: &[Case] = &[
         "a pipeline out of order",
         &["1 0 5 SET x 1 -> OK", "1 0 6 GET y -> nil", "2 0 5 SET y 1 -> OK", "2 0 6 GET x -> nil"],
     ),
-    possible("the same from four clients", &["1 0 5 SET x 1 -> OK", "3 0 6 GET y -> nil", "2 0 5 SET y 1 -> OK", "4 0 6 GET x -> nil"]),
+    possible(
+        "the same from four clients",
+        &["1 0 5 SET x 1 -> OK", "3 0 6 GET y -> nil", "2 0 5 SET y 1 -> OK", "4 0 6 GET x -> nil"],
+    ),
     impossible("both compare-and-sets", &["1 0 5 ?x[SET x a] -> [OK]", "2 0 5 ?x[SET x b] -> [OK]"]),
     possible("one compare-and-set", &["1 0 5 ?x[SET x a] -> [OK]", "2 0 5 ?x[SET x b] -> aborted"]),
-    possible("expired", &["1 0 1 SET x a -> OK", "99 5 9 (expire) x a -> OK", "2 6 7 GET x -> nil", "2 10 11 GET x -> nil"]),
-    impossible("expired too early", &["1 0 1 SET x a -> OK", "99 5 9 (expire) x a -> OK", "2 2 3 GET x -> nil"]),
-    impossible("expired too late", &["1 0 1 SET x a -> OK", "99 5 9 (expire) x a -> OK", "2 10 11 GET x -> a"]),
+    possible(
+        "expired",
+        &["1 0 1 SET x a -> OK", "99 5 9 (expire) x a -> OK", "2 6 7 GET x -> nil", "2 10 11 GET x -> nil"],
+    ),
+    impossible(
+        "expired too early",
+        &["1 0 1 SET x a -> OK", "99 5 9 (expire) x a -> OK", "2 2 3 GET x -> nil"],
+    ),
+    impossible(
+        "expired too late",
+        &["1 0 1 SET x a -> OK", "99 5 9 (expire) x a -> OK", "2 10 11 GET x -> a"],
+    ),
     impossible(
         "expired and alive again",
         &["1 0 1 SET x a -> OK", "99 5 9 (expire) x a -> OK", "2 6 7 GET x -> nil", "3 8 8 GET x -> a"],
     ),
-    possible("an expiry spares a new value", &["1 0 1 SET x a -> OK", "1 2 3 SET x b -> OK", "99 5 9 (expire) x a -> OK", "2 10 11 GET x -> b"]),
+    possible(
+        "an expiry spares a new value",
+        &["1 0 1 SET x a -> OK", "1 2 3 SET x b -> OK", "99 5 9 (expire) x a -> OK", "2 10 11 GET x -> b"],
+    ),
 ];
 
 pub fn handwritten() -> Result<String, String> {
@@ -129,7 +159,8 @@ fn large() -> Result<(), String> {
     for at in 0..8_000u64 {
         let unknown = at % 1000 == 0;
         let text = ["INCR x", "SET y v", "INCR z", "GET x"][at as usize % 4];
-        let program = Program::one(&if text.starts_with("SET") { format!("{text}{at}") } else { text.into() });
+        let program =
+            Program::one(&if text.starts_with("SET") { format!("{text}{at}") } else { text.into() });
         let happened = !unknown || at % 2000 == 0;
         let replies = if happened { state.run(&program) } else { Vec::new() };
         operations.push(Operation {

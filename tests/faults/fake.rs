@@ -193,7 +193,8 @@ impl Fake {
     fn data(&self, skew: Duration) -> MutexGuard<'_, Data> {
         let mut data = self.data.lock().unwrap();
         if self.defect != Defect::SkewedClocks || skew.is_zero() {
-            let late = if self.defect == Defect::LateExpiry { Duration::from_millis(20) } else { Duration::ZERO };
+            let late =
+                if self.defect == Defect::LateExpiry { Duration::from_millis(20) } else { Duration::ZERO };
             data.expire(late);
         }
         data
@@ -218,8 +219,12 @@ impl Data {
 
     fn expire(&mut self, late: Duration) {
         let now = Instant::now();
-        let gone: Vec<String> =
-            self.deadlines.iter().filter(|(_, (_, at))| *at + late <= now).map(|(key, _)| key.clone()).collect();
+        let gone: Vec<String> = self
+            .deadlines
+            .iter()
+            .filter(|(_, (_, at))| *at + late <= now)
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in gone {
             if let Some((value, _)) = self.deadlines.remove(&key)
                 && self.state.get(&key) == Some(&value)

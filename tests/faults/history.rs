@@ -162,7 +162,9 @@ impl History {
         let groups = std::mem::take(&mut *self.groups.lock().unwrap());
         for (group, operations) in &groups {
             let verdict = linear::check(operations, &State::default());
-            verdict.and_then(|()| no_spurious_abort(operations)).map_err(|text| format!("keys {group}*: {text}"))?;
+            verdict
+                .and_then(|()| no_spurious_abort(operations))
+                .map_err(|text| format!("keys {group}*: {text}"))?;
         }
         Ok(groups.values().map(Vec::len).sum())
     }

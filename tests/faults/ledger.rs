@@ -68,7 +68,12 @@ impl Ledger {
 }
 
 impl Book {
-    async fn keep(mut self, servers: Vec<SocketAddr>, first: usize, stop: Arc<AtomicBool>) -> Result<Self, String> {
+    async fn keep(
+        mut self,
+        servers: Vec<SocketAddr>,
+        first: usize,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, String> {
         let mut next = first;
         while !stop.load(Ordering::Relaxed) {
             let address = servers[next % servers.len()];
@@ -91,8 +96,11 @@ impl Book {
     async fn write(&mut self, client: &mut Client) -> Result<(), Failure> {
         let number = self.last.len() + 1;
         let keys = &self.keys;
-        let texts =
-            [format!("SET {keys}:last {number}"), format!("INCR {keys}:count"), format!("APPEND {keys}:log {number},")];
+        let texts = [
+            format!("SET {keys}:last {number}"),
+            format!("INCR {keys}:count"),
+            format!("APPEND {keys}:log {number},"),
+        ];
         let mut failure =
             client.send(&texts.map(|text| text.split(' ').map(String::from).collect::<Vec<_>>())).await.err();
         for fates in [&mut self.last, &mut self.count, &mut self.log] {
@@ -117,7 +125,8 @@ impl Book {
     async fn compare(&self, client: &mut Client) -> Result<(), String> {
         let last = read(client, &format!("{}:last", self.keys)).await?;
         let last: usize = if last.is_empty() { 0 } else { last.parse().map_err(|_| "not a number")? };
-        let acknowledged = self.last.iter().rposition(|fate| *fate == Fate::Acknowledged).map_or(0, |at| at + 1);
+        let acknowledged =
+            self.last.iter().rposition(|fate| *fate == Fate::Acknowledged).map_or(0, |at| at + 1);
         let may_be = last == acknowledged || last > 0 && self.last.get(last - 1) == Some(&Fate::Unknown);
         if !may_be {
             return Err(format!("SET number {acknowledged} was acknowledged, {last} is there"));

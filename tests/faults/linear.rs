@@ -238,7 +238,8 @@ impl<'a> Search<'a> {
             .filter(|&at| self.operations[at].returned.is_some() || self.pending.contains(&at))
             .collect();
         shown.sort_by_key(|&at| self.operations[at].returned.unwrap_or(u64::MAX).min(moment));
-        let first = shown.iter().rposition(|at| !self.pending.contains(at)).map_or(0, |at| at.saturating_sub(6));
+        let first =
+            shown.iter().rposition(|at| !self.pending.contains(at)).map_or(0, |at| at.saturating_sub(6));
         for &at in &shown[first..] {
             let mark = if at == target { "==>" } else { "   " };
             let _ = writeln!(text, "{mark} {:?}", self.operations[at]);

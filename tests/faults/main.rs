@@ -44,7 +44,9 @@ fn main() -> ExitCode {
         match argument.as_str() {
             "--long" => long = Some(value().parse::<u64>().expect("seconds")),
             "--seed" => seed = value().parse().expect("a number"),
-            "--against" => against = value().split(',').map(|text| text.parse().expect("an address")).collect(),
+            "--against" => {
+                against = value().split(',').map(|text| text.parse().expect("an address")).collect()
+            }
             flag if flag.starts_with('-') => {}
             word => report.words.push(word.to_string()),
         }
@@ -75,7 +77,10 @@ struct Report {
 
 impl Report {
     async fn run(&mut self, name: &str, scenario: impl Future<Output = Result<String, String>>) {
-        if name != "start" && !self.words.is_empty() && !self.words.iter().any(|word| name.contains(word.as_str())) {
+        if name != "start"
+            && !self.words.is_empty()
+            && !self.words.iter().any(|word| name.contains(word.as_str()))
+        {
             return;
         }
         let start = Instant::now();
@@ -157,7 +162,9 @@ async fn broken(report: &mut Report) {
             };
             match (result, defect) {
                 (Ok(text), Defect::None) => Ok(text),
-                (Err(text), defect) if defect == Defect::None || text.contains(linear::TOO_AMBIGUOUS) => Err(text),
+                (Err(text), defect) if defect == Defect::None || text.contains(linear::TOO_AMBIGUOUS) => {
+                    Err(text)
+                }
                 (Ok(text), _) => Err(format!("the defect was not noticed: {text}")),
                 (Err(text), _) => Ok(format!("noticed: {}", text.lines().next().unwrap_or_default())),
             }

@@ -127,7 +127,8 @@ impl Program {
             programs.push(match block {
                 Some(block) => {
                     let head = head.trim().trim_start_matches('?');
-                    let (keys, only_if) = head.split_once('=').map_or((head, None), |(keys, value)| (keys, Some(value)));
+                    let (keys, only_if) =
+                        head.split_once('=').map_or((head, None), |(keys, value)| (keys, Some(value)));
                     let watch = keys.split(',').filter(|key| !key.is_empty()).map(String::from).collect();
                     let commands = block.split(';').map(Command::parse).collect();
                     Program { watch, only_if: only_if.map(String::from), commands, atomic: true }

@@ -20,7 +20,11 @@ pub struct Postgres {
 
 impl Postgres {
     pub async fn start(folder: &Path) -> Result<Self, String> {
-        let owner = if id("-u", None)? == 0 { Some((id("-u", Some("postgres"))?, id("-g", Some("postgres"))?)) } else { None };
+        let owner = if id("-u", None)? == 0 {
+            Some((id("-u", Some("postgres"))?, id("-g", Some("postgres"))?))
+        } else {
+            None
+        };
         std::fs::create_dir_all(folder).map_err(text)?;
         if let Some((user, group)) = owner {
             std::os::unix::fs::chown(folder, Some(user), Some(group)).map_err(text)?;
@@ -163,7 +167,10 @@ fn programs() -> Result<PathBuf, String> {
     folders.sort();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let candidates = folders.into_iter().rev().chain(std::env::split_paths(&path));
-    candidates.into_iter().find(|folder| folder.join("initdb").exists()).ok_or("no Postgres server programs".into())
+    candidates
+        .into_iter()
+        .find(|folder| folder.join("initdb").exists())
+        .ok_or("no Postgres server programs".into())
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -19,12 +19,18 @@ pub struct Respg {
 
 impl Respg {
     /// Starts a process on `database` and waits until it serves.
-    pub async fn start(postgres: &Postgres, database: &str, folder: &Path, flags: &[&str]) -> Result<Self, String> {
+    pub async fn start(
+        postgres: &Postgres,
+        database: &str,
+        folder: &Path,
+        flags: &[&str],
+    ) -> Result<Self, String> {
         let proxy = Proxy::start(postgres.address()).await.map_err(|error| error.to_string())?;
         let port = free_port()?;
         let log = folder.join(format!("respg-{port}.log"));
         let log = File::options().create(true).append(true).open(log).map_err(|error| error.to_string())?;
-        let mut command = Command::new(std::env::var_os("RESPG_BINARY").unwrap_or(env!("CARGO_BIN_EXE_respg").into()));
+        let mut command =
+            Command::new(std::env::var_os("RESPG_BINARY").unwrap_or(env!("CARGO_BIN_EXE_respg").into()));
         command
             .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--database-url"])
             .arg(format!("postgres://postgres@127.0.0.1:{}/{database}", proxy.address.port()))

@@ -29,7 +29,9 @@ pub async fn delays_one_key_only(world: &mut World, budget: Duration) -> Result<
         let hold = Duration::from_millis(1500);
         let release = Instant::now() + hold;
         let mut waiting = JoinSet::new();
-        for (number, command) in ["INCR hot", "INCR hot", "MSET hot 5 other 5", "DEL hot"].into_iter().enumerate() {
+        for (number, command) in
+            ["INCR hot", "INCR hot", "MSET hot 5 other 5", "DEL hot"].into_iter().enumerate()
+        {
             let server = servers[number % servers.len()];
             waiting.spawn(async move {
                 let answer = call(server, command).await;

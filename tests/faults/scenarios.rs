@@ -179,7 +179,8 @@ fn silence(world: &World, silent: bool) {
 
 /// Waits for `pause`; a client that asks something at its beginning gets an answer of some kind.
 async fn answered_in_time(world: &World, pause: Duration) -> Result<(), String> {
-    let mut client = Client::connect(world.processes[0].address).await.map_err(|error| format!("{error:?}"))?;
+    let mut client =
+        Client::connect(world.processes[0].address).await.map_err(|error| format!("{error:?}"))?;
     let (reply, ()) = tokio::join!(client.call("GET nothing"), sleep(pause));
     reply.map(|_| ()).map_err(|failure| format!("a read while Postgres hangs: {failure:?}"))
 }
@@ -193,13 +194,14 @@ pub async fn cuts(world: &mut World, budget: Duration, seed: u64) -> Result<Stri
         for process in &world.processes {
             process.proxy.orders.cuts.store(1, Ordering::SeqCst);
         }
-        sleep(Duration::from_millis(120)).await;
+        sleep(Duration::from_millis(250)).await;
     }
     for process in &world.processes {
         process.proxy.orders.cuts.store(0, Ordering::SeqCst);
     }
     world.resumed().await?;
-    let done: usize = world.processes.iter().map(|process| process.proxy.orders.cuts_done.load(Ordering::SeqCst)).sum();
+    let done: usize =
+        world.processes.iter().map(|process| process.proxy.orders.cuts_done.load(Ordering::SeqCst)).sum();
     if done < 2 {
         return Err("no commit was cut".into());
     }

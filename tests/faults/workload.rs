@@ -32,6 +32,9 @@ impl Rng {
     }
 }
 
+/// How many more programs a group gets when an outcome in it is unknown.
+const HURRY: usize = 20;
+
 pub struct Workload {
     pub name: &'static str,
     /// After so many programs the clients go on to new keys, so that unknown outcomes do not pile up.
@@ -70,7 +73,16 @@ pub const COUNTER: Workload = Workload {
     group_size: 800,
     longest_pipeline: 6,
     rest: 0,
-    templates: &["INCR x", "INCR x", "INCR x", "DECRBY x 3", "INCRBY x 10", "DECR x", "GET x", "[INCR x; INCR x]"],
+    templates: &[
+        "INCR x",
+        "INCR x",
+        "INCR x",
+        "DECRBY x 3",
+        "INCRBY x 10",
+        "DECR x",
+        "GET x",
+        "[INCR x; INCR x]",
+    ],
 };
 
 pub const APPEND: Workload = Workload {
@@ -86,7 +98,15 @@ pub const COMPARE_AND_SET: Workload = Workload {
     group_size: 400,
     longest_pipeline: 1,
     rest: 0,
-    templates: &["?x[SET x $]", "?x[SET x $]", "?x[INCR n]", "?x,y[SET y $; GET x]", "GET x", "SET x $", "DEL y"],
+    templates: &[
+        "?x[SET x $]",
+        "?x[SET x $]",
+        "?x[INCR n]",
+        "?x,y[SET y $; GET x]",
+        "GET x",
+        "SET x $",
+        "DEL y",
+    ],
 };
 
 pub const LOCK: Workload = Workload {
@@ -128,6 +148,13 @@ pub const ALL: [&Workload; 6] = [&REGISTER, &COUNTER, &APPEND, &COMPARE_AND_SET,
 impl Workload {
     fn pipeline(&self, rng: &mut Rng, client: usize, fresh: &AtomicUsize) -> Vec<Program> {
         (0..=rng.below(self.longest_pipeline)).flat_map(|_| self.program(rng, client, fresh)).collect()
+    }
+
+    /// Operations of unknown outcome make a group hard to check: it ends soon.
+    fn hurry(&self, started: &AtomicUsize) {
+        let soon = |now: usize| (now / self.group_size + 1) * self.group_size - HURRY;
+        let _ = started
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now < soon(now)).then(|| soon(now)));
     }
 
     fn program(&self, rng: &mut Rng, client: usize, fresh: &AtomicUsize) -> Vec<Program> {
@@ -172,9 +199,13 @@ impl Load {
                     let mut total = 0;
                     while !stop.load(Ordering::Relaxed) {
                         let programs = workload.pipeline(&mut rng, number, &fresh);
-                        let group = started.fetch_add(programs.len(), Ordering::Relaxed) / workload.group_size;
+                        let group =
+                            started.fetch_add(programs.len(), Ordering::Relaxed) / workload.group_size;
                         let keys = format!("{}:{seed:x}:{group}:", workload.name.replace(' ', "-"));
                         let count = recorder.run(&keys, &programs).await;
+                        if count < programs.len() {
+                            workload.hurry(&started);
+                        }
                         answered.fetch_add(count, Ordering::Relaxed);
                         total += count;
                         if workload.rest > 0 {

@@ -53,7 +53,8 @@ fn files(folder: &str, ending: &str) -> Vec<Source> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
-        let entries: BTreeSet<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let entries: BTreeSet<PathBuf> =
+            fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         for path in entries {
             let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
             if path.is_dir() {
@@ -113,13 +114,20 @@ fn files_are_short() {
 #[test]
 fn folders_say_what_they_are_for() {
     let sources = files("src", "mod.rs");
-    none(sources.iter().filter(|s| !s.text.starts_with("//! ")).map(|s| format!("{}: no first paragraph", s.path)).collect());
+    none(
+        sources
+            .iter()
+            .filter(|s| !s.text.starts_with("//! "))
+            .map(|s| format!("{}: no first paragraph", s.path))
+            .collect(),
+    );
 }
 
 #[test]
 fn sql_has_its_place() {
     let verbs = ["SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "CREATE ", "LOCK TABLE", "ALTER "];
-    let places = ["src/store/statements/", "src/store/migrate.rs", "src/store/connection.rs", "src/postgres/"];
+    let places =
+        ["src/store/statements/", "src/store/migrate.rs", "src/store/connection.rs", "src/postgres/"];
     let mut problems = Vec::new();
     for source in files("src", ".rs") {
         if places.iter().any(|place| source.path.starts_with(place)) {
@@ -166,7 +174,8 @@ fn tests_are_not_ignored_without_a_reason() {
 /// Commands and sub-commands; containers only through their sub-commands.
 fn callable() -> Vec<&'static Command> {
     let all: Vec<&'static Command> = command::all().collect();
-    let mut callable: Vec<&'static Command> = all.iter().copied().filter(|c| c.subcommands.is_empty()).collect();
+    let mut callable: Vec<&'static Command> =
+        all.iter().copied().filter(|c| c.subcommands.is_empty()).collect();
     callable.extend(all.iter().flat_map(|c| c.subcommands.iter().copied()));
     callable
 }
@@ -195,15 +204,29 @@ fn every_command_has_a_compat_case() {
             line.starts_with(&words) || line.contains(&format!(" {words}"))
         })
     };
-    none(callable().into_iter().filter(|c| !has_case(c)).map(|c| format!("{}: no compat case", c.name)).collect());
+    none(
+        callable()
+            .into_iter()
+            .filter(|c| !has_case(c))
+            .map(|c| format!("{}: no compat case", c.name))
+            .collect(),
+    );
 }
 
 #[test]
 fn every_command_has_a_behaviour_test() {
-    let tests: String = files("tests/it", ".rs").into_iter().map(|source| source.text.to_lowercase()).collect();
+    let tests: String =
+        files("tests/it", ".rs").into_iter().map(|source| source.text.to_lowercase()).collect();
     let has_test = |command: &Command| {
-        let words: Vec<String> = command.name.to_lowercase().split('|').map(|word| format!("\"{word}\"")).collect();
+        let words: Vec<String> =
+            command.name.to_lowercase().split('|').map(|word| format!("\"{word}\"")).collect();
         tests.contains(&words.join(", ")) || tests.contains(&command.name.to_lowercase().replace('|', " "))
     };
-    none(callable().into_iter().filter(|c| !has_test(c)).map(|c| format!("{}: no behaviour test", c.name)).collect());
+    none(
+        callable()
+            .into_iter()
+            .filter(|c| !has_test(c))
+            .map(|c| format!("{}: no behaviour test", c.name))
+            .collect(),
+    );
 }

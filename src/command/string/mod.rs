@@ -10,6 +10,7 @@ mod getrange;
 mod getset;
 mod incr;
 mod incrbyfloat;
+mod lcs;
 mod mget;
 mod mset;
 mod set;
@@ -30,6 +31,7 @@ pub static COMMANDS: &[&Command] = &[
     &incr::INCR,
     &incr::INCRBY,
     &incrbyfloat::INCRBYFLOAT,
+    &lcs::LCS,
     &mget::MGET,
     &mset::MSET,
     &mset::MSETNX,

@@ -11,7 +11,8 @@ pub(super) static EXEC: Command = Command {
         .and(Flags::LOADING)
         .and(Flags::STALE)
         .and(Flags::SKIP_SLOWLOG)
-        .and(Flags::NOT_QUEUED),
+        .and(Flags::NOT_QUEUED)
+        .and(Flags::EXECUTES_QUEUE),
     plan: exec,
     ..Command::in_group(Group::Transactions, file!())
 };

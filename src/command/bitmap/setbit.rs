@@ -1,0 +1,26 @@
+//! SETBIT key offset value
+use super::bit_offset;
+use crate::command::prelude::*;
+use crate::keyspace::bits;
+
+pub(super) static SETBIT: Command = Command {
+    name: "SETBIT",
+    arity: Exactly(4),
+    flags: Flags::WRITE.and(Flags::DENYOOM),
+    keys: &[KeySpec::at(1, &["RW", "ACCESS", "UPDATE"])],
+    plan: setbit,
+    ..Command::in_group(Group::Bitmap, file!())
+};
+
+fn setbit(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
+    let key = args.bytes()?;
+    let offset = bit_offset(args.word()?, context.max_string)?;
+    let value = match args.word()?.as_ref() {
+        b"0" => false,
+        b"1" => true,
+        _ => return Err(CommandError::BIT_VALUE),
+    };
+    Ok(Plan::update(context, [key], move |view| {
+        Ok(view.edit_string(0, |bytes| bits::set(bytes, offset, value))?.into())
+    }))
+}

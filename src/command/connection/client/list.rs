@@ -1,0 +1,103 @@
+//! CLIENT ID | CLIENT INFO | CLIENT LIST [TYPE type] [ID client-id ...]
+use super::{ADMIN, FAMILY};
+use crate::command::prelude::*;
+use crate::exec::Context;
+use crate::keyspace::number::parse_i64;
+use crate::state::{ClientHandle, ClientType};
+
+pub(super) static ID: Command = Command { name: "CLIENT|ID", arity: Exactly(2), plan: id, ..FAMILY };
+pub(super) static INFO: Command = Command {
+    name: "CLIENT|INFO",
+    arity: Exactly(2),
+    tips: &["nondeterministic_output"],
+    plan: info,
+    ..FAMILY
+};
+pub(super) static LIST: Command = Command {
+    name: "CLIENT|LIST",
+    arity: AtLeast(2),
+    flags: ADMIN,
+    tips: &["nondeterministic_output"],
+    plan: list,
+    ..FAMILY
+};
+
+fn id(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
+    Ok(Plan::session(|context| Ok(Reply::Integer(context.session.client.id))))
+}
+
+fn info(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
+    Ok(Plan::session(|context| {
+        let mut text = Vec::new();
+        describe(context, &context.session.client, &mut text);
+        Ok(Reply::Verbatim(text.into()))
+    }))
+}
+
+enum Which {
+    All,
+    Type(ClientType),
+    Ids(Vec<i64>),
+}
+
+fn list(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
+    let which = if args.is_empty() {
+        Which::All
+    } else if args.left() == 2 && args.take("TYPE") {
+        Which::Type(client_type(args.word()?)?)
+    } else if args.left() > 1 && args.take("ID") {
+        let id = |word: &Bytes| parse_i64(word).ok_or(CommandError::text("ERR Invalid client ID"));
+        Which::Ids(args.rest().iter().map(id).collect::<Result<_, _>>()?)
+    } else {
+        return Err(CommandError::SYNTAX);
+    };
+    Ok(Plan::session(move |context| {
+        let clients = context.process().clients.all();
+        let wanted = |client: &ClientHandle| match &which {
+            Which::All => true,
+            Which::Type(kind) => client.client_type() == *kind,
+            Which::Ids(ids) => ids.contains(&client.id),
+        };
+        let mut text = Vec::new();
+        clients
+            .iter()
+            .filter(|client| wanted(client))
+            .for_each(|client| describe(context, client, &mut text));
+        Ok(Reply::Verbatim(text.into()))
+    }))
+}
+
+/// The type a word names.
+pub(super) fn client_type(word: &Bytes) -> Result<ClientType, CommandError> {
+    ClientType::from_name(word)
+        .ok_or_else(|| CommandError::text([b"ERR Unknown client type '", &word[..], b"'"].concat()))
+}
+
+/// A client's line. What respg has no equivalent of (buffers of a single-threaded event loop) is 0.
+fn describe(context: &Context<'_>, client: &ClientHandle, out: &mut Vec<u8>) {
+    let info = client.info();
+    let own = client.id == context.session.client.id;
+    let idle = if own { 0 } else { client.idle().as_secs() };
+    let command = context.process().commands.name(client.last_command());
+    let (replies, bytes) = client.outbox.size();
+    let mut text = |part: &[u8]| out.extend_from_slice(part);
+    text(format!("id={} addr={} laddr={} fd=0 name=", client.id, client.addr, client.laddr).as_bytes());
+    text(&info.name);
+    text(
+        format!(
+            " age={} idle={idle} flags={} db={} sub=0 psub=0 ssub=0 multi={} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 \
+             rbs=0 rbp=0 obl=0 oll={replies} omem={bytes} tot-mem={bytes} events=r cmd={command} user=default redir=-1 resp={}",
+            client.connected.elapsed().as_secs(),
+            client.flags(),
+            info.db,
+            info.multi,
+            info.resp,
+        )
+        .as_bytes(),
+    );
+    text(b" lib-name=");
+    text(&info.lib_name);
+    text(b" lib-ver=");
+    text(&info.lib_ver);
+    text(b"\n");
+}

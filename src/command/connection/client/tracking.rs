@@ -1,0 +1,42 @@
+//! CLIENT TRACKING (ON | OFF) ... | CLIENT CACHING (YES | NO) | CLIENT GETREDIR | CLIENT TRACKINGINFO
+//!
+//! Client-side caching is not supported: it can be switched off, not on.
+use super::FAMILY;
+use crate::command::prelude::*;
+
+pub(super) static TRACKING: Command =
+    Command { name: "CLIENT|TRACKING", arity: AtLeast(3), plan: tracking, ..FAMILY };
+pub(super) static CACHING: Command =
+    Command { name: "CLIENT|CACHING", arity: Exactly(3), plan: caching, ..FAMILY };
+pub(super) static GETREDIR: Command = Command {
+    name: "CLIENT|GETREDIR",
+    arity: Exactly(2),
+    plan: |_, _| Ok(Plan::Ready(Reply::Integer(-1))),
+    ..FAMILY
+};
+pub(super) static TRACKINGINFO: Command =
+    Command { name: "CLIENT|TRACKINGINFO", arity: Exactly(2), plan: tracking_info, ..FAMILY };
+
+fn tracking(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
+    if args.take("OFF") {
+        args.end()?;
+        return Ok(Plan::Ready(Reply::Ok));
+    }
+    match args.take("ON") {
+        true => Err(CommandError::text("ERR Client tracking is not supported by respg")),
+        false => Err(CommandError::SYNTAX),
+    }
+}
+
+fn caching(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
+    let text = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
+    Err(CommandError::text(text))
+}
+
+fn tracking_info(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
+    Ok(Plan::Ready(Reply::Map(vec![
+        (Reply::text("flags"), Reply::Set(vec![Reply::text("off")])),
+        (Reply::text("redirect"), Reply::Integer(-1)),
+        (Reply::text("prefixes"), Reply::Array(Vec::new())),
+    ])))
+}

@@ -1,0 +1,123 @@
+//! Looks at each batch after it was executed: statistics, slow log, latency events, MONITOR. Hot path.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+
+use super::{log, monitor, stats};
+use crate::command::{CommandError, Flags, Incoming, Request};
+use crate::exec::Executor;
+use crate::resp::Reply;
+use crate::session::Session;
+use crate::state::Process;
+
+/// Hands what was executed to the observers. They neither change replies nor wait.
+pub struct Observe<E> {
+    inner: E,
+    process: Arc<Process>,
+}
+
+impl<E: Executor> Observe<E> {
+    pub fn new(inner: E, process: Arc<Process>) -> Observe<E> {
+        Observe { inner, process }
+    }
+}
+
+impl<E: Executor> Executor for Observe<E> {
+    fn execute<'a>(
+        &'a self,
+        session: &'a mut Session,
+        requests: &'a [Incoming],
+        replies: &'a mut Vec<Reply>,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if let Some(Incoming::Known(request)) = requests.last() {
+                session.client.set_last_command(self.process.commands.number(request.command));
+            }
+            let monitored = !self.process.monitors.is_empty();
+            let first = replies.len();
+            let started = Instant::now();
+            self.inner.execute(session, requests, replies).await;
+            let elapsed = started.elapsed();
+            let executed = std::mem::take(&mut session.executed);
+            let batch = Batch { session, requests, replies: &replies[first..], executed, elapsed };
+            batch.for_each(|call| {
+                stats::count(&self.process, &call);
+                log::note(&self.process, &call);
+                if monitored {
+                    monitor::show(&self.process, &call);
+                }
+            });
+        })
+    }
+}
+
+/// What was executed together.
+struct Batch<'a> {
+    session: &'a Session,
+    requests: &'a [Incoming],
+    /// Shorter than `requests` if the client was cut off in between.
+    replies: &'a [Reply],
+    executed: Vec<Vec<Request>>,
+    elapsed: Duration,
+}
+
+/// One request with its outcome.
+pub struct Call<'a> {
+    pub session: &'a Session,
+    pub incoming: &'a Incoming,
+    pub reply: &'a Reply,
+    /// Its share of the batch's time, waiting for Postgres included.
+    pub time: Duration,
+}
+
+impl Batch<'_> {
+    /// Every call that was run or refused, in order: what was queued counts when EXEC runs it, before EXEC itself.
+    fn for_each(self, mut see: impl FnMut(Call<'_>)) {
+        let calls = self.replies.len().max(1) as u32;
+        let time = self.elapsed / calls;
+        let mut executed = self.executed.into_iter();
+        for (incoming, reply) in self.requests.iter().zip(self.replies) {
+            if *reply == QUEUED {
+                continue;
+            }
+            let call = Call { session: self.session, incoming, reply, time };
+            if let (Some(request), Reply::Array(replies)) = (call.request(), reply)
+                && request.command.flags.has(Flags::EXECUTES_QUEUE)
+                && let Some(queue) = executed.next()
+            {
+                let time = time / (queue.len() as u32 + 1);
+                for (request, reply) in queue.into_iter().zip(replies) {
+                    let incoming = &Incoming::Known(request);
+                    see(Call { session: self.session, incoming, reply, time });
+                }
+            }
+            see(call);
+        }
+    }
+}
+
+const QUEUED: Reply = Reply::status("QUEUED");
+
+impl<'a> Call<'a> {
+    /// The request, if it was one.
+    pub fn request(&self) -> Option<&'a Request> {
+        match self.incoming {
+            Incoming::Known(request) => Some(request),
+            Incoming::Refused { .. } => None,
+        }
+    }
+
+    /// The request, if it was let in.
+    pub fn run(&self) -> Option<&'a Request> {
+        let refused = match self.reply {
+            Reply::Error(text) => REFUSALS.iter().any(|refusal| refusal.as_bytes() == text.as_bytes()),
+            _ => false,
+        };
+        self.request().filter(|_| !refused)
+    }
+}
+
+/// What admission answers.
+const REFUSALS: [CommandError; 2] = [CommandError::NO_AUTH, CommandError::NOT_IN_MULTI];

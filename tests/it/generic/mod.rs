@@ -1,0 +1,7 @@
+mod dump;
+mod expire;
+mod object;
+mod presence;
+mod rename;
+mod scan;
+mod wait;

@@ -1,0 +1,5 @@
+//! Clients of SQL beside clients of Redis: the functions that take part in a business transaction, and the views.
+
+mod functions;
+mod transactions;
+mod views;

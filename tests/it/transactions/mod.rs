@@ -1,0 +1,2 @@
+mod multi;
+mod watch;
