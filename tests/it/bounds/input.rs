@@ -11,7 +11,7 @@ use respg::config::Config;
 use crate::support::client::{Client, Protocol, ok};
 use crate::support::server;
 
-static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| server::start(Config::defaults()));
+static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| server::start(Config::defaults()).socket);
 
 /// Requests and the replies of redis-server 7.0 to a client that closes its side behind them. KEY is a key that is absent before.
 const REQUESTS: &[(&[u8], &[u8])] = &[

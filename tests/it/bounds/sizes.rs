@@ -9,13 +9,15 @@ use respg::config::Config;
 
 use crate::support::client::{Client, Protocol, Value, error, ok};
 use crate::support::respg::Respg;
-use crate::support::{matrix, server};
+use crate::support::server;
 
-static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| server::start(Config::defaults()));
+static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| server::start(Config::defaults()).socket);
 
 /// On a logical database of its own.
 fn client(db: u32) -> Client {
-    matrix::client_of(*SERVER, Protocol::Resp2, db)
+    let mut client = Client::connect(*SERVER, Protocol::Resp2);
+    client.select(db);
+    client
 }
 
 /// Bytes of all values, different for each seed.
