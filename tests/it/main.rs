@@ -1,8 +1,8 @@
 //! Behaviour of the whole, against a real Postgres: one module per subject, `support` for what they share.
 
+mod bitmap;
 mod bounds;
 mod generic;
-mod bitmap;
 mod postgres;
 mod server;
 mod sql;
