@@ -103,7 +103,7 @@ impl Engine {
             Admission::Run => Ok(Some(request)),
             Admission::Queue => {
                 let multi = session.multi.as_mut().expect("queued only inside MULTI");
-                multi.queued.push(request.detached());
+                multi.push(request.detached());
                 let queued = multi.queued.len() as i64;
                 session.client.update(|info| info.multi = queued);
                 Ok(None)
@@ -205,11 +205,10 @@ impl Engine {
         };
         let watched = std::mem::take(&mut session.watched);
         session.discard();
-        let Multi { queued, failed } = multi;
+        let Multi { queued, failed, bytes } = multi;
         if failed {
             return CommandError::EXEC_ABORT.into();
         }
-        let bytes: usize = queued.iter().flat_map(|request| &request.argv).map(|arg| arg.len()).sum();
         let barrier = queued.iter().any(|request| request.command.flags.has(Flags::BARRIER));
         let (steps, db) = self.plan_queue(session.db, &queued);
         let outcome = match over_keys(steps) {
