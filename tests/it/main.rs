@@ -1,5 +1,6 @@
 //! Behaviour of the whole, against a real Postgres: one module per subject, `support` for what they share.
 
+mod bitmap;
 mod generic;
 mod postgres;
 mod server;

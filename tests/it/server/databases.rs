@@ -26,7 +26,7 @@ fn dbsize_and_flushdb() {
 /// A server of its own, with logical databases of all classes: 0 and 3 durable, 1 cache, 2 relaxed.
 fn of_all_classes() -> [Client; 2] {
     let config = Config { durability: Some("durable,1=cache,2=relaxed".into()), ..Config::defaults() };
-    let address = server::start(config);
+    let address = server::start(config).socket;
     [Protocol::Resp2, Protocol::Resp3].map(|protocol| Client::connect(address, protocol))
 }
 

@@ -1,5 +1,6 @@
-use crate::support::client::{Value, error, ok};
+use crate::support::client::{Value, WRONG_TYPE, error, ok};
 use crate::support::matrix::matrix;
+use crate::support::server::make_stream;
 
 #[test]
 fn get() {
@@ -9,6 +10,8 @@ fn get() {
         assert_eq!(c.cmd("GET k"), "v");
         assert_eq!(c.cmd(["SET", "", ""]), ok());
         assert_eq!(c.cmd(["GET", ""]), "");
+        make_stream(c.db, "s");
+        assert_eq!(c.cmd("GET s"), error(WRONG_TYPE));
         assert_eq!(c.cmd("GET"), error("ERR wrong number of arguments for 'get' command"));
     });
 }

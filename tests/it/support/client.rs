@@ -22,6 +22,8 @@ pub struct Client {
     stream: TcpStream,
     unread: BytesMut,
     protocol: Protocol,
+    /// The logical database, as far as [`Client::select`] knows.
+    pub db: u32,
     /// Whether [`Client::cmd`] wraps what it sends in MULTI and EXEC.
     pub in_multi: bool,
 }
@@ -32,11 +34,16 @@ impl Client {
         stream.set_nodelay(true).expect("a socket");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
         // HELLO is answered in the protocol it asks for.
-        let mut client = Client { stream, unread: BytesMut::new(), protocol, in_multi: false };
+        let mut client = Client { stream, unread: BytesMut::new(), protocol, db: 0, in_multi: false };
         if protocol == Protocol::Resp3 {
             assert!(!client.plain("HELLO 3").is_error());
         }
         client
+    }
+
+    pub fn select(&mut self, db: u32) {
+        assert_eq!(self.plain(["SELECT", &db.to_string()]), ok());
+        self.db = db;
     }
 
     /// Sends a call and waits for its reply, through MULTI and EXEC if the test runs so.
@@ -289,7 +296,8 @@ impl From<Resp3> for Value {
             Resp3::Array { data, .. } => Value::Array(all(data)),
             Resp3::Set { data, .. } => Value::Array(all(data)),
             Resp3::Map { data, .. } => {
-                Value::Map(data.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+                // The decoder inserts the pairs from the last to the first.
+                Value::Map(data.into_iter().rev().map(|(key, value)| (key.into(), value.into())).collect())
             }
             Resp3::Push { data, .. } => Value::Push(all(data)),
             other => panic!("not a reply of Redis: {other:?}"),

@@ -1,11 +1,10 @@
 //! Runs a test body in all the ways a command can travel: alone, in a batch with other clients' commands, inside MULTI and
 //! EXEC; each in RESP2 and in RESP3.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use super::client::{Client, Protocol, ok};
+use super::client::{Client, Protocol};
 use super::server;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +26,8 @@ pub fn matrix(body: impl Fn(&mut Client)) {
 /// One case; also for tests that must leave some out, which say why.
 pub fn run(mode: Mode, protocol: Protocol, body: impl Fn(&mut Client)) {
     let _case = Case(mode, protocol);
-    let address = server::shared();
     let (db, company) = (next_database(), next_database());
-    let mut client = client_of(address, protocol, db);
+    let mut client = client_of(protocol, db);
     client.in_multi = mode == Mode::Multi;
     if mode != Mode::Batched {
         return body(&mut client);
@@ -38,17 +36,17 @@ pub fn run(mode: Mode, protocol: Protocol, body: impl Fn(&mut Client)) {
     thread::scope(|scope| {
         for call in ["INCR counter", "GET counter", "SET other v"] {
             let done = &done;
-            scope.spawn(move || keep_busy(client_of(address, protocol, company), call, done));
+            scope.spawn(move || keep_busy(client_of(protocol, company), call, done));
         }
         let _end = SetOnDrop(&done);
         body(&mut client);
     });
 }
 
-/// A client on a logical database of its own, for tests of several clients.
-pub fn client_of(address: SocketAddr, protocol: Protocol, db: u32) -> Client {
-    let mut client = Client::connect(address, protocol);
-    assert_eq!(client.plain(format!("SELECT {db}").as_str()), ok());
+/// A client of the shared server.
+pub fn client_of(protocol: Protocol, db: u32) -> Client {
+    let mut client = Client::connect(server::shared().socket, protocol);
+    client.select(db);
     client
 }
 

@@ -7,44 +7,61 @@ use std::thread;
 use respg::config::Config;
 use respg::server::Server;
 
-use super::pg::fresh_database;
+use super::pg::{connect, fresh_database};
 
-/// Logical databases of the shared server: every run of a test body takes one.
+/// Logical databases of the shared server: every run of a test body takes one or two.
 pub const DATABASES: u32 = 3000;
 
+/// Where a server of this process is.
+pub struct Address {
+    pub socket: SocketAddr,
+    pub database_url: String,
+}
+
 /// The server that most tests share. It has one lane, so that the commands of all clients meet there.
-pub fn shared() -> SocketAddr {
-    static ADDRESS: OnceLock<SocketAddr> = OnceLock::new();
-    *ADDRESS.get_or_init(|| {
+pub fn shared() -> &'static Address {
+    static SHARED: OnceLock<Address> = OnceLock::new();
+    SHARED.get_or_init(|| {
         start(Config { databases: DATABASES, threads: Some(1), lanes: 1, ..Config::defaults() })
     })
 }
 
 /// Starts a server that runs until the process ends, on any port and a new database.
-pub fn start(config: Config) -> SocketAddr {
+pub fn start(config: Config) -> Address {
     start_with(config, None)
 }
 
 /// As [`start`], on the database of this URL.
 pub fn start_on(url: &str, config: Config) -> SocketAddr {
-    start_with(config, Some(url.to_owned()))
+    start_with(config, Some(url.to_owned())).socket
 }
 
-fn start_with(config: Config, url: Option<String>) -> SocketAddr {
+fn start_with(config: Config, url: Option<String>) -> Address {
     let (ready, started) = mpsc::channel();
     // On a thread and a runtime of its own: a test's runtime ends with the test.
     thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
-            let url = match url {
+            let database_url = match url {
                 Some(url) => url,
                 None => fresh_database().await,
             };
-            let config = Config { database_url: Some(url), port: 0, ..config };
+            let config = Config { database_url: Some(database_url.clone()), port: 0, ..config };
             let server = Server::start(config).await.expect("a server for the tests");
-            let _ = ready.send(server.addresses()[0]);
+            let _ = ready.send(Address { socket: server.addresses()[0], database_url });
             std::future::pending::<()>().await;
         });
     });
     started.recv().expect("a server for the tests")
+}
+
+/// Makes `key` of a logical database of the shared server a stream, whatever commands there are for it.
+pub fn make_stream(db: u32, key: &str) {
+    let insert = "INSERT INTO respg.keys (space, key, type, object_id) \
+                  SELECT space, $2, 6, -1 FROM respg.databases WHERE db = $1";
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let client = connect(&shared().database_url).await;
+        client.execute(insert, &[&(db as i32), &key.as_bytes()]).await.expect("no such key yet");
+    });
 }

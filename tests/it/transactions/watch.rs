@@ -10,7 +10,7 @@ use crate::support::server;
 /// A client that watches and one that disturbs, on an empty database of the shared server.
 fn two() -> (Client, Client) {
     let db = next_database();
-    let client = || client_of(server::shared(), Protocol::Resp2, db);
+    let client = || client_of(Protocol::Resp2, db);
     (client(), client())
 }
 
@@ -113,7 +113,7 @@ fn a_watched_key_counts_from_the_first_look() {
 
 #[test]
 fn swapdb_and_flushall() {
-    let address = server::start(Config { threads: Some(1), ..Config::defaults() });
+    let address = server::start(Config { threads: Some(1), ..Config::defaults() }).socket;
     let mut c = Client::connect(address, Protocol::Resp2);
     let mut exec_after = |calls: &[&str]| {
         calls.iter().for_each(|call| assert!(!c.cmd(*call).is_error()));
@@ -132,7 +132,7 @@ fn swapdb_and_flushall() {
 fn increments_by_watch() {
     let db = next_database();
     let worker = move || {
-        let mut c = client_of(server::shared(), Protocol::Resp2, db);
+        let mut c = client_of(Protocol::Resp2, db);
         let mut finished = 0;
         while finished < 20 {
             assert_eq!(c.cmd("WATCH n"), ok());
@@ -147,5 +147,5 @@ fn increments_by_watch() {
     };
     let workers: Vec<_> = (0..4).map(|_| std::thread::spawn(worker)).collect();
     workers.into_iter().for_each(|worker| worker.join().unwrap());
-    assert_eq!(client_of(server::shared(), Protocol::Resp2, db).cmd("GET n"), "80");
+    assert_eq!(client_of(Protocol::Resp2, db).cmd("GET n"), "80");
 }

@@ -1,0 +1,43 @@
+use crate::support::client::{WRONG_TYPE, error, ok};
+use crate::support::matrix::matrix;
+use crate::support::server::make_stream;
+
+#[test]
+fn append() {
+    matrix(|c| {
+        assert_eq!(c.cmd("APPEND k Hello"), 5);
+        assert_eq!(c.cmd(["APPEND", "k", " World"]), 11);
+        assert_eq!(c.cmd("GET k"), "Hello World");
+        assert_eq!(c.cmd(["APPEND", "empty", ""]), 0);
+        assert_eq!(c.cmd("EXISTS empty"), 1);
+    });
+}
+
+#[test]
+fn keeps_the_expiry() {
+    matrix(|c| {
+        assert_eq!(c.cmd("SET k v EX 100"), ok());
+        assert_eq!(c.cmd("APPEND k w"), 2);
+        assert!((99..=100).contains(&c.cmd("TTL k").integer()));
+    });
+}
+
+#[test]
+fn errors() {
+    matrix(|c| {
+        make_stream(c.db, "s");
+        assert_eq!(c.cmd("APPEND s x"), error(WRONG_TYPE));
+        assert_eq!(c.cmd("APPEND s"), error("ERR wrong number of arguments for 'append' command"));
+    });
+}
+
+#[test]
+fn grows_to_a_large_value() {
+    matrix(|c| {
+        let part = "x".repeat(100_000);
+        for n in 1..=30 {
+            assert_eq!(c.cmd(["APPEND", "k", &part]), n * 100_000);
+        }
+        assert_eq!(c.cmd("GETRANGE k 2999998 -1"), "xx");
+    });
+}
