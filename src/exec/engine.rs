@@ -68,12 +68,7 @@ impl Engine {
 
     async fn one(&self, session: &mut Session, incoming: &Incoming, run: &mut Run, replies: &mut Vec<Reply>) {
         let reply = match self.admitted(session, incoming) {
-            Err(error) => {
-                if let Some(multi) = &mut session.multi {
-                    multi.failed = true;
-                }
-                error.into()
-            }
+            Err(error) => refused(session, incoming, error).into(),
             Ok(None) => Reply::status("QUEUED"),
             Ok(Some(request)) => match request.plan(&self.plan_context(session.db)) {
                 Err(error) => error.into(),
@@ -249,6 +244,18 @@ impl Engine {
         let steps = queued.iter().map(plan).collect();
         (steps, db)
     }
+}
+
+/// What a refusal means for MULTI: the transaction is bound to abort, or ends at once if EXEC itself is refused.
+fn refused(session: &mut Session, incoming: &Incoming, error: CommandError) -> CommandError {
+    if incoming.command().is_some_and(|command| command.flags.has(Flags::EXECUTES_QUEUE)) {
+        session.discard();
+        return error.exec_abort();
+    }
+    if let Some(multi) = &mut session.multi {
+        multi.failed = true;
+    }
+    error
 }
 
 /// The steps as key operations, if they are nothing else.
