@@ -26,7 +26,11 @@ fn range(words: &[Bytes]) -> Result<Option<(i64, i64, Unit)>, CommandError> {
     match words {
         [] => Ok(None),
         [start, end] => Ok(Some((index(start)?, index(end)?, Unit::Byte))),
-        [start, end, word] => Ok(Some((index(start)?, index(end)?, unit(word)?))),
+        [start, end, word] => match (index(start)?, index(end)?) {
+            // Known to be empty before Redis has read the unit.
+            (start, end) if start < 0 && end < 0 && start > end => Ok(Some((start, end, Unit::Byte))),
+            (start, end) => Ok(Some((start, end, unit(word)?))),
+        },
         _ => Err(CommandError::SYNTAX),
     }
 }
@@ -43,6 +47,7 @@ mod tests {
             ("0 1 FOO", error("ERR syntax error")),
             ("0", error("ERR syntax error")),
             ("5 30 bit", int(17)),
+            ("-1 -2 FOO", int(0)),
         ] {
             let words: Vec<&str> = "BITCOUNT k".split(' ').chain(range.split(' ')).collect();
             assert_eq!(run(&words, keys(&[])).0, int(0));

@@ -14,6 +14,7 @@ fn bitcount() {
             ("-2 -1", 7),
             ("-100 -50", 4),
             ("-1 -2", 0),
+            ("-1 -2 FOO", 0),
             ("6 9", 0),
         ] {
             assert_eq!(c.cmd(format!("BITCOUNT k {range}").as_str()), count, "{range}");
