@@ -290,19 +290,7 @@ fn run_on(
     server: &mut Server,
     catalogues: &[Catalogue],
 ) -> Result<Vec<Observed>, String> {
-    if server.control.demand(&["FLUSHALL"]).is_err() {
-        // TODO remove when the subject has FLUSHALL: every key is a word of its case.
-        let words = case.steps.iter().flat_map(|step| match &step.action {
-            Action::Command { words, .. } => words.iter().map(|word| word.bytes.clone()).collect(),
-            _ => Vec::new(),
-        });
-        let delete: Vec<Vec<u8>> = std::iter::once(b"DEL".to_vec()).chain(words).collect();
-        for database in ["3", "2", "1", "0"] {
-            if server.control.demand(&["SELECT", database]).is_ok() || database == "0" {
-                server.control.demand(&delete)?;
-            }
-        }
-    }
+    server.control.demand(&["FLUSHALL"])?;
     let mut restore = Vec::new();
     for (name, value) in &case.config {
         let before = server.control.demand(&["CONFIG", "GET", name])?;
