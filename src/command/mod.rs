@@ -2,6 +2,7 @@
 //! names with one meaning), one table per group. Nothing here knows sockets, batching, transactions or RESP versions.
 
 mod args;
+mod docs;
 mod error;
 pub mod help;
 pub mod options;

@@ -251,6 +251,8 @@ pub struct KeySpec {
     pub flags: &'static [&'static str],
     pub begin: Begin,
     pub find: Find,
+    /// What is done to the keys by a given call, where that depends on its arguments (flag VARIABLE_FLAGS).
+    pub variable: Option<fn(&[bytes::Bytes]) -> &'static [&'static str]>,
 }
 
 /// Where the search for keys begins.
@@ -277,6 +279,7 @@ impl KeySpec {
             flags,
             begin: Begin::Index(index),
             find: Find::Range { last: 0, step: 1, limit: 0 },
+            variable: None,
         }
     }
 
@@ -287,12 +290,18 @@ impl KeySpec {
             flags,
             begin: Begin::Index(index),
             find: Find::Range { last: -1, step, limit: 0 },
+            variable: None,
         }
     }
 
     /// Whether the call only reads these keys.
     pub fn is_read_only(&self) -> bool {
         self.flags.contains(&"RO")
+    }
+
+    /// What a call does to these keys.
+    pub fn flags_of(&self, argv: &[bytes::Bytes]) -> &'static [&'static str] {
+        self.variable.map_or(self.flags, |variable| variable(argv))
     }
 
     /// The positions of this spec's keys in a call of so many `words`.

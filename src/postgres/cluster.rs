@@ -194,10 +194,14 @@ impl Cluster {
         if self.settings.iter().any(|(name, value)| name == "fsync" && value == "off") {
             initdb.arg("--no-sync");
         }
-        let output = initdb
-            .output()
-            .await
-            .map_err(OwnPostgresError::io("cannot run", &self.programs.path("initdb")))?;
+        initdb.stdout(Stdio::null()).stderr(Stdio::piped());
+        let running = async {
+            let mut initdb = initdb.spawn()?;
+            let _leash = initdb.stdin.take();
+            initdb.wait_with_output().await
+        };
+        let output =
+            running.await.map_err(OwnPostgresError::io("cannot run", &self.programs.path("initdb")))?;
         if !output.status.success() {
             return Err(OwnPostgresError::Initdb(reason(&output.stderr)));
         }

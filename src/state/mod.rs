@@ -4,6 +4,7 @@
 mod clients;
 mod commands;
 mod histogram;
+mod keyspace;
 mod latency;
 mod monitors;
 mod outbox;
@@ -11,6 +12,7 @@ mod pause;
 mod settings;
 mod slowlog;
 mod stats;
+pub mod system;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -20,6 +22,7 @@ use tokio::sync::watch;
 pub use clients::{ClientHandle, ClientIds, ClientInfo, ClientType, Clients};
 pub use commands::{CommandNumber, Commands, Usage};
 pub use histogram::Histogram;
+pub use keyspace::{DatabaseCount, Keyspace, KeyspaceCount};
 pub use latency::{Latency, Spike, Spikes};
 pub use monitors::Monitors;
 pub use outbox::{Outbox, OutputLimit};
@@ -40,6 +43,7 @@ pub struct Process {
     pub pause: Pause,
     pub slowlog: SlowLog,
     pub latency: Latency,
+    pub keyspace: Keyspace,
     pub store: Arc<Store>,
     /// 40 hexadecimal digits, new at every start (INFO's run_id).
     pub run_id: String,
@@ -60,6 +64,7 @@ impl Process {
             pause: Pause::default(),
             slowlog: SlowLog::default(),
             latency: Latency::default(),
+            keyspace: Keyspace::default(),
             store,
             run_id: random_hex(40),
             started: Instant::now(),

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use respg::command::{self, Command};
+use respg::command::{self, Command, Group};
 
 /// A module of `src` and the modules that it may name.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("resp", &[]),
     ("keyspace", &[]),
     ("postgres", &[]),
-    ("config", &[]),
+    ("config", &["state"]),
     ("store", &["keyspace", "resp"]),
     ("state", &["keyspace", "resp", "store", "config", "command"]),
     ("command", &["resp", "keyspace", "store", "state", "session", "exec"]),
@@ -157,6 +157,9 @@ fn banned_words_are_absent() {
     for source in files("src", ".rs") {
         for (number, line) in source.code_lines() {
             for (word, why) in banned.iter().filter(|(word, _)| line.contains(word)) {
+                if *word == "from_utf8_lossy" && source.path.starts_with("src/postgres/") {
+                    continue; // what programs print, for people
+                }
                 problems.push(format!("{}:{number}: {word}: {why}", source.path));
             }
         }

@@ -11,6 +11,15 @@ pub(super) static BITFIELD: Command = Command {
     flags: Flags::WRITE.and(Flags::DENYOOM),
     keys: &[KeySpec {
         notes: "This command allows both access and modification of the key",
+        variable: Some(|argv| {
+            let changes = |word: &Bytes| {
+                [&b"SET"[..], b"INCRBY"].iter().any(|change| word.eq_ignore_ascii_case(change))
+            };
+            match argv[2..].iter().any(changes) {
+                true => &["RW", "ACCESS", "UPDATE"],
+                false => &["RO", "ACCESS"],
+            }
+        }),
         ..KeySpec::at(1, &["RW", "ACCESS", "UPDATE", "VARIABLE_FLAGS"])
     }],
     plan: bitfield,

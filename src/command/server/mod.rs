@@ -2,8 +2,19 @@
 
 use super::Command;
 
+mod command;
+mod config;
 mod dbsize;
 mod flush;
+mod info;
 mod swapdb;
 
-pub static COMMANDS: &[&Command] = &[&dbsize::DBSIZE, &flush::FLUSHALL, &flush::FLUSHDB, &swapdb::SWAPDB];
+pub static COMMANDS: &[&Command] = &[
+    &command::COMMAND,
+    &config::CONFIG,
+    &dbsize::DBSIZE,
+    &flush::FLUSHALL,
+    &flush::FLUSHDB,
+    &info::INFO,
+    &swapdb::SWAPDB,
+];

@@ -8,6 +8,10 @@ pub(super) static SET: Command = Command {
     flags: Flags::WRITE.and(Flags::DENYOOM),
     keys: &[KeySpec {
         notes: "RW and ACCESS due to the optional `GET` argument",
+        variable: Some(|argv| match argv[3..].iter().any(|word| word.eq_ignore_ascii_case(b"GET")) {
+            true => &["RW", "ACCESS", "UPDATE"],
+            false => &["OW", "UPDATE"],
+        }),
         ..KeySpec::at(1, &["RW", "ACCESS", "UPDATE", "VARIABLE_FLAGS"])
     }],
     plan: set,

@@ -15,3 +15,21 @@ pub static FLUSHALL: Statement = Statement::new("SELECT respg.flushall()");
 
 /// $1 and $2 databases.
 pub static SWAPDB: Statement = Statement::new("SELECT respg.swapdb($1, $2)");
+
+/// db, keys, keys with an expiry, their average time to live in milliseconds, of every database with live keys; and one row with the
+/// server's version (db -1).
+pub static KEYSPACE: Statement = Statement::new(
+    "SELECT -1 AS db, 0::bigint AS keys, 0::bigint AS expires, 0::bigint AS ttl, current_setting('server_version') AS version
+     UNION ALL
+     SELECT d.db, count(*), count(k.expires_at), coalesce(avg(k.expires_at - c.now_ms), 0)::bigint, NULL
+     FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms) c, respg.databases d
+     JOIN respg.keys k ON k.space = d.space
+     WHERE k.type > 0 AND (k.expires_at IS NULL OR k.expires_at >= c.now_ms)
+     GROUP BY d.db
+     ORDER BY 1",
+);
+
+/// The database's clock in microseconds.
+pub static TIME: Statement = Statement::new("SELECT (extract(epoch FROM now()) * 1000000)::bigint");
+
+pub static CHECKPOINT: Statement = Statement::new("CHECKPOINT");

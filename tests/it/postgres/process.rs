@@ -1,5 +1,6 @@
 //! The program with a Postgres of its own, ended politely and otherwise.
 
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -20,23 +21,22 @@ struct Program {
 
 impl Program {
     fn start(home: &Path) -> Program {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut respg = Command::new(env!("CARGO_BIN_EXE_respg"));
-        respg.args(["--port", &port.to_string(), "--data-dir"]).arg(home).env_remove("RESPG_DATABASE_URL");
-        if let Some(programs) = std::env::var_os("RESPG_TEST_PG_BIN") {
-            respg.arg("--postgres-bin").arg(programs);
+        loop {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let mut child = spawn(home, port);
+            let said = home.join("said");
+            let begun = Instant::now();
+            while child.try_wait().unwrap().is_none() {
+                if fs::read_to_string(&said).unwrap().contains("ready on") {
+                    return Program { child, port };
+                }
+                assert!(begun.elapsed() < PATIENCE, "respg does not start");
+                sleep(Duration::from_millis(20));
+            }
+            // Somebody else may have taken the port meanwhile.
+            let said = fs::read_to_string(&said).unwrap();
+            assert!(said.contains("in use"), "{said}");
         }
-        let child = respg.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut program = Program { child, port };
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                begun.elapsed() < PATIENCE && program.child.try_wait().unwrap().is_none(),
-                "respg does not start"
-            );
-            sleep(Duration::from_millis(20));
-        }
-        program
     }
 
     fn call(&self, request: &str) -> String {
@@ -52,6 +52,16 @@ impl Program {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
         self.child.wait().unwrap().success()
     }
+}
+
+fn spawn(home: &Path, port: u16) -> Child {
+    let said = File::create(home.join("said")).unwrap();
+    let mut respg = Command::new(env!("CARGO_BIN_EXE_respg"));
+    respg.args(["--port", &port.to_string(), "--data-dir"]).arg(home).env_remove("RESPG_DATABASE_URL");
+    if let Some(programs) = std::env::var_os("RESPG_TEST_PG_BIN") {
+        respg.arg("--postgres-bin").arg(programs);
+    }
+    respg.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said).spawn().unwrap()
 }
 
 #[test]
@@ -90,4 +100,24 @@ fn a_second_respg_says_why_it_does_not_start() {
     assert!(!output.status.success());
     assert!(said.contains(&format!("another respg (process {}) uses ", respg.child.id())), "{said}");
     respg.end(Signal::TERM);
+}
+
+#[test]
+fn a_respg_killed_during_initdb_ends_initdb() {
+    let scratch = Scratch::new();
+    let mut respg = spawn(scratch.path(), 0);
+    let new = scratch.path().join("data.new");
+    let begun = Instant::now();
+    while !new.join("PG_VERSION").exists() {
+        assert!(begun.elapsed() < PATIENCE && respg.try_wait().unwrap().is_none(), "initdb does not start");
+        sleep(Duration::from_millis(1));
+    }
+    respg.kill().unwrap();
+    respg.wait().unwrap();
+    // An interrupted initdb cleans up after itself.
+    while fs::read_dir(&new).unwrap().next().is_some() {
+        assert!(begun.elapsed() < PATIENCE, "initdb goes on");
+        sleep(Duration::from_millis(20));
+    }
+    assert!(!scratch.path().join("data").exists());
 }

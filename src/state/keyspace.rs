@@ -1,0 +1,103 @@
+//! How many keys there are (INFO keyspace). Postgres has to count them, so a count is used for as long as it was expensive.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::Process;
+use crate::store::statements::server::KEYSPACE;
+use crate::store::{Store, StoreError};
+
+/// A count that takes less is always made anew.
+const CHEAP: Duration = Duration::from_millis(3);
+/// A count is used for this many times the time that it took: counting takes at most a twentieth of one connection's time.
+const PATIENCE: u32 = 20;
+/// Longest wait for a new count when there is an old one or none.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// One logical database with live keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseCount {
+    pub db: i32,
+    pub keys: i64,
+    pub expires: i64,
+    /// Milliseconds, of the keys that expire.
+    pub average_ttl: i64,
+}
+
+#[derive(Debug)]
+pub struct KeyspaceCount {
+    pub databases: Vec<DatabaseCount>,
+    pub postgres_version: String,
+    made: Instant,
+    took: Duration,
+}
+
+/// The last count.
+#[derive(Debug, Default)]
+pub struct Keyspace {
+    last: Mutex<Option<Arc<KeyspaceCount>>>,
+    /// Whether Postgres did not answer the last time.
+    unreachable: AtomicBool,
+    counting: tokio::sync::Mutex<()>,
+}
+
+impl Keyspace {
+    /// A count of the keys, not older than it is worth; `None` if there has never been one.
+    pub async fn count(process: &Arc<Process>) -> Option<Arc<KeyspaceCount>> {
+        let keyspace = &process.keyspace;
+        match keyspace.last() {
+            Some(last) if last.is_fresh() => return Some(last),
+            Some(last) if keyspace.counting.try_lock().is_err() => return Some(last),
+            _ => {}
+        }
+        let counted = tokio::spawn({
+            let process = process.clone();
+            async move { process.keyspace.renew(&process.store).await }
+        });
+        // It goes on if we do not wait for it.
+        let _ = tokio::time::timeout(LONGEST_WAIT, counted).await;
+        keyspace.last()
+    }
+
+    pub fn is_reachable(&self) -> bool {
+        !self.unreachable.load(Relaxed)
+    }
+
+    fn last(&self) -> Option<Arc<KeyspaceCount>> {
+        self.last.lock().expect("no panic while held").clone()
+    }
+
+    async fn renew(&self, store: &Store) {
+        let _counting = self.counting.lock().await;
+        if self.last().is_some_and(|last| last.is_fresh()) {
+            return;
+        }
+        let counted = count(store).await;
+        self.unreachable.store(matches!(counted, Err(StoreError::Unavailable(_))), Relaxed);
+        if let Ok(counted) = counted {
+            *self.last.lock().expect("no panic while held") = Some(Arc::new(counted));
+        }
+    }
+}
+
+impl KeyspaceCount {
+    fn is_fresh(&self) -> bool {
+        self.took > CHEAP && self.made.elapsed() < self.took * PATIENCE
+    }
+}
+
+async fn count(store: &Store) -> Result<KeyspaceCount, StoreError> {
+    let connection = store.acquire().await?;
+    let made = Instant::now();
+    let rows = connection.query(&KEYSPACE, &[]).await.map_err(|error| StoreError::before_commit(&error))?;
+    let took = made.elapsed();
+    let version = rows.first().and_then(|row| row.get::<_, Option<String>>(4)).unwrap_or_default();
+    let databases = rows.iter().skip(1).map(|row| DatabaseCount {
+        db: row.get(0),
+        keys: row.get(1),
+        expires: row.get(2),
+        average_ttl: row.get(3),
+    });
+    Ok(KeyspaceCount { databases: databases.collect(), postgres_version: version, made, took })
+}
