@@ -1,5 +1,7 @@
 //! Behaviour of the whole, against a real Postgres: one module per subject, `support` for what they share.
 
+mod bounds;
+mod generic;
 mod bitmap;
 mod generic;
 mod postgres;

@@ -1,0 +1,4 @@
+//! The server's bounds: bad input, slow and many clients, large values, starting and stopping, what each durability class promises.
+
+mod input;
+mod sizes;
