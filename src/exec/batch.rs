@@ -34,6 +34,8 @@ pub struct Batch<'b> {
     pub route: Route,
     /// Longest value that is read, in bytes.
     pub inline: i32,
+    /// The time to go by, if it is not the moment when the keys are locked: within EXEC time stands still.
+    pub now_us: Option<i64>,
 }
 
 impl Batch<'_> {
@@ -73,8 +75,8 @@ impl Batch<'_> {
             let inline = self.inline_limits(set);
             self.connection.query(self.statement(&READ), &[&keys.spaces, &keys.keys, &inline]).await
         };
-        let version = set.fill(&rows.map_err(|error| StoreError::before_commit(&error))?);
-        if version != self.databases.version {
+        let version = set.fill_read(&rows.map_err(|error| StoreError::before_commit(&error))?);
+        if version != Some(self.databases.version) {
             return Err(StoreError::Conflict);
         }
         Ok(self.apply(set, works).into_iter().map(|applied| applied.map(|a| a.replies)).collect())
@@ -122,7 +124,7 @@ impl Batch<'_> {
             let inline = self.inline_limits(set);
             self.connection.query(self.statement(&LOCK), &[&keys.spaces, &keys.keys, &inline]).await
         };
-        match set.fill(&rows.map_err(|error| StoreError::before_commit(&error))?) {
+        match set.fill_locked(&rows.map_err(|error| StoreError::before_commit(&error))?, self.now_us) {
             version if version == self.databases.version => Ok(()),
             _ => Err(StoreError::Conflict),
         }

@@ -64,8 +64,8 @@ pub async fn exec(engine: &Engine, session: &mut Session, queue: Queue) -> Resul
         };
         match begin(&connection, &databases, &watch, &segments, barrier).await {
             Ok(Begun::Changed) => return Ok(Reply::NullArray),
-            Ok(Begun::Locked { placeholders }) => {
-                let run = Run { engine, session, connection: &connection, barrier };
+            Ok(Begun::Locked { placeholders, now_us }) => {
+                let run = Run { engine, session, connection: &connection, barrier, now_us };
                 let finished =
                     tokio::time::timeout(store.patience, run.finish(segments, &databases, placeholders));
                 return finished.await.unwrap_or_else(|_| {
@@ -106,7 +106,7 @@ enum Begun {
     /// A watched key is not what it was; the transaction has ended.
     Changed,
     /// All keys are locked; for the absent ones there are placeholder rows now.
-    Locked { placeholders: Placeholders },
+    Locked { placeholders: Placeholders, now_us: i64 },
 }
 
 /// Keys whose rows are the transaction's to delete if they are placeholders at its end: spaces and stored keys.
@@ -135,7 +135,7 @@ async fn begin(
         Segment::Other(..) => None,
     }));
     let mut set = WorkingSet::new(databases, items.map(std::slice::from_ref));
-    let batch = in_transaction(connection, databases, -1);
+    let batch = in_transaction(connection, databases, -1, None);
     if let Err(error) = batch.lock(&mut set).await {
         return Err(rolled_back(connection, error).await);
     }
@@ -150,12 +150,18 @@ async fn begin(
     absent().for_each(|key| changes.insert.push_placeholder(key));
     batch.write(&changes, None).await?;
     let KeyColumns { spaces, keys } = KeyColumns::of(absent());
-    Ok(Begun::Locked { placeholders: (spaces, keys.into_iter().map(<[u8]>::to_vec).collect()) })
+    let placeholders = (spaces, keys.into_iter().map(<[u8]>::to_vec).collect());
+    Ok(Begun::Locked { placeholders, now_us: set.now_us })
 }
 
-fn in_transaction<'b>(connection: &'b Connection, databases: &'b DatabaseMap, inline: i32) -> Batch<'b> {
+fn in_transaction<'b>(
+    connection: &'b Connection,
+    databases: &'b DatabaseMap,
+    inline: i32,
+    now_us: Option<i64>,
+) -> Batch<'b> {
     let route = Route { tables: Tables::Both, access: Access::Update, durable: true };
-    Batch { connection, databases, route, inline }
+    Batch { connection, databases, route, inline, now_us }
 }
 
 /// The part of an EXEC after its locks are taken.
@@ -164,6 +170,7 @@ struct Run<'a> {
     session: &'a mut Session,
     connection: &'a Connection,
     barrier: bool,
+    now_us: i64,
 }
 
 impl Run<'_> {
@@ -174,7 +181,7 @@ impl Run<'_> {
         databases: &DatabaseMap,
         (spaces, keys): Placeholders,
     ) -> Result<Reply, StoreError> {
-        let Run { engine, session, connection, barrier } = self;
+        let Run { engine, session, connection, barrier, now_us } = self;
         let selected = session.db;
         let mut reloaded = None;
         let mut replies = Vec::new();
@@ -182,7 +189,8 @@ impl Run<'_> {
             match segment {
                 Segment::Keys(item) => {
                     let databases = reloaded.as_ref().unwrap_or(databases);
-                    match key_segment(&in_transaction(connection, databases, i32::MAX), &item).await {
+                    let batch = in_transaction(connection, databases, i32::MAX, Some(now_us));
+                    match key_segment(&batch, &item).await {
                         Ok(Reply::Array(done)) => replies.extend(done),
                         Ok(reply) => replies.push(reply),
                         Err(error) => return Err(rolled_back(connection, error).await),

@@ -48,8 +48,10 @@ pub async fn run<S: Source + Send>(
             // A database may have moved to the other table meanwhile.
             _ => (store.databases.reload(&connection).await?, Tables::Both),
         };
-        let route = Route { tables, ..route };
-        let batch = Batch { connection: &connection, databases: &databases, route, inline };
+        // A read that cannot tell whether a key has expired waits for who holds it.
+        let access = if conflicts > 0 && route.access == Access::Read { Access::Update } else { route.access };
+        let route = Route { tables, access, ..route };
+        let batch = Batch { connection: &connection, databases: &databases, route, inline, now_us: None };
         let error = match tokio::time::timeout(patience, batch.run(works)).await {
             Ok(Ok(replies)) => return Ok(replies),
             Ok(Err(error)) => error,

@@ -91,26 +91,44 @@ impl<'d> WorkingSet<'d> {
         position
     }
 
-    /// Takes the rows of READ or LOCK; says which version of the map of databases they were read under.
-    pub fn fill(&mut self, rows: &[Row]) -> i64 {
-        let mut found_version = 0;
+    /// Takes the rows of LOCK; says which version of the map of databases they were read under. `now_us` is the time to go by, if not
+    /// the statement's own.
+    pub fn fill_locked(&mut self, rows: &[Row], now_us: Option<i64>) -> i64 {
+        let (clock, _, found_version) = header(rows);
+        self.now_us = now_us.unwrap_or(clock);
         for row in rows {
-            if let KeyRow::Header { now_us, version } = KeyRow::decode(row) {
-                self.now_us = now_us;
-                found_version = version;
-                break;
-            }
-        }
-        for row in rows {
-            if let KeyRow::Key { index, xmin, entry } = KeyRow::decode(row) {
-                let position = self.order[index] as usize;
-                let now = self.now_us / 1000;
-                let entry = entry.filter(|entry| !entry.expiry.is_past(now));
-                self.keys[position].row = Some(RowState { xmin, live: entry.is_some() });
-                self.slots[position].entry = entry;
+            if let KeyRow::Key { index, xid, entry } = KeyRow::decode(row) {
+                let entry = entry.filter(|entry| !entry.expiry.is_past(self.now_us / 1000));
+                self.put_row(index, xid, entry);
             }
         }
         found_version
+    }
+
+    /// Takes the rows of READ; says which version of the map of databases they were read under, if the moment is unambiguous.
+    ///
+    /// It is not if a key expired between the beginning of the statement and its look at the clock: the snapshot is of some moment in
+    /// between. And not if somebody holds the row of an expired key, who may have found it alive and be about to renew it.
+    pub fn fill_read(&mut self, rows: &[Row]) -> Option<i64> {
+        let (now_us, running_us, found_version) = header(rows);
+        self.now_us = now_us;
+        for row in rows {
+            if let KeyRow::Key { index, xid, entry } = KeyRow::decode(row) {
+                let past = |us: i64| entry.as_ref().is_some_and(|entry| entry.expiry.is_past(us / 1000));
+                let expired = past(now_us);
+                if expired && (xid != 0 || !past(now_us - running_us)) {
+                    return None;
+                }
+                self.put_row(index, 0, if expired { None } else { entry });
+            }
+        }
+        Some(found_version)
+    }
+
+    fn put_row(&mut self, index: usize, xmin: u32, entry: Option<Entry>) {
+        let position = self.order[index] as usize;
+        self.keys[position].row = Some(RowState { xmin, live: entry.is_some() });
+        self.slots[position].entry = entry;
     }
 
     /// Applies a work's items in order. `cursor` walks through the positions and is moved past the work in any case.
@@ -174,6 +192,15 @@ impl<'d> WorkingSet<'d> {
     pub fn positions(&self, applied: &Applied) -> &[u32] {
         &self.positions[applied.positions.clone()]
     }
+}
+
+/// Clock, running time and version of READ, which answers them first, or of LOCK, which does last.
+fn header(rows: &[Row]) -> (i64, i64, i64) {
+    let header = [rows.first(), rows.last()].into_iter().flatten().find_map(|row| match KeyRow::decode(row) {
+        KeyRow::Header { now_us, running_us, version } => Some((now_us, running_us, version)),
+        KeyRow::Key { .. } => None,
+    });
+    header.unwrap_or_default()
 }
 
 /// A work that has been applied in memory.

@@ -8,13 +8,14 @@ use crate::keyspace::{Entry, Expiry, Kind, Value};
 
 /// A row of the statements READ and LOCK.
 pub enum KeyRow {
-    /// The database's clock in microseconds, and the version of the map of databases.
-    Header { now_us: i64, version: i64 },
+    /// The database's clock in microseconds, for how long the statement has been running then, and the version of the map
+    /// of databases.
+    Header { now_us: i64, running_us: i64, version: i64 },
     Key {
         /// Position in the arrays that were sent, from 0.
         index: usize,
-        /// The row's version; 0 from READ.
-        xmin: u32,
+        /// From LOCK the row's version; from READ, if the key expires, the transaction that last locked the row.
+        xid: u32,
         /// `None` for WATCH's placeholder.
         entry: Option<Entry>,
     },
@@ -27,7 +28,7 @@ impl KeyRow {
         let object_id: Option<i64> = row.get(5);
         if index < 0 {
             let (now_us, version) = num.zip(object_id).expect("the header row is complete");
-            return KeyRow::Header { now_us, version };
+            return KeyRow::Header { now_us, running_us: row.get::<_, i32>(4).into(), version };
         }
         let entry = Kind::from_column(row.get(1)).map(|kind| Entry {
             kind,
@@ -38,8 +39,7 @@ impl KeyRow {
                 _ => Value::Object(object_id.unwrap_or(0)),
             },
         });
-        let xmin = if row.len() > 6 { row.get::<_, Xid>(6).0 } else { 0 };
-        KeyRow::Key { index: index as usize - 1, xmin, entry }
+        KeyRow::Key { index: index as usize - 1, xid: row.get::<_, Xid>(6).0, entry }
     }
 }
 

@@ -1,18 +1,22 @@
 //! The hot statements: batches of key rows. Hot path.
 //!
-//! READ and LOCK answer a header row first (`i` = -1: `num` is the database's clock in microseconds, `object_id` the keyspace's
-//! version), so that the time and a stale map of databases are known even when no key is there.
+//! READ and LOCK answer a header row (`i` = -1: `num` is the database's clock in microseconds, `length` for how long the statement
+//! has been running then, `object_id` the keyspace's version), so that the time and a stale map of databases are known even when
+//! no key is there. READ takes the time before it looks at the keys, LOCK when it has locked them: no other order is free
+//! of keys that are seen expired and later, by somebody who had to wait, alive.
 
 use super::{KeyStatement, Statement, key_statement};
 
-/// $1 spaces, $2 keys, $3 the longest value to send of each (-1: none).
+/// $1 spaces, $2 keys, $3 the longest value to send of each (-1: none). For a key that expires, `holder` is who last locked its row.
 pub static READ: KeyStatement = key_statement!(
-    "SELECT -1 AS i, 0::smallint AS type, (extract(epoch FROM now()) * 1000000)::bigint AS num,
-            NULL::bytea AS value, 0 AS length, version AS object_id
+    "SELECT -1 AS i, 0::smallint AS type, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS num,
+            NULL::bytea AS value, (extract(epoch FROM clock_timestamp() - now()) * 1000000)::int AS length,
+            version AS object_id, '0'::xid AS holder
      FROM respg.keyspace
      UNION ALL
      SELECT i.i::int, k.type, k.expires_at,
-            CASE WHEN octet_length(k.value) <= i.inline THEN k.value END, octet_length(k.value), k.object_id
+            CASE WHEN octet_length(k.value) <= i.inline THEN k.value END, octet_length(k.value), k.object_id,
+            CASE WHEN k.expires_at IS NULL THEN '0'::xid ELSE k.xmax END
      FROM unnest($1::int[], $2::bytea[], $3::int[]) WITH ORDINALITY AS i (space, key, inline, i)
      JOIN ",
     " k ON k.space = i.space AND k.key = i.key"
@@ -26,12 +30,12 @@ pub static LOCK: KeyStatement = key_statement!(
          JOIN ", " k ON k.space = i.space AND k.key = i.key
          ORDER BY i.i
          FOR UPDATE OF k)
-     SELECT -1 AS i, 0::smallint AS type, (extract(epoch FROM now()) * 1000000)::bigint AS num,
-            NULL::bytea AS value, 0 AS length, version AS object_id, '0'::xid AS version
-     FROM respg.keyspace
+     SELECT i::int, type, expires_at AS num, CASE WHEN octet_length(value) <= inline THEN value END AS value,
+            octet_length(value) AS length, object_id, version
+     FROM locked
      UNION ALL
-     SELECT i::int, type, expires_at, CASE WHEN octet_length(value) <= inline THEN value END, octet_length(value), object_id, version
-     FROM locked"
+     SELECT -1, 0::smallint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, NULL, 0, version, '0'::xid
+     FROM respg.keyspace"
 );
 
 /// $1 the keyspace's version, $2 spaces, $3 keys, $4 long keys, $5 values, $6 expiries, $7 whether the expiry counts from now.
