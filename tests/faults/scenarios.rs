@@ -53,11 +53,13 @@ impl World {
         self.processes.iter().map(|process| process.address).collect()
     }
 
-    async fn resumed(&self) -> Result<(), String> {
+    /// How long it takes until all processes serve.
+    async fn resumed(&self) -> Result<Duration, String> {
+        let start = Instant::now();
         for process in &self.processes {
             process.wait_until_serving(RESUMES).await?;
         }
-        Ok(())
+        Ok(start.elapsed())
     }
 }
 
@@ -128,6 +130,7 @@ pub async fn restart(world: &mut World, budget: Duration, seed: u64) -> Result<S
     let crowd = Crowd::gather(world, seed).await?;
     let end = Instant::now() + budget;
     let mut stops = 0;
+    let mut slowest = Duration::ZERO;
     while Instant::now() < end {
         sleep(Duration::from_secs(1)).await;
         match stops % 2 {
@@ -137,10 +140,10 @@ pub async fn restart(world: &mut World, budget: Duration, seed: u64) -> Result<S
         stops += 1;
         sleep(Duration::from_millis(300)).await;
         world.postgres.restart().await?;
-        world.resumed().await?;
+        slowest = slowest.max(world.resumed().await?);
     }
     sleep(Duration::from_millis(500)).await;
-    Ok(format!("{stops} stops; {}", crowd.disperse().await?))
+    Ok(format!("{stops} stops, service after {slowest:?}; {}", crowd.disperse().await?))
 }
 
 /// Postgres hangs, and later goes on as if nothing had happened. In between everybody gets an answer.
