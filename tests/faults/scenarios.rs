@@ -189,7 +189,9 @@ fn silence(world: &World, silent: bool) {
 async fn answered_in_time(world: &World, pause: Duration) -> Result<(), String> {
     let until = Instant::now() + pause;
     let mut asking = JoinSet::new();
-    for (number, command) in ["GET a", "SET a 1", "INCR a", "MGET a b", "DEL a b", "SCAN 0"].into_iter().enumerate() {
+    for (number, command) in
+        ["GET a", "SET a 1", "INCR a", "MGET a b", "DEL a b", "SCAN 0"].into_iter().enumerate()
+    {
         for in_transaction in [false, true] {
             let server = world.processes[number % world.processes.len()].address;
             asking.spawn(async move {
@@ -216,7 +218,9 @@ async fn answered_in_time(world: &World, pause: Duration) -> Result<(), String> 
     }
     match asking.len() {
         0 => Ok(()),
-        left => Err(format!("{left} clients had no answer after {pause:?} in which Postgres hung; answered: {answered:?}")),
+        left => Err(format!(
+            "{left} clients had no answer after {pause:?} in which Postgres hung; answered: {answered:?}"
+        )),
     }
 }
 
