@@ -18,7 +18,7 @@ use crate::session::{Multi, Session};
 use crate::state::Process;
 use crate::store::{Call, Commit, Pooled, Row, Store, StoreError};
 
-/// A run with more bytes of keys than this, or more keys, does not go through a lane: it would hold up the others.
+/// A run with more bytes of arguments or results than this, or with more keys, does not go through a lane: it would hold up the others.
 const LANE_BYTES: usize = 256 * 1024;
 const LANE_KEYS: usize = 2048;
 
@@ -74,7 +74,7 @@ impl Engine {
                 Err(error) => error.into(),
                 Ok(Plan::Keys(op)) => {
                     run.places.push(session.takes_reply().then_some(replies.len()));
-                    run.bytes += request.argv.iter().map(|arg| arg.len()).sum::<usize>();
+                    run.bytes += request.argv.iter().map(|arg| arg.len()).sum::<usize>() + op.grows_by;
                     run.items.push(Item::Op(op));
                     return replies.push(Reply::Nothing);
                 }
@@ -98,7 +98,7 @@ impl Engine {
             Admission::Run => Ok(Some(request)),
             Admission::Queue => {
                 let multi = session.multi.as_mut().expect("queued only inside MULTI");
-                multi.queued.push(request.detached());
+                multi.push(request.detached());
                 let queued = multi.queued.len() as i64;
                 session.client.update(|info| info.multi = queued);
                 Ok(None)
@@ -200,16 +200,16 @@ impl Engine {
         };
         let watched = std::mem::take(&mut session.watched);
         session.discard();
-        let Multi { queued, failed } = multi;
+        let Multi { queued, failed, bytes } = multi;
         if failed {
             return CommandError::EXEC_ABORT.into();
         }
-        let bytes = queued.iter().flat_map(|request| &request.argv).map(|arg| arg.len()).sum();
         let barrier = queued.iter().any(|request| request.command.flags.has(Flags::BARRIER));
         let (steps, db) = self.plan_queue(session.db, &queued);
         let outcome = match over_keys(steps) {
             Ok(steps) => {
                 let item = Item::Transaction(Transaction { watched, steps });
+                let bytes = item.ops().fold(bytes, |bytes, op| bytes + op.grows_by);
                 self.run_items(vec![item], bytes)
                     .await
                     .map(|mut replies| replies.pop().expect("one reply per item"))

@@ -174,7 +174,7 @@ fn a_value_of_512_megabytes() {
     let respg = Respg::start(&[]);
     let mut client = respg.connect();
     let mut socket = respg.socket();
-    let mut expect = |socket: &mut std::net::TcpStream, reply: &str| {
+    let expect = |socket: &mut std::net::TcpStream, reply: &str| {
         let mut got = vec![0; reply.len()];
         socket.read_exact(&mut got).unwrap();
         assert_eq!(String::from_utf8(got).unwrap(), reply);
