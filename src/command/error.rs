@@ -38,6 +38,7 @@ texts! {
     BUSY_KEY = "BUSYKEY Target key name already exists.";
     EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
     EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
+    NOT_FOR_MONITORS = "ERR Replica can't interact with the keyspace";
     EXEC_NO_AUTH = "EXECABORT Transaction discarded because of: NOAUTH Authentication required.";
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
@@ -60,6 +61,12 @@ impl CommandError {
     /// `ERR invalid expire time in 'set' command`.
     pub fn invalid_expire(lower_name: &str) -> CommandError {
         CommandError(format!("ERR invalid expire time in '{lower_name}' command").into())
+    }
+
+    /// EXEC itself was refused with this error.
+    pub fn exec_abort(&self) -> CommandError {
+        let why = self.0.strip_prefix(b"ERR ").unwrap_or(&self.0);
+        CommandError([b"EXECABORT Transaction discarded because of: ", why].concat().into())
     }
 
     pub fn as_bytes(&self) -> &[u8] {

@@ -3,4 +3,5 @@
 pub mod client;
 pub mod matrix;
 pub mod pg;
+pub mod respg;
 pub mod server;
