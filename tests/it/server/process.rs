@@ -9,9 +9,7 @@ fn what_can_be_asked() {
     matrix(|c| {
         for call in [
             "COMMAND COUNT",
-            "COMMAND DOCS get",
             "COMMAND HELP",
-            "COMMAND INFO get",
             "COMMAND LIST",
             "CONFIG HELP",
             "LASTSAVE",
@@ -71,7 +69,7 @@ fn settings_logs_and_monitor() {
     let [mut c, mut monitor] = [0; 2].map(|_| Client::connect(address, Protocol::Resp2));
     assert_eq!(c.cmd("CONFIG SET slowlog-log-slower-than 0 latency-monitor-threshold 1"), ok());
     assert_eq!(c.cmd("CONFIG GET latency-monitor-threshold"), array!["latency-monitor-threshold", "1"]);
-    assert_eq!(c.cmd("CONFIG SET timeout 5 timeout 6").is_error(), true);
+    assert!(c.cmd("CONFIG SET timeout 5 timeout 6").is_error());
     assert_eq!(c.cmd("CONFIG RESETSTAT"), ok());
     assert!(c.cmd("SLOWLOG LEN").integer() > 0);
     assert_eq!(c.cmd("SLOWLOG RESET"), ok());
@@ -82,4 +80,8 @@ fn settings_logs_and_monitor() {
     let line = format!("{:?}", monitor.read());
     assert!(line.contains("SET") && line.contains("[0 127.0.0.1:"), "{line}");
     assert!(monitor.cmd("GET k").is_error());
+    // In RESP3 these hold sets of maps, which the tests' decoder cannot represent.
+    for call in ["COMMAND", "COMMAND DOCS", "COMMAND INFO get nosuch", "COMMAND DOCS get nosuch"] {
+        assert!(!c.cmd(call).is_error(), "{call}");
+    }
 }
