@@ -19,7 +19,7 @@ pub fn admit(session: &Session, command: &'static Command) -> Result<Admission, 
     }
     let uses_keys = has(Flags::READONLY) || has(Flags::WRITE) || has(Flags::MAY_REPLICATE);
     if session.monitor && uses_keys {
-        return Err(CommandError::text("ERR Replica can't interact with the keyspace"));
+        return Err(CommandError::NOT_FOR_MONITORS);
     }
     if session.multi.is_some() {
         if has(Flags::NO_MULTI) {

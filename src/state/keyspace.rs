@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::Process;
 use crate::store::statements::server::KEYSPACE;
-use crate::store::{Store, StoreError};
+use crate::store::{Row, Store, StoreError};
 
 /// A count that takes less is always made anew.
-const CHEAP: Duration = Duration::from_millis(3);
+const CHEAP: Duration = Duration::from_millis(20);
 /// A count is used for this many times the time that it took: counting takes at most a twentieth of one connection's time.
 const PATIENCE: u32 = 20;
 /// Longest wait for a new count when there is an old one or none.
@@ -82,6 +82,23 @@ impl Keyspace {
 }
 
 impl KeyspaceCount {
+    /// From the rows of the statement KEYSPACE, asked for at `made`.
+    pub fn new(rows: &[Row], made: Instant) -> KeyspaceCount {
+        let version = rows.first().and_then(|row| row.get::<_, Option<String>>(4)).unwrap_or_default();
+        let databases = rows.iter().skip(1).map(|row| DatabaseCount {
+            db: row.get(0),
+            keys: row.get(1),
+            expires: row.get(2),
+            average_ttl: row.get(3),
+        });
+        KeyspaceCount {
+            databases: databases.collect(),
+            postgres_version: version,
+            made,
+            took: made.elapsed(),
+        }
+    }
+
     fn is_fresh(&self) -> bool {
         self.took > CHEAP && self.made.elapsed() < self.took * PATIENCE
     }
@@ -89,15 +106,8 @@ impl KeyspaceCount {
 
 async fn count(store: &Store) -> Result<KeyspaceCount, StoreError> {
     let connection = store.acquire().await?;
+    connection.prepare(&KEYSPACE).await.map_err(|error| StoreError::before_commit(&error))?;
     let made = Instant::now();
     let rows = connection.query(&KEYSPACE, &[]).await.map_err(|error| StoreError::before_commit(&error))?;
-    let took = made.elapsed();
-    let version = rows.first().and_then(|row| row.get::<_, Option<String>>(4)).unwrap_or_default();
-    let databases = rows.iter().skip(1).map(|row| DatabaseCount {
-        db: row.get(0),
-        keys: row.get(1),
-        expires: row.get(2),
-        average_ttl: row.get(3),
-    });
-    Ok(KeyspaceCount { databases: databases.collect(), postgres_version: version, made, took })
+    Ok(KeyspaceCount::new(&rows, made))
 }
