@@ -158,10 +158,9 @@ fn run(filters: &[String]) -> Result<bool, String> {
         Suite { launcher: &launcher, servers, known, catalogues: catalogues?, coverage: RefCell::default() };
     let mut outcome = suite.run(&cases);
     outcome.print();
-    if filters.is_empty() || filters.iter().any(|filter| filter == "programs") {
-        if let Err(problem) = random_programs(&mut suite, &mut outcome) {
-            outcome.fail(&format!("random programs: {problem}"));
-        }
+    let wanted = filters.is_empty() || filters.iter().any(|filter| filter == "programs");
+    if wanted && let Err(problem) = random_programs(&mut suite, &mut outcome) {
+        outcome.fail(&format!("random programs: {problem}"));
     }
     for entry in suite.known.vanished() {
         outcome.fail(&format!("listed as a known difference, but does not differ any more: {entry}"));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{ArgAction, Parser};
 
 use crate::state::OutputLimits;
 
@@ -51,7 +51,7 @@ pub struct Config {
     pub requirepass: String,
 
     /// Refuse clients from other hosts while no password is set.
-    #[arg(long, env = "RESPG_PROTECTED_MODE", default_value = "yes", value_parser = yes_or_no, value_name = "yes|no")]
+    #[arg(long, env = "RESPG_PROTECTED_MODE", action = ArgAction::Set, default_value = "yes", value_parser = yes_or_no, value_name = "yes|no")]
     pub protected_mode: bool,
 
     /// Most clients at a time.

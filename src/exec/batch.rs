@@ -13,7 +13,7 @@ use tokio::join;
 
 use super::columns::{Changes, KeyColumns, RowColumns};
 use super::work::{Item, Route, Tables};
-use super::working_set::{Applied, WorkingSet};
+use super::working_set::{Applied, LANE_INLINE, WorkingSet};
 use crate::command::Access;
 use crate::resp::Reply;
 use crate::store::statements::keys::{
@@ -49,11 +49,16 @@ impl Batch<'_> {
                 .map(|applied| applied.map(|a| a.replies))
                 .collect());
         }
-        match self.route.access {
+        let outcome = match self.route.access {
             Access::Read => self.read(&mut set, works).await,
             Access::Overwrite => self.overwrite(&mut set, works).await,
             Access::Update => self.update(&mut set, works).await,
+        };
+        // What lanes carry is bounded.
+        if self.inline > LANE_INLINE {
+            self.connection.carried(set.bytes());
         }
+        outcome
     }
 
     fn statement(&self, forms: &'static KeyStatement) -> &'static Statement {
@@ -87,7 +92,7 @@ impl Batch<'_> {
         let mut rows = RowColumns::default();
         for &position in &set.order {
             if let Some(entry) = &set.slots[position as usize].entry {
-                rows.push(&set.keys[position as usize], entry);
+                rows.push(&set.keys[position as usize], entry, false);
             }
         }
         if rows.is_empty() {

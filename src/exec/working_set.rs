@@ -43,6 +43,7 @@ pub struct WorkingSet<'d> {
     /// The order in which rows are read, locked and written: by stored key and space, the same everywhere.
     pub order: Vec<u32>,
     pub now_us: i64,
+    read_bytes: usize,
 }
 
 impl<'d> WorkingSet<'d> {
@@ -55,6 +56,7 @@ impl<'d> WorkingSet<'d> {
             positions: Vec::new(),
             order: Vec::new(),
             now_us: 0,
+            read_bytes: 0,
         };
         for (db, key, wanted) in works.flatten().flat_map(Item::uses) {
             let position = set.intern(db, key, wanted);
@@ -128,6 +130,7 @@ impl<'d> WorkingSet<'d> {
     fn put_row(&mut self, index: usize, xmin: u32, entry: Option<Entry>) {
         let position = self.order[index] as usize;
         self.keys[position].row = Some(RowState { xmin, live: entry.is_some() });
+        self.read_bytes += entry.as_ref().map_or(0, inline_len);
         self.slots[position].entry = entry;
     }
 
@@ -188,18 +191,33 @@ impl<'d> WorkingSet<'d> {
         key.row.is_some_and(|row| row.xmin == watched.xmin && row.live == watched.live)
     }
 
+    /// Bytes of the keys and of the values that were read or are to be written.
+    pub fn bytes(&self) -> usize {
+        let keys: usize = self.keys.iter().map(|key| key.stored.as_bytes().len()).sum();
+        let written = self.slots.iter().filter(|slot| slot.dirty).filter_map(|slot| slot.entry.as_ref());
+        self.read_bytes + keys + written.map(inline_len).sum::<usize>()
+    }
+
     /// The places in `keys` and `slots` of the keys of an applied work.
     pub fn positions(&self, applied: &Applied) -> &[u32] {
         &self.positions[applied.positions.clone()]
     }
 }
 
+fn inline_len(entry: &Entry) -> usize {
+    match &entry.value {
+        Value::Inline(bytes) => bytes.len(),
+        Value::Unfetched(_) | Value::Object(_) => 0,
+    }
+}
+
 /// Clock, running time and version of READ, which answers them first, or of LOCK, which does last.
 fn header(rows: &[Row]) -> (i64, i64, i64) {
-    let header = [rows.first(), rows.last()].into_iter().flatten().find_map(|row| match KeyRow::decode(row) {
-        KeyRow::Header { now_us, running_us, version } => Some((now_us, running_us, version)),
-        KeyRow::Key { .. } => None,
-    });
+    let header =
+        [rows.first(), rows.last()].into_iter().flatten().find_map(|row| match KeyRow::decode(row) {
+            KeyRow::Header { now_us, running_us, version } => Some((now_us, running_us, version)),
+            KeyRow::Key { .. } => None,
+        });
     header.unwrap_or_default()
 }
 

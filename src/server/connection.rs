@@ -21,8 +21,11 @@ const MOST_READ: usize = 64 * 1024;
 const MOST_REQUESTS: usize = 256;
 /// Most bytes of arguments executed together, for the same reason.
 const MOST_BYTES: usize = 1024 * 1024;
-/// Longest unfinished request, in bytes (Redis: client-query-buffer-limit).
+/// Most bytes of an unfinished request and of what is queued for EXEC (Redis: client-query-buffer-limit).
 const QUERY_BUFFER_LIMIT: usize = 1 << 30;
+/// Replies are written when so many bytes of them are encoded, even if more are ready: values that several replies share are then not
+/// copied for each at the same time.
+const MOST_OUTPUT: usize = 1024 * 1024;
 /// An output buffer that has grown beyond this is given back after the flush.
 const KEPT_OUTPUT: usize = 16 * 1024;
 
@@ -90,8 +93,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if !requests.is_empty() {
                 let mut replies = Vec::with_capacity(requests.len());
                 self.executor.execute(&mut self.session, &requests, &mut replies).await;
-                for reply in &replies {
-                    encode(reply, self.session.protocol, &mut self.output);
+                for reply in replies {
+                    encode(&reply, self.session.protocol, &mut self.output);
+                    drop(reply);
+                    if self.output.len() >= MOST_OUTPUT && self.flush().await.is_err() {
+                        return Event::End;
+                    }
                 }
             }
             if let Some(error) = error {
@@ -174,7 +181,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Waits for the client's next bytes or for somebody who wakes the connection.
     async fn wait(&mut self) -> Event {
-        if self.decoder.held_bytes() + self.input.len() > QUERY_BUFFER_LIMIT {
+        let queued = self.session.multi.as_ref().map_or(0, |multi| multi.bytes);
+        if self.decoder.held_bytes() + self.input.len() + queued > QUERY_BUFFER_LIMIT {
             return Event::End;
         }
         if self.output.capacity() > KEPT_OUTPUT {

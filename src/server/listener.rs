@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use super::threads::{Client, Threads};
+use super::threads::{self, Threads};
 use crate::state::{Process, Stats};
 
 /// Redis's tcp-backlog.
@@ -132,13 +132,14 @@ fn hand_over(stream: TcpStream, peer: SocketAddr, process: &Process, threads: &T
         SockRef::from(&stream).set_tcp_keepalive(&probes.with_retries(3))?;
     }
     let local = stream.local_addr()?;
-    threads.serve(Client::Tcp(stream.into_std()?, peer.to_string(), local.to_string()));
+    threads.serve(threads::Socket::Tcp(stream.into_std()?), peer.to_string(), local.to_string());
     Ok(())
 }
 
 fn hand_over_unix(stream: UnixStream, path: &str, threads: &Threads) {
     if let Ok(stream) = stream.into_std() {
-        threads.serve(Client::Unix(stream, format!("{path}:0")));
+        let address = format!("{path}:0");
+        threads.serve(threads::Socket::Unix(stream), address.clone(), address);
     }
 }
 

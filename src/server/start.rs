@@ -58,7 +58,7 @@ impl Server {
             }
         };
         let config = &process.settings.config;
-        let (threads, handles) = Threads::start(config.threads(), config.lanes, &process, &Arc::new(ids))
+        let (threads, handles) = Threads::start(config.threads(), config.lanes, &process, ids)
             .map_err(|error| StartError::new("cannot start a thread", error))?;
         let threads = Arc::new(threads);
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();

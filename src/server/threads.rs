@@ -18,16 +18,24 @@ use crate::layer;
 use crate::session::Session;
 use crate::state::{ClientHandle, ClientIds, Process};
 
-/// An accepted client with its address and ours.
-pub enum Client {
-    Tcp(StdTcpStream, String, String),
-    Unix(StdUnixStream, String),
+/// An accepted client.
+pub enum Socket {
+    Tcp(StdTcpStream),
+    Unix(StdUnixStream),
+}
+
+/// A client on its way to its thread, in the registry already: it counts for `maxclients` from its acceptance on.
+struct Client {
+    socket: Socket,
+    registered: Registered,
 }
 
 /// All serving threads.
 pub struct Threads {
     senders: Vec<UnboundedSender<Client>>,
     next: AtomicUsize,
+    process: Arc<Process>,
+    ids: ClientIds,
 }
 
 impl Threads {
@@ -36,7 +44,7 @@ impl Threads {
         count: usize,
         lanes: usize,
         process: &Arc<Process>,
-        ids: &Arc<ClientIds>,
+        ids: ClientIds,
     ) -> io::Result<(Threads, Vec<JoinHandle<()>>)> {
         let mut senders = Vec::new();
         let mut handles = Vec::new();
@@ -44,15 +52,17 @@ impl Threads {
             let (sender, receiver) = unbounded_channel();
             senders.push(sender);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let (process, ids) = (process.clone(), ids.clone());
+            let process = process.clone();
             let thread = std::thread::Builder::new().name(format!("respg-{number}"));
-            handles.push(thread.spawn(move || runtime.block_on(serve(receiver, lanes, process, ids)))?);
+            handles.push(thread.spawn(move || runtime.block_on(serve(receiver, lanes, process)))?);
         }
-        Ok((Threads { senders, next: AtomicUsize::new(0) }, handles))
+        Ok((Threads { senders, next: AtomicUsize::new(0), process: process.clone(), ids }, handles))
     }
 
-    /// Gives a client to the next thread.
-    pub fn serve(&self, client: Client) {
+    /// Gives a client, with its address and ours, to the next thread.
+    pub fn serve(&self, socket: Socket, addr: String, laddr: String) {
+        let client = ClientHandle::new(self.ids.next(), addr, laddr);
+        let client = Client { socket, registered: Registered::new(&self.process, client) };
         let next = self.next.fetch_add(1, Relaxed) % self.senders.len();
         // The thread ends only at shutdown; then the client is simply closed.
         let _ = self.senders[next].send(client);
@@ -60,12 +70,7 @@ impl Threads {
 }
 
 /// One thread: its lanes, and every client it is given.
-async fn serve(
-    mut clients: UnboundedReceiver<Client>,
-    lanes: usize,
-    process: Arc<Process>,
-    ids: Arc<ClientIds>,
-) {
+async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Arc<Process>) {
     let queue = Arc::new(LaneQueue::default());
     for _ in 0..lanes {
         tokio::spawn(keep_lane(process.clone(), queue.clone()));
@@ -75,7 +80,7 @@ async fn serve(
     loop {
         tokio::select! {
             client = clients.recv() => match client {
-                Some(client) => welcome(client, &mut sessions, &process, &executor, &ids),
+                Some(client) => welcome(client, &mut sessions, &executor),
                 None => break,
             },
             Some(_) = sessions.join_next() => {}
@@ -94,33 +99,17 @@ async fn keep_lane(process: Arc<Process>, queue: Arc<LaneQueue>) {
     }
 }
 
-fn welcome(
-    client: Client,
-    sessions: &mut JoinSet<()>,
-    process: &Arc<Process>,
-    executor: &Arc<dyn Executor>,
-    ids: &ClientIds,
-) {
-    let id = ids.next();
-    match client {
-        Client::Tcp(stream, peer, local) => {
+fn welcome(client: Client, sessions: &mut JoinSet<()>, executor: &Arc<dyn Executor>) {
+    let Client { socket, registered } = client;
+    match socket {
+        Socket::Tcp(stream) => {
             if let Ok(stream) = TcpStream::from_std(stream) {
-                sessions.spawn(attend(
-                    stream,
-                    ClientHandle::new(id, peer, local),
-                    process.clone(),
-                    executor.clone(),
-                ));
+                sessions.spawn(attend(stream, registered, executor.clone()));
             }
         }
-        Client::Unix(stream, path) => {
+        Socket::Unix(stream) => {
             if let Ok(stream) = UnixStream::from_std(stream) {
-                sessions.spawn(attend(
-                    stream,
-                    ClientHandle::new(id, path.clone(), path),
-                    process.clone(),
-                    executor.clone(),
-                ));
+                sessions.spawn(attend(stream, registered, executor.clone()));
             }
         }
     }
@@ -128,29 +117,30 @@ fn welcome(
 
 async fn attend<S: AsyncRead + AsyncWrite + Unpin>(
     socket: S,
-    client: ClientHandle,
-    process: Arc<Process>,
+    registered: Registered,
     executor: Arc<dyn Executor>,
 ) {
-    let client = Arc::new(client);
-    let authenticated = process.settings.password().is_empty();
-    let _registered = Registered::new(&process, client.clone());
-    Connection::new(socket, Session::new(client, authenticated), process.clone(), executor).serve().await;
+    let Registered { process, client } = &registered;
+    let session = Session::new(client.clone(), process.settings.password().is_empty());
+    Connection::new(socket, session, process.clone(), executor).serve().await;
 }
 
 /// A client's place in the registry, given up however the connection ends.
-struct Registered<'p>(&'p Process, i64);
+struct Registered {
+    process: Arc<Process>,
+    client: Arc<ClientHandle>,
+}
 
-impl Registered<'_> {
-    fn new(process: &Process, client: Arc<ClientHandle>) -> Registered<'_> {
-        let id = client.id;
-        process.clients.add(client);
-        Registered(process, id)
+impl Registered {
+    fn new(process: &Arc<Process>, client: ClientHandle) -> Registered {
+        let client = Arc::new(client);
+        process.clients.add(client.clone());
+        Registered { process: process.clone(), client }
     }
 }
 
-impl Drop for Registered<'_> {
+impl Drop for Registered {
     fn drop(&mut self) {
-        self.0.clients.remove(self.1);
+        self.process.clients.remove(self.client.id);
     }
 }

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::command::Request;
 use crate::exec::Watched;
 use crate::keyspace::DbIndex;
@@ -33,8 +35,17 @@ pub struct Session {
 #[derive(Default)]
 pub struct Multi {
     pub queued: Vec<Request>,
+    /// Memory of their arguments.
+    pub bytes: usize,
     /// A command was refused: EXEC will abort.
     pub failed: bool,
+}
+
+impl Multi {
+    pub fn push(&mut self, request: Request) {
+        self.bytes += request.argv.iter().map(|arg| arg.len() + size_of::<Bytes>()).sum::<usize>();
+        self.queued.push(request);
+    }
 }
 
 /// CLIENT REPLY.

@@ -26,6 +26,7 @@ pub struct Connection {
     client: Client,
     prepared: Mutex<HashMap<usize, tokio_postgres::Statement>>,
     abandoned: AtomicBool,
+    worn: AtomicBool,
 }
 
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -37,6 +38,9 @@ const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqs
     SET default_transaction_isolation = 'read committed'; SET statement_timeout = 0;
     SET idle_in_transaction_session_timeout = '30s'; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;
     SET tcp_keepalives_count = 3";
+
+/// A pooled connection whose buffers may have grown beyond this is not used again.
+const KEPT_BUFFERS: usize = 4 << 20;
 
 impl Connection {
     /// Connects and sets the session up. Its background task ends with the connection.
@@ -56,8 +60,12 @@ impl Connection {
             client
                 .query("SELECT set_config('lock_timeout', $1, false)", &[&lock_wait.as_millis().to_string()])
                 .await?;
-            let connection =
-                Connection { client, prepared: Mutex::default(), abandoned: AtomicBool::new(false) };
+            let connection = Connection {
+                client,
+                prepared: Mutex::default(),
+                abandoned: AtomicBool::new(false),
+                worn: AtomicBool::new(false),
+            };
             // These are sent together with others, so their preparation must not come in between.
             for statement in [&BEGIN, &COMMIT, &ROLLBACK] {
                 connection.prepare(statement).await?;
@@ -79,6 +87,18 @@ impl Connection {
     /// Gives the connection up in the middle of something: it will not be used again.
     pub fn abandon(&self) {
         self.abandoned.store(true, Relaxed);
+    }
+
+    /// Says how many bytes were sent and received for a batch: tokio-postgres keeps the buffers that they needed.
+    pub fn carried(&self, bytes: usize) {
+        if bytes > KEPT_BUFFERS {
+            self.worn.store(true, Relaxed);
+        }
+    }
+
+    /// Whether it holds so much memory that a new one is better.
+    pub fn is_worn(&self) -> bool {
+        self.worn.load(Relaxed)
     }
 
     pub fn client(&self) -> &Client {

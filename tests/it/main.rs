@@ -1,8 +1,7 @@
 //! Behaviour of the whole, against a real Postgres: one module per subject, `support` for what they share.
 
-mod bounds;
-mod generic;
 mod bitmap;
+mod bounds;
 mod generic;
 mod postgres;
 mod server;

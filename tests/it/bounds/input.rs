@@ -11,7 +11,7 @@ use respg::config::Config;
 use crate::support::client::{Client, Protocol, ok};
 use crate::support::server;
 
-static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| server::start(Config::defaults()));
+static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| server::start(Config::defaults()).socket);
 
 /// Requests and the replies of redis-server 7.0 to a client that closes its side behind them. KEY is a key that is absent before.
 const REQUESTS: &[(&[u8], &[u8])] = &[
@@ -40,7 +40,7 @@ const REQUESTS: &[(&[u8], &[u8])] = &[
     (b"APPEND KEY__ ab\r\nAPPEND KEY__ cd\r\nGETRANGE KEY__ 1 -2\r\n", b":2\r\n:4\r\n$2\r\nbc\r\n"),
     (b"MSET KEY__ 1\r\nMGET KEY__ KEY__x\r\n", b"+OK\r\n*2\r\n$1\r\n1\r\n$-1\r\n"),
     (b"SET KEY__ v PX 100000\r\nPERSIST KEY__\r\nTTL KEY__\r\n", b"+OK\r\n:1\r\n:-1\r\n"),
-    (b"DEL KEY__ KEY__\r\nEXISTS KEY__\r\n", b":1\r\n:0\r\n"),
+    (b"SET KEY__ 1\r\nDEL KEY__ KEY__\r\nEXISTS KEY__\r\n", b"+OK\r\n:1\r\n:0\r\n"),
     (b"SELECT 1\r\nSET KEY__ x\r\nSELECT 0\r\nGET KEY__\r\n", b"+OK\r\n+OK\r\n+OK\r\n$-1\r\n"),
     (b"*1\r\n:3\r\n", b"-ERR Protocol error: expected '$', got ':'\r\n"),
     (b"PING\r\n*1\r\n$-5\r\n", b"+PONG\r\n-ERR Protocol error: invalid bulk length\r\n"),
@@ -59,8 +59,7 @@ fn socket() -> TcpStream {
 
 fn with_key(bytes: &[u8], number: usize) -> Vec<u8> {
     let key = format!("{number:05}");
-    let places: Vec<usize> =
-        (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"KEY__")).collect();
+    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"KEY__")).collect();
     let mut bytes = bytes.to_vec();
     places.into_iter().for_each(|at| bytes[at..at + 5].copy_from_slice(key.as_bytes()));
     bytes

@@ -1,4 +1,8 @@
 //! The server's bounds: bad input, slow and many clients, large values, starting and stopping, what each durability class promises.
 
+mod crowd;
 mod input;
+mod limits;
 mod sizes;
+mod slow_reader;
+mod stop;

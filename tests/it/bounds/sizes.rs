@@ -9,13 +9,15 @@ use respg::config::Config;
 
 use crate::support::client::{Client, Protocol, Value, error, ok};
 use crate::support::respg::Respg;
-use crate::support::{matrix, server};
+use crate::support::server;
 
-static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| server::start(Config::defaults()));
+static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| server::start(Config::defaults()).socket);
 
 /// On a logical database of its own.
 fn client(db: u32) -> Client {
-    matrix::client_of(*SERVER, Protocol::Resp2, db)
+    let mut client = Client::connect(*SERVER, Protocol::Resp2);
+    client.select(db);
+    client
 }
 
 /// Bytes of all values, different for each seed.
@@ -172,7 +174,7 @@ fn a_value_of_512_megabytes() {
     let respg = Respg::start(&[]);
     let mut client = respg.connect();
     let mut socket = respg.socket();
-    let mut expect = |socket: &mut std::net::TcpStream, reply: &str| {
+    let expect = |socket: &mut std::net::TcpStream, reply: &str| {
         let mut got = vec![0; reply.len()];
         socket.read_exact(&mut got).unwrap();
         assert_eq!(String::from_utf8(got).unwrap(), reply);
