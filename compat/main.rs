@@ -74,7 +74,7 @@ use std::time::Instant;
 
 use runner::catalogue::Catalogue;
 use runner::known::Known;
-use runner::servers::{Kind, Launcher};
+use runner::servers::{Kind, Launcher, Server};
 use runner::suite::{Outcome, Suite, load};
 
 fn main() -> ExitCode {
@@ -174,6 +174,9 @@ fn run(filters: &[String]) -> Result<bool, String> {
         for case in suite.known.unknown_cases(|name| cases.iter().any(|case| case.name == name)) {
             outcome.fail(&format!("known_differences.toml names a case that does not exist: {case}"));
         }
+    }
+    for problem in suite.servers.iter_mut().filter_map(Server::obituary) {
+        outcome.fail(&problem);
     }
     if !launcher.has_valkey() {
         println!("without valkey: lines for which it is the oracle were not compared");
