@@ -100,9 +100,10 @@ impl Report {
 /// Scenarios in which nothing is broken.
 async fn peaceful(report: &mut Report, servers: &[SocketAddr], budget: Duration, seed: u64) {
     report.run("mix", workload::mix(servers, budget, seed)).await;
-    report.run("order", order::play(servers, budget, seed)).await;
+    report.run("order", order::play(order::TABLE, servers, budget, seed)).await;
     report.run("bank", bank::sums(servers, budget, seed)).await;
     report.run("expiry", expiry::visible(servers, budget, seed)).await;
+    report.run("moment of expiry", order::play(expiry::RACES, servers, budget, seed)).await;
 }
 
 /// Everything, on respg.
@@ -115,7 +116,9 @@ async fn ours(report: &mut Report, world: &mut scenarios::World, long: Option<u6
     for process in &world.processes {
         process.proxy.orders.delay.store(3000, Ordering::Relaxed);
     }
-    report.run("order with slow messages", order::play(&world.servers(), part(4), seed + 1)).await;
+    report.run("order with slow messages", order::play(order::TABLE, &world.servers(), part(4), seed + 1)).await;
+    let name = "moment of expiry with slow messages";
+    report.run(name, order::play(expiry::RACES, &world.servers(), part(4), seed + 1)).await;
     report.run("one cut", scenarios::one_cut(world)).await;
     report.run("cuts", scenarios::cuts(world, part(4), seed)).await;
     report.run("kill", scenarios::kill(world, part(5), seed)).await;
@@ -159,7 +162,7 @@ async fn broken(report: &mut Report) {
                 let (servers, _running) = fake::start(defect).await;
                 let result = match finder {
                     "mix" => workload::mix(&servers, short, seed).await,
-                    "order" => order::play(&servers, short * 3, seed).await,
+                    "order" => order::play(order::TABLE, &servers, short * 3, seed).await,
                     "bank" => bank::sums(&servers, short, seed).await,
                     _ => expiry::visible(&servers, short, seed).await,
                 };
