@@ -19,7 +19,7 @@ pub struct Litmus {
     name: &'static str,
     before: &'static str,
     clients: &'static [&'static str],
-    /// How long after the preparation the race is, in microseconds.
+    /// The longest time between the preparation and the race, in microseconds.
     later: u64,
 }
 
@@ -29,7 +29,7 @@ const fn litmus(name: &'static str, before: &'static str, clients: &'static [&'s
 
 /// A race about the moment when a value goes away that `before` gave a time to live of 10 ms.
 pub const fn at_expiry(name: &'static str, before: &'static str, clients: &'static [&'static str]) -> Litmus {
-    Litmus { name, before, clients, later: 9_300 }
+    Litmus { name, before, clients, later: 12_000 }
 }
 
 pub const TABLE: &[Litmus] = &[
@@ -232,10 +232,11 @@ impl Team {
 async fn round(litmus: &Litmus, keys: &str, clients: &mut [Recorder], rng: &mut Rng) {
     clients[0].run(keys, &Program::parse_all(litmus.before)).await;
     let together = rng.below(2) == 0;
-    let begin = Instant::now() + Duration::from_micros(litmus.later);
-    tokio::time::sleep(Duration::from_micros(litmus.later.saturating_sub(2_000))).await;
+    let later = litmus.later / 3 + rng.below(litmus.later * 2 / 3 + 1);
+    let begin = Instant::now() + Duration::from_micros(later);
+    tokio::time::sleep(Duration::from_micros(later.saturating_sub(2_000))).await;
     join_all(clients.iter_mut().zip(litmus.clients).map(|(client, text)| {
-        let start = begin + Duration::from_micros(if together { 0 } else { rng.below(800 + litmus.later / 6) });
+        let start = begin + Duration::from_micros(if together { 0 } else { rng.below(800 + litmus.later / 4) });
         async move {
             while Instant::now() < start {
                 tokio::task::yield_now().await;
