@@ -159,10 +159,26 @@ pub const TABLE: &[Litmus] = &[
         &["[DEL x; SET x 2]", "SET x 3 XX", "GETDEL x; SET x 4", "EXISTS x; INCR y; GET x"],
     ),
     // The same with transactions that run on a connection of their own.
-    litmus("replaced off the lanes", "SET x 1", &["[DEL x; CLIENT GETNAME; SET x 2]", "GETDEL x", "SET x 3 XX", "PEXPIRE x 100000"]),
-    litmus("write skew off the lanes", "", &["[GET x; CLIENT GETNAME; SET y 1]", "[GET y; SET x 1]", "MGET x y; MGET y x"]),
-    litmus("deadlock off the lanes", "SET y 0", &["[INCR y; CLIENT GETNAME; INCR x]", "[INCR x; CLIENT GETNAME; INCR y]", "INCR y; DEL x"]),
-    litmus("WATCH off the lanes", "SET x 0", &["?x,y[INCR x; CLIENT GETNAME; SET y 1]", "?y[SET y 2; CLIENT GETNAME]", "SET x 5; DEL y"]),
+    litmus(
+        "replaced off the lanes",
+        "SET x 1",
+        &["[DEL x; CLIENT GETNAME; SET x 2]", "GETDEL x", "SET x 3 XX", "PEXPIRE x 100000"],
+    ),
+    litmus(
+        "write skew off the lanes",
+        "",
+        &["[GET x; CLIENT GETNAME; SET y 1]", "[GET y; SET x 1]", "MGET x y; MGET y x"],
+    ),
+    litmus(
+        "deadlock off the lanes",
+        "SET y 0",
+        &["[INCR y; CLIENT GETNAME; INCR x]", "[INCR x; CLIENT GETNAME; INCR y]", "INCR y; DEL x"],
+    ),
+    litmus(
+        "WATCH off the lanes",
+        "SET x 0",
+        &["?x,y[INCR x; CLIENT GETNAME; SET y 1]", "?y[SET y 2; CLIENT GETNAME]", "SET x 5; DEL y"],
+    ),
     litmus("absent key under WATCH", "", &["?x[SET y 1]", "SET x 1; DEL x", "MGET x y"]),
     litmus("watched key comes back", "SET x 1", &["?x[SET y 1]", "DEL x; SET x 1", "MGET x y"]),
     litmus("own write under WATCH", "SET x 1", &["?x[INCR x]", "?x[INCR x]", "INCR x"]),
@@ -224,7 +240,7 @@ impl Team {
                 .map(|number| Recorder::new(&history, first + number, &self.servers))
                 .collect();
             for _ in 0..4 {
-                let keys = format!("race:{:x}:{}:{rounds}:", self.seed, self.number);
+                let keys = format!("race:{:x}:{}:{}:{rounds}:", self.seed, self.table.len(), self.number);
                 round(litmus, &keys, &mut clients, &mut rng).await;
                 history.check().map_err(|text| format!("{}: {text}", litmus.name))?;
                 rounds += 1;
@@ -241,7 +257,8 @@ async fn round(litmus: &Litmus, keys: &str, clients: &mut [Recorder], rng: &mut 
     let begin = Instant::now() + Duration::from_micros(later);
     tokio::time::sleep(Duration::from_micros(later.saturating_sub(2_000))).await;
     join_all(clients.iter_mut().zip(litmus.clients).map(|(client, text)| {
-        let start = begin + Duration::from_micros(if together { 0 } else { rng.below(800 + litmus.later / 4) });
+        let start =
+            begin + Duration::from_micros(if together { 0 } else { rng.below(800 + litmus.later / 4) });
         async move {
             while Instant::now() < start {
                 tokio::task::yield_now().await;
