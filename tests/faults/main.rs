@@ -129,7 +129,7 @@ async fn ours(report: &mut Report, world: &mut scenarios::World, long: Option<u6
     if let Err(text) = world.renew(&[]).await {
         return report.run("start", async { Err(text) }).await;
     }
-    peaceful(report, &world.servers(), part(4), seed).await;
+    peaceful(report, &world.servers(), part(3), seed).await;
     for process in &world.processes {
         process.proxy.orders.delay.store(3000, Ordering::Relaxed);
     }
@@ -141,8 +141,8 @@ async fn ours(report: &mut Report, world: &mut scenarios::World, long: Option<u6
     report.run("one cut", scenarios::one_cut(world)).await;
     report.run("cuts", scenarios::cuts(world, part(4), seed)).await;
     report.run("kill", scenarios::kill(world, part(5), seed)).await;
-    report.run("restart", scenarios::restart(world, part(6), seed)).await;
-    report.run("hang", scenarios::hang(world, part(9), seed)).await;
+    report.run("restart", scenarios::restart(world, part(5), seed)).await;
+    report.run("hang", scenarios::hang(world, part(7), seed)).await;
     report.run("row lock", row_lock::delays_one_key_only(world, part(3))).await;
 }
 
