@@ -49,7 +49,8 @@ pub async fn run<S: Source + Send>(
             _ => (store.databases.reload(&connection).await?, Tables::Both),
         };
         // A read that cannot tell whether a key has expired waits for who holds it.
-        let access = if conflicts > 0 && route.access == Access::Read { Access::Update } else { route.access };
+        let access =
+            if conflicts > 0 && route.access == Access::Read { Access::Update } else { route.access };
         let route = Route { tables, access, ..route };
         let batch = Batch { connection: &connection, databases: &databases, route, inline, now_us: None };
         let error = match tokio::time::timeout(patience, batch.run(works)).await {

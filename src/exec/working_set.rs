@@ -213,10 +213,11 @@ fn inline_len(entry: &Entry) -> usize {
 
 /// Clock, running time and version of READ, which answers them first, or of LOCK, which does last.
 fn header(rows: &[Row]) -> (i64, i64, i64) {
-    let header = [rows.first(), rows.last()].into_iter().flatten().find_map(|row| match KeyRow::decode(row) {
-        KeyRow::Header { now_us, running_us, version } => Some((now_us, running_us, version)),
-        KeyRow::Key { .. } => None,
-    });
+    let header =
+        [rows.first(), rows.last()].into_iter().flatten().find_map(|row| match KeyRow::decode(row) {
+            KeyRow::Header { now_us, running_us, version } => Some((now_us, running_us, version)),
+            KeyRow::Key { .. } => None,
+        });
     header.unwrap_or_default()
 }
 

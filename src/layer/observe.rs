@@ -120,4 +120,5 @@ impl<'a> Call<'a> {
 }
 
 /// What admission answers.
-const REFUSALS: [CommandError; 2] = [CommandError::NO_AUTH, CommandError::NOT_IN_MULTI];
+const REFUSALS: [CommandError; 3] =
+    [CommandError::NO_AUTH, CommandError::EXEC_NO_AUTH, CommandError::NOT_IN_MULTI];

@@ -15,7 +15,10 @@ pub enum Admission {
 pub fn admit(session: &Session, command: &'static Command) -> Result<Admission, CommandError> {
     let has = |flag| command.flags.has(flag);
     if !session.authenticated && !has(Flags::NO_AUTH) {
-        return Err(CommandError::NO_AUTH);
+        return Err(match has(Flags::EXECUTES_QUEUE) {
+            true => CommandError::EXEC_NO_AUTH,
+            false => CommandError::NO_AUTH,
+        });
     }
     let uses_keys = has(Flags::READONLY) || has(Flags::WRITE) || has(Flags::MAY_REPLICATE);
     if session.monitor && uses_keys {

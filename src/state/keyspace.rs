@@ -9,7 +9,7 @@ use crate::store::statements::server::KEYSPACE;
 use crate::store::{Store, StoreError};
 
 /// A count that takes less is always made anew.
-const CHEAP: Duration = Duration::from_millis(3);
+const CHEAP: Duration = Duration::from_millis(20);
 /// A count is used for this many times the time that it took: counting takes at most a twentieth of one connection's time.
 const PATIENCE: u32 = 20;
 /// Longest wait for a new count when there is an old one or none.
@@ -89,6 +89,7 @@ impl KeyspaceCount {
 
 async fn count(store: &Store) -> Result<KeyspaceCount, StoreError> {
     let connection = store.acquire().await?;
+    connection.prepare(&KEYSPACE).await.map_err(|error| StoreError::before_commit(&error))?;
     let made = Instant::now();
     let rows = connection.query(&KEYSPACE, &[]).await.map_err(|error| StoreError::before_commit(&error))?;
     let took = made.elapsed();

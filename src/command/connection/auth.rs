@@ -33,7 +33,7 @@ const FAMILY: Command = Command {
 };
 
 const NO_PASSWORD: &str = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
-const HELLO_NO_AUTH: &str = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
+const HELLO_NO_AUTH: &str = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
 
 fn auth(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     let (user, password) = match args.rest() {
@@ -58,11 +58,16 @@ fn authenticate(context: &mut Context<'_>, user: &[u8], password: &[u8]) -> Resu
     Ok(())
 }
 
-/// HELLO's arguments.
+/// HELLO's arguments. What stands before a mistake has its effect.
 struct Greeting {
     protocol: Option<Protocol>,
-    credentials: Option<(Bytes, Bytes)>,
-    name: Option<Bytes>,
+    options: Vec<Result<Introduction, CommandError>>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Introduction {
+    Auth(Bytes, Bytes),
+    SetName(Bytes),
 }
 
 fn hello(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
@@ -71,42 +76,42 @@ fn hello(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
 }
 
 fn greeting(args: &mut Args) -> Result<Greeting, CommandError> {
-    let mut greeting = Greeting { protocol: None, credentials: None, name: None };
     if args.is_empty() {
-        return Ok(greeting);
+        return Ok(Greeting { protocol: None, options: Vec::new() });
     }
-    greeting.protocol = match parse_i64(args.word()?) {
+    let protocol = match parse_i64(args.word()?) {
         Some(2) => Some(Protocol::Resp2),
         Some(3) => Some(Protocol::Resp3),
         Some(_) => return Err(CommandError::NO_PROTO),
         None => return Err(CommandError::text("ERR Protocol version is not an integer or out of range")),
     };
+    let mut options = Vec::new();
     while let Some(option) = args.peek() {
         if args.left() > 2 && args.take("AUTH") {
-            greeting.credentials = Some((args.bytes()?, args.bytes()?));
+            options.push(Ok(Introduction::Auth(args.bytes()?, args.bytes()?)));
         } else if args.left() > 1 && args.take("SETNAME") {
-            greeting.name = Some(valid_name(args.bytes()?)?);
+            options.push(valid_name(args.bytes()?).map(Introduction::SetName));
         } else {
-            return Err(CommandError::text(
-                [b"ERR Syntax error in HELLO option '", &option[..], b"'"].concat(),
-            ));
+            let text = [b"ERR Syntax error in HELLO option '", &option[..], b"'"].concat();
+            options.push(Err(CommandError::text(text)));
+            break;
         }
     }
-    Ok(greeting)
+    Ok(Greeting { protocol, options })
 }
 
 fn greet(context: &mut Context<'_>, greeting: Greeting) -> Result<Reply, CommandError> {
-    if let Some((user, password)) = greeting.credentials {
-        authenticate(context, &user, &password)?;
+    for option in greeting.options {
+        match option? {
+            Introduction::Auth(user, password) => authenticate(context, &user, &password)?,
+            Introduction::SetName(name) => context.session.client.update(|info| info.name = name),
+        }
     }
     if !context.session.authenticated {
         return Err(CommandError::text(HELLO_NO_AUTH));
     }
     let version = context.process().settings.config.redis_version.clone();
     let session = &mut *context.session;
-    if let Some(name) = greeting.name {
-        session.client.update(|info| info.name = name);
-    }
     if let Some(protocol) = greeting.protocol {
         session.set_protocol(protocol);
     }
@@ -126,17 +131,17 @@ fn greet(context: &mut Context<'_>, greeting: Greeting) -> Result<Reply, Command
 mod tests {
     use super::*;
 
-    fn parse(words: &[&'static str]) -> Result<Greeting, CommandError> {
+    fn parse(words: &[&'static str]) -> Result<Vec<Introduction>, CommandError> {
         let argv: Vec<Bytes> = words.iter().map(|word| Bytes::from(*word)).collect();
-        greeting(&mut Args::new(&argv, 1, "HELLO"))
+        greeting(&mut Args::new(&argv, 1, "HELLO"))?.options.into_iter().collect()
     }
 
     #[test]
     fn hello_arguments() {
-        let all = parse(&["HELLO", "3", "auth", "u", "p", "SetName", "n"]).ok().unwrap();
-        assert_eq!(all.protocol, Some(Protocol::Resp3));
-        assert_eq!(all.credentials, Some(("u".into(), "p".into())));
-        assert_eq!(all.name, Some("n".into()));
+        assert_eq!(
+            parse(&["HELLO", "3", "auth", "u", "p", "SetName", "n"]),
+            Ok(vec![Introduction::Auth("u".into(), "p".into()), Introduction::SetName("n".into())])
+        );
         for (words, text) in [
             (&["HELLO", "4", "x"][..], "NOPROTO unsupported protocol version"),
             (&["HELLO", "x"], "ERR Protocol version is not an integer or out of range"),
@@ -147,7 +152,7 @@ mod tests {
                 "ERR Client names cannot contain spaces, newlines or special characters.",
             ),
         ] {
-            assert_eq!(parse(words).err().unwrap().as_bytes(), text.as_bytes());
+            assert_eq!(parse(words), Err(CommandError::text(text)));
         }
     }
 

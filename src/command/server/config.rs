@@ -96,7 +96,7 @@ fn set(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
 /// All or nothing: every value is checked before the first is changed.
 fn set_all(context: &mut Context<'_>, pairs: &[(Bytes, Bytes)]) -> Result<Reply, CommandError> {
     let settings = &context.process().settings;
-    let mut known: Vec<&Parameter> = Vec::new();
+    let mut known: Vec<&'static Parameter> = Vec::new();
     for (name, _) in pairs {
         let unknown = || {
             let text = b"ERR Unknown option or number of arguments for CONFIG SET - '";

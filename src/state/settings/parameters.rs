@@ -149,7 +149,7 @@ pub static PARAMETERS: &[Parameter] = &[
             false => Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned()),
         },
     ),
-    fixed("port", |s| text(s.config.port)),
+    same("port", |s| text(s.config.port), |value| parse::integer(value, 0, 65535).map(drop)),
     free(
         "protected-mode",
         |s| flag(s.protected_mode.load(Relaxed)),

@@ -1,4 +1,4 @@
-//! CLIENT KILL ip:port | CLIENT KILL [ID id] [TYPE type] [ADDR addr] [LADDR addr] [USER name] [SKIPME yes/no]
+//! CLIENT KILL ip:port | CLIENT KILL [ID id] [TYPE type] [ADDR addr] [LADDR addr] [USER name] [SKIPME yes/no] [MAXAGE seconds]
 use super::list::client_type;
 use super::{ADMIN, FAMILY};
 use crate::command::prelude::*;
@@ -16,16 +16,19 @@ struct Filter {
     addr: Option<Bytes>,
     laddr: Option<Bytes>,
     skip_me: bool,
+    /// Seconds since it connected, at least.
+    age: u64,
 }
 
 impl Filter {
-    const ANY: Filter = Filter { id: None, kind: None, addr: None, laddr: None, skip_me: true };
+    const ANY: Filter = Filter { id: None, kind: None, addr: None, laddr: None, skip_me: true, age: 0 };
 
     fn admits(&self, client: &ClientHandle, me: i64) -> bool {
         self.id.is_none_or(|id| client.id == id)
             && self.kind.is_none_or(|kind| client.client_type() == kind)
             && self.addr.as_ref().is_none_or(|addr| client.addr.as_bytes() == addr)
             && self.laddr.as_ref().is_none_or(|laddr| client.laddr.as_bytes() == laddr)
+            && client.connected.elapsed().as_secs() >= self.age
             && !(self.skip_me && client.id == me)
     }
 }
@@ -65,6 +68,11 @@ fn filter(args: &mut Args) -> Result<Filter, CommandError> {
                 false if args.take("NO") => false,
                 false => return Err(CommandError::SYNTAX),
             };
+        } else if args.take("MAXAGE") {
+            let age = parse_i64(args.word()?);
+            let age = age.ok_or(CommandError::text("ERR maxage is not an integer or out of range"))?;
+            let age = u64::try_from(age).ok().filter(|age| *age > 0);
+            filter.age = age.ok_or(CommandError::text("ERR maxage should be greater than 0"))?;
         } else {
             return Err(CommandError::SYNTAX);
         }

@@ -29,7 +29,7 @@ fn id(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
 fn info(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     Ok(Plan::session(|context| {
         let mut text = Vec::new();
-        describe(context, &context.session.client, &mut text);
+        describe(context, &context.session.client, "client|info", &mut text);
         Ok(Reply::Verbatim(text.into()))
     }))
 }
@@ -62,7 +62,7 @@ fn list(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
         clients
             .iter()
             .filter(|client| wanted(client))
-            .for_each(|client| describe(context, client, &mut text));
+            .for_each(|client| describe(context, client, "client|list", &mut text));
         Ok(Reply::Verbatim(text.into()))
     }))
 }
@@ -74,22 +74,27 @@ pub(super) fn client_type(word: &Bytes) -> Result<ClientType, CommandError> {
 }
 
 /// A client's line. What respg has no equivalent of (buffers of a single-threaded event loop) is 0.
-fn describe(context: &Context<'_>, client: &ClientHandle, out: &mut Vec<u8>) {
+/// `own_command` is what the asking client does.
+fn describe(context: &Context<'_>, client: &ClientHandle, own_command: &str, out: &mut Vec<u8>) {
     let info = client.info();
     let own = client.id == context.session.client.id;
     let idle = if own { 0 } else { client.idle().as_secs() };
-    let command = context.process().commands.name(client.last_command());
+    let command = match own {
+        true => own_command.to_owned(),
+        false => context.process().commands.name(client.last_command()),
+    };
+    // Inside EXEC others still see what was selected before.
+    let db = if own { context.session.db.0 } else { info.db };
     let (replies, bytes) = client.outbox.size();
     let mut text = |part: &[u8]| out.extend_from_slice(part);
     text(format!("id={} addr={} laddr={} fd=0 name=", client.id, client.addr, client.laddr).as_bytes());
     text(&info.name);
     text(
         format!(
-            " age={} idle={idle} flags={} db={} sub=0 psub=0 ssub=0 multi={} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 \
+            " age={} idle={idle} flags={} db={db} sub=0 psub=0 ssub=0 multi={} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 \
              rbs=0 rbp=0 obl=0 oll={replies} omem={bytes} tot-mem={bytes} events=r cmd={command} user=default redir=-1 resp={}",
             client.connected.elapsed().as_secs(),
             client.flags(),
-            info.db,
             info.multi,
             info.resp,
         )

@@ -37,10 +37,8 @@ fn setinfo(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
         return Err(CommandError::text([b"ERR Unrecognized option '", &option[..], b"'"].concat()));
     }
     if !is_printable(&value) {
-        let what = if is_name { "lib-name" } else { "lib-ver" };
-        return Err(CommandError::text(format!(
-            "ERR {what} cannot contain spaces, newlines or special characters."
-        )));
+        let text = b" cannot contain spaces, newlines or special characters.";
+        return Err(CommandError::text([b"ERR ", &option[..], text].concat()));
     }
     Ok(Plan::session(move |context| {
         context.session.client.update(|info| match is_name {

@@ -109,14 +109,14 @@ pub fn memory(_: &Facts, out: &mut String) {
 
 /// What is acknowledged is in Postgres: there is nothing to save, and an append-only file is the nearest equivalent.
 pub fn persistence(facts: &Facts, out: &mut String) {
-    let started = facts.process.started_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     fields!(
         out,
         loading: i32::from(!facts.process.keyspace.is_reachable()),
         async_loading: 0,
         rdb_changes_since_last_save: 0,
         rdb_bgsave_in_progress: 0,
-        rdb_last_save_time: started,
+        rdb_last_save_time: now,
         rdb_last_bgsave_status: "ok",
         rdb_last_bgsave_time_sec: -1,
         rdb_current_bgsave_time_sec: -1,
