@@ -35,10 +35,10 @@ fn only_durable_writes_wait_for_the_flush() {
             let before = rows(&sql, table).await;
             // A trigger sees the setting of the session that writes.
             sql.batch_execute(&format!(
-                "CREATE TABLE seen{db} AS SELECT ''::text AS setting WHERE false;
-                 CREATE FUNCTION see{db}() RETURNS trigger LANGUAGE plpgsql AS
+                "CREATE TABLE public.seen{db} AS SELECT ''::text AS setting WHERE false;
+                 CREATE FUNCTION public.see{db}() RETURNS trigger LANGUAGE plpgsql AS
                      $$ BEGIN INSERT INTO public.seen{db} VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
-                 CREATE TRIGGER see AFTER INSERT OR UPDATE ON respg.{table} EXECUTE FUNCTION see{db}()"
+                 CREATE TRIGGER see AFTER INSERT OR UPDATE ON respg.{table} EXECUTE FUNCTION public.see{db}()"
             ))
             .await
             .unwrap();
@@ -48,7 +48,7 @@ fn only_durable_writes_wait_for_the_flush() {
             assert!((0..4).all(|_| !client.read().is_error()));
             let long = "x".repeat(300_000);
             assert_eq!(client.plain(["SET", "long", &long]), ok());
-            let seen = sql.query(&format!("SELECT DISTINCT setting FROM seen{db}"), &[]).await.unwrap();
+            let seen = sql.query(&format!("SELECT DISTINCT setting FROM public.seen{db}"), &[]).await.unwrap();
             let seen: Vec<String> = seen.iter().map(|row| row.get(0)).collect();
             // What is large goes over the pool, whose connections all wait for the flush: slower than need be, never less safe.
             assert!(seen.iter().any(|setting| setting == synchronous), "database {db}: {seen:?}");
@@ -81,7 +81,7 @@ fn a_crash_of_postgres_empties_the_cache_and_nothing_else() {
             assert!(begun.elapsed().as_secs() < 30, "no service after Postgres is back");
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
-        assert_eq!(strings(&mut client, 0, ["a", "b"]), ["2".into(), "2".into()]);
+        assert_eq!(strings(&mut client, 0, ["a", "b"]), [Value::from("2"), Value::from("2")]);
         assert_eq!(strings(&mut client, 2, ["a", "b"]), [Value::Null, Value::Null]);
         assert_eq!(client.plain("DBSIZE"), 0);
         assert_eq!(client.plain("SET a again"), ok());
@@ -151,19 +151,19 @@ fn commands_across_classes() {
     assert_eq!(client.plain("SET k v PX 1000000"), ok());
     assert_eq!(client.plain("MOVE k 2"), 1);
     assert_eq!(strings(&mut client, 0, ["k"]), [Value::Null]);
-    assert_eq!(strings(&mut client, 2, ["k"]), ["v".into()]);
+    assert_eq!(strings(&mut client, 2, ["k"]), [Value::from("v")]);
     assert!(client.plain("PTTL k").integer() > 900_000);
     assert_eq!(client.plain("COPY k k DB 1"), 1);
     assert_eq!(client.plain("COPY k k DB 1"), 0);
-    assert_eq!(strings(&mut client, 1, ["k"]), ["v".into()]);
+    assert_eq!(strings(&mut client, 1, ["k"]), [Value::from("v")]);
     // In one transaction, reads in between see what was done before them.
     let calls = ["MULTI", "SELECT 0", "SET x 0", "COPY x x DB 2", "SELECT 2", "INCR x", "GET x", "MOVE x 1", "SELECT 1", "GET x", "EXEC"];
     client.send(calls);
     let replies: Vec<Value> = (0..calls.len()).map(|_| client.read()).collect();
     let one = |value: i64| Value::Integer(value);
-    let expected = [ok(), ok(), one(1), ok(), one(1), "1".into(), one(1), ok(), "1".into()];
+    let expected = [ok(), ok(), one(1), ok(), one(1), Value::from("1"), one(1), ok(), Value::from("1")];
     assert_eq!(replies.last(), Some(&Value::Array(expected.into())));
-    assert_eq!(strings(&mut client, 0, ["x"]), ["0".into()]);
+    assert_eq!(strings(&mut client, 0, ["x"]), [Value::from("0")]);
     assert_eq!(strings(&mut client, 2, ["x"]), [Value::Null]);
     // A transaction that is refused has touched neither.
     let mut other = respg.connect();
@@ -175,15 +175,15 @@ fn commands_across_classes() {
     let replies: Vec<Value> = (0..5).map(|_| client.read()).collect();
     assert_eq!(replies[4], Value::Null);
     assert_eq!(strings(&mut client, 0, ["y"]), [Value::Null]);
-    assert_eq!(strings(&mut client, 2, ["k"]), ["vw".into()]);
+    assert_eq!(strings(&mut client, 2, ["k"]), [Value::from("vw")]);
     // Exchanged with their data; the class goes with the data.
     assert_eq!(client.plain("SWAPDB 0 2"), ok());
-    assert_eq!(strings(&mut client, 0, ["k", "x"]), ["vw".into(), Value::Null]);
-    assert_eq!(strings(&mut client, 2, ["k", "x"]), [Value::Null, "0".into()]);
+    assert_eq!(strings(&mut client, 0, ["k", "x"]), [Value::from("vw"), Value::Null]);
+    assert_eq!(strings(&mut client, 2, ["k", "x"]), [Value::Null, Value::from("0")]);
     client.send(["MULTI", "SWAPDB 0 2", "SELECT 0", "GET x", "SET z 1", "EXEC"]);
     let replies: Vec<Value> = (0..6).map(|_| client.read()).collect();
-    assert_eq!(replies[5], Value::Array(vec![ok(), ok(), "0".into(), ok()]));
-    assert_eq!(strings(&mut client, 2, ["k"]), ["vw".into()]);
+    assert_eq!(replies[5], Value::Array(vec![ok(), ok(), Value::from("0"), ok()]));
+    assert_eq!(strings(&mut client, 2, ["k"]), [Value::from("vw")]);
     assert_eq!(client.plain("MOVE k 16"), error("ERR DB index is out of range"));
 }
 

@@ -4,6 +4,8 @@ mod crowd;
 mod durability;
 mod input;
 mod limits;
+mod panics;
 mod sizes;
 mod slow_reader;
+mod statements;
 mod stop;
