@@ -50,6 +50,12 @@
 //!
 //! `known_differences.toml` lists what differs on purpose; an entry that stops differing fails the run.
 //!
+//! # Beyond cases
+//!
+//! `programs/` plays random programs (the filter `programs` chooses them alone), `commands/` compares what the subject
+//! says about its commands (COMMAND) with the references, demands a case for each, and makes the README's table of
+//! commands (`UPDATE=1` rewrites it). Both are left out when cases are filtered.
+//!
 //! # Environment
 //!
 //! `COMPAT_SUBJECT=host:port` compares a server that is running already; `COMPAT_SUBJECT=redis` or `valkey` checks
@@ -96,9 +102,11 @@ fn random_programs(suite: &mut Suite, outcome: &mut Outcome) -> Result<(), Strin
     let search = programs::Search::from_environment()?;
     let (reference, address) = (redis.address, subject.address);
     let result = search.run(reference, address, &mut |name| subject.knows(name))?;
-    match programs::report(search.seed, &result) {
-        Some(report) => outcome.fail(&report),
-        None => outcome.pass(&format!("{} commands in {} random programs", result.commands, result.programs)),
+    for found in &result.found {
+        outcome.fail(&found.report(search.seed));
+    }
+    if result.found.is_empty() {
+        outcome.pass(&format!("{} commands in {} random programs", result.commands, result.programs));
     }
     Ok(())
 }

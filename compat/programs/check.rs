@@ -13,6 +13,8 @@ use crate::runner::text::{escape_short, quote};
 /// What differs, in words.
 #[derive(Debug)]
 pub struct Difference {
+    /// The command that was answered differently; none when the state at the end differs.
+    command: Option<Vec<u8>>,
     what: String,
     reference: String,
     subject: String,
@@ -20,8 +22,15 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { what, reference, subject } = self;
+        let Difference { what, reference, subject, .. } = self;
         write!(f, "# {what}\n#   redis    {reference}\n#   subject  {subject}")
+    }
+}
+
+impl Difference {
+    /// What to blame at first sight: two differences with the same culprit may have the same cause.
+    pub fn culprit(&self) -> Vec<u8> {
+        self.command.clone().unwrap_or_default()
     }
 }
 
@@ -58,7 +67,8 @@ fn in_replies(program: &Program, theirs: &[Event], ours: &[Event]) -> Option<Dif
         if !equal {
             let words: Vec<String> = step.args.iter().map(|arg| quote(arg)).collect();
             let what = format!("the reply to {}", words.join(" "));
-            return Some(Difference { what, reference: show(theirs), subject: show(ours) });
+            let (reference, subject) = (show(theirs), show(ours));
+            return Some(Difference { command: Some(name), what, reference, subject });
         }
     }
     None
@@ -92,7 +102,8 @@ fn in_state(theirs: &[KeyState], ours: &[KeyState]) -> Option<Difference> {
     let (reference, subject) = (names(theirs), names(ours));
     if reference != subject {
         let what = "the keys at the end".into();
-        return Some(Difference { what, reference: reference.join(" "), subject: subject.join(" ") });
+        let (reference, subject) = (reference.join(" "), subject.join(" "));
+        return Some(Difference { command: None, what, reference, subject });
     }
     for (a, b) in theirs.iter().zip(ours) {
         let name = format!("{} of database {} at the end", quote(&a.key), a.database);
@@ -101,7 +112,8 @@ fn in_state(theirs: &[KeyState], ours: &[KeyState]) -> Option<Difference> {
         for (what, theirs, ours, matcher) in pairs {
             if !same(&matcher, ours, theirs) {
                 let what = format!("the {what} of {name}");
-                return Some(Difference { what, reference: show(theirs), subject: show(ours) });
+                let (reference, subject) = (show(theirs), show(ours));
+                return Some(Difference { command: None, what, reference, subject });
             }
         }
     }

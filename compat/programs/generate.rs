@@ -86,18 +86,18 @@ impl Generator {
             times.word(name, &mut random.borrow_mut())
         });
         let random = random.into_inner();
-        if random.percent(4) && !CAREFUL.iter().any(|name| syntax.starts_with(name)) {
+        if random.percent(4) && args.len() > 1 && !CAREFUL.iter().any(|name| syntax.starts_with(name)) {
             match random.below(3) {
                 0 => {
                     args.pop();
                 }
                 1 => args.push(random.pick(&NONSENSE).to_vec()),
                 _ => {
-                    let at = random.below(args.len());
+                    let at = 1 + random.below(args.len() - 1);
                     args[at] = random.pick(&NONSENSE).to_vec();
                 }
             }
         }
-        if args.is_empty() { vec![b"PING".to_vec()] } else { args }
+        args
     }
 }

@@ -12,6 +12,7 @@ mod random;
 mod shrink;
 mod words;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use crate::runner::servers::{Kind, Launcher, Server};
@@ -25,14 +26,22 @@ const PROGRAMS: u64 = 250;
 pub struct Outcome {
     pub programs: u64,
     pub commands: usize,
-    /// The smallest program found and its difference.
-    pub found: Option<(Program, Difference)>,
+    pub found: Vec<Found>,
+}
+
+/// A program that tells the servers apart, as small as it could be made.
+pub struct Found {
+    pub number: u64,
+    pub program: Program,
+    pub difference: Difference,
 }
 
 /// The options, from the environment.
 pub struct Search {
     pub programs: u64,
     pub seed: u64,
+    /// Stops after so many finds. Two with the same command are one.
+    pub enough: usize,
 }
 
 impl Search {
@@ -41,10 +50,11 @@ impl Search {
             Ok(text) => text.parse().map_err(|_| format!("{name}={text} is not a number")),
             Err(_) => Ok(default),
         };
-        Ok(Search { programs: number("COMPAT_PROGRAMS", PROGRAMS)?, seed: number("COMPAT_SEED", 1)? })
+        let (programs, seed) = (number("COMPAT_PROGRAMS", PROGRAMS)?, number("COMPAT_SEED", 1)?);
+        Ok(Search { programs, seed, enough: 5 })
     }
 
-    /// Plays programs of the known commands until one makes the two differ, and shrinks that.
+    /// Plays programs of the known commands, and shrinks those that make the two differ.
     pub fn run(
         &self,
         reference: SocketAddr,
@@ -52,27 +62,32 @@ impl Search {
         known: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Outcome, String> {
         let mut generator = Generator::new(self.seed, known);
-        let mut commands = 0;
+        let mut outcome = Outcome { programs: 0, commands: 0, found: Vec::new() };
+        let mut culprits = BTreeSet::new();
         for number in 0..self.programs {
             let program = generator.program(number);
-            commands += program.steps.len();
-            if let Some(difference) = check::differs(&program, reference, subject)? {
-                let found = shrink::shrink(program, difference, |program| {
-                    check::differs(program, reference, subject)
-                })?;
-                return Ok(Outcome { programs: number + 1, commands, found: Some(found) });
+            outcome.programs += 1;
+            outcome.commands += program.steps.len();
+            let difference = check::differs(&program, reference, subject)?;
+            if let Some(difference) = difference.filter(|difference| culprits.insert(difference.culprit())) {
+                let differs = |program: &Program| check::differs(program, reference, subject);
+                let (program, difference) = shrink::shrink(program, difference, differs)?;
+                outcome.found.push(Found { number, program, difference });
+            }
+            if outcome.found.len() >= self.enough {
+                break;
             }
         }
-        Ok(Outcome { programs: self.programs, commands, found: None })
+        Ok(outcome)
     }
 }
 
-/// The case file for a program that was found.
-pub fn report(seed: u64, outcome: &Outcome) -> Option<String> {
-    let (program, difference) = outcome.found.as_ref()?;
-    let heading =
-        format!("# Found by a random program: COMPAT_SEED={seed}, after {} programs.", outcome.programs);
-    Some(format!("{heading}\n{}\n{difference}", program.as_case()))
+impl Found {
+    /// The program as a case file, and what differs.
+    pub fn report(&self, seed: u64) -> String {
+        let Found { number, program, difference } = self;
+        format!("# Random program {number} of COMPAT_SEED={seed}.\n{}\n{difference}", program.as_case())
+    }
 }
 
 /// Shows that the search finds what is broken: redis-servers behind proxies that change one command each. Returns one
@@ -83,22 +98,19 @@ pub fn self_test(launcher: &Launcher) -> Result<Vec<Result<String, String>>, Str
     let mut lines = Vec::new();
     for mutant in mutant::MUTANTS {
         let address = mutant.start(broken.address).map_err(|error| format!("proxy: {error}"))?;
-        let search = Search { programs: 400, seed: 7 };
+        let search = Search { programs: 400, seed: 7, enough: 1 };
         let outcome = search.run(reference.address, address, &mut |_| true)?;
-        lines.push(match &outcome.found {
-            None => Err(format!(
-                "a server that {} was not told apart by {} programs",
-                mutant.what, outcome.programs
-            )),
-            Some((program, difference)) if program.steps.len() > 8 => {
-                let text = format!("{}\n{difference}", program.as_case());
-                Err(format!("a server that {} was found, but not shrunk enough:\n{text}", mutant.what))
+        let (what, programs) = (mutant.what, outcome.programs);
+        lines.push(match outcome.found.first() {
+            None => Err(format!("a server that {what} was not told apart by {programs} programs")),
+            Some(found) if found.program.steps.len() > 8 => {
+                let report = found.report(search.seed);
+                Err(format!("a server that {what} was found, but not shrunk enough:\n{report}"))
             }
-            Some((program, _)) => {
-                let (steps, programs) = (program.steps.len(), outcome.programs);
+            Some(found) => {
+                let steps = found.program.steps.len();
                 Ok(format!(
-                    "a server that {}: found after {programs} programs, shrunk to {steps} commands",
-                    mutant.what
+                    "a server that {what}: found after {programs} programs, shrunk to {steps} commands"
                 ))
             }
         });

@@ -3,7 +3,7 @@
 //! ```toml
 //! [[difference]]
 //! case = "server/lolwut"
-//! command = "LOLWUT"
+//! command = "LOLWUT"              # the line as in the case file
 //! reason = "the drawing is ours"
 //! reference = "$10\\r\\n..."   # both replies escaped as in reports
 //! respg = "$11\\r\\n..."

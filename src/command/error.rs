@@ -62,6 +62,12 @@ impl CommandError {
         CommandError(format!("ERR invalid expire time in '{lower_name}' command").into())
     }
 
+    /// EXEC itself was refused with this error.
+    pub fn exec_abort(&self) -> CommandError {
+        let why = self.0.strip_prefix(b"ERR ").unwrap_or(&self.0);
+        CommandError([b"EXECABORT Transaction discarded because of: ", why].concat().into())
+    }
+
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

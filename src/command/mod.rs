@@ -102,6 +102,14 @@ impl Incoming {
         matches!(self, Incoming::Known(request) if request.command.flags.has(flag))
     }
 
+    /// The command, if the first word names one.
+    pub fn command(&self) -> Option<&'static Command> {
+        match self {
+            Incoming::Known(request) => Some(request.command),
+            Incoming::Refused { argv, .. } => lookup(argv.first()?),
+        }
+    }
+
     pub fn resolved(&self) -> Result<&Request, CommandError> {
         match self {
             Incoming::Known(request) => Ok(request),

@@ -39,6 +39,14 @@ pub enum Plan {
 }
 
 impl Plan {
+    /// Says that a short call may write this many bytes ([`KeyOp::grows_by`]).
+    pub fn growing_by(mut self, bytes: usize) -> Plan {
+        if let Plan::Keys(op) = &mut self {
+            op.grows_by = bytes;
+        }
+        self
+    }
+
     pub fn session(
         run: impl FnOnce(&mut Context<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
     ) -> Plan {
@@ -148,6 +156,8 @@ impl KeyUse {
 pub struct KeyOp {
     pub access: Access,
     pub keys: SmallVec<[KeyUse; 1]>,
+    /// Bytes that it may write beyond those of its arguments and of the values it reads: large ones do not go through a lane.
+    pub grows_by: usize,
     pub apply: Apply,
 }
 
@@ -157,7 +167,7 @@ impl KeyOp {
         keys: impl IntoIterator<Item = KeyUse>,
         apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
     ) -> KeyOp {
-        KeyOp { access, keys: keys.into_iter().collect(), apply: Box::new(apply) }
+        KeyOp { access, keys: keys.into_iter().collect(), grows_by: 0, apply: Box::new(apply) }
     }
 }
 

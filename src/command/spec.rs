@@ -64,7 +64,9 @@ impl Command {
             (!flags.has(Flags::FAST), "@slow"),
         ];
         let derived = derived.into_iter().filter_map(|(holds, name)| holds.then_some(name));
-        let group = self.group.acl_category().filter(|_| self.subcommands.is_empty());
+        // WAIT stands in the group generic, but is the connection's.
+        let of_the_group = self.subcommands.is_empty() && !self.acl.contains(&"@connection");
+        let group = self.group.acl_category().filter(|_| of_the_group);
         let all: Vec<&str> = derived.chain(group).chain(self.acl.iter().copied()).collect();
         ACL_CATEGORIES.into_iter().filter(|name| all.contains(name)).collect()
     }

@@ -87,7 +87,7 @@ pub fn run_bytes(words: Vec<Bytes>, mut state: State) -> (Reply, State) {
         {
             entry.value = Value::Unfetched(bytes.len());
         }
-        Slot { entry, dirty: false }
+        Slot { entry, ..Slot::default() }
     };
     let mut slots: Vec<Slot> = names.iter().zip(&wanted).map(seen).collect();
     let now_us = if op.access == Access::Overwrite { 0 } else { NOW * 1000 };

@@ -12,6 +12,8 @@ pub struct Slot {
     pub entry: Option<Entry>,
     /// Whether a command of this batch wrote the key.
     pub dirty: bool,
+    /// Whether more than its expiry was written.
+    pub replaced: bool,
 }
 
 /// The keys of one operation, by their position in its key list.
@@ -108,7 +110,9 @@ impl<'a> View<'a> {
                 return;
             }
         }
-        self.slot_mut(i).entry = Some(entry);
+        let slot = self.slot_mut(i);
+        slot.entry = Some(entry);
+        slot.replaced = true;
     }
 
     /// Puts a string whatever was there.

@@ -92,7 +92,7 @@ impl Batch<'_> {
         let mut rows = RowColumns::default();
         for &position in &set.order {
             if let Some(entry) = &set.slots[position as usize].entry {
-                rows.push(&set.keys[position as usize], entry);
+                rows.push(&set.keys[position as usize], entry, false);
             }
         }
         if rows.is_empty() {

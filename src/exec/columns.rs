@@ -44,9 +44,10 @@ pub struct RowColumns<'s> {
 }
 
 impl<'s> RowColumns<'s> {
-    pub fn push(&mut self, key: &'s SetKey, entry: &'s Entry) {
+    /// `keep` says that the string in the row is the entry's already.
+    pub fn push(&mut self, key: &'s SetKey, entry: &'s Entry, keep: bool) {
         let (value, object_id) = match &entry.value {
-            Value::Inline(bytes) => (Some(bytes.as_ref()), None),
+            Value::Inline(bytes) => ((!keep).then_some(bytes.as_ref()), None),
             Value::Unfetched(_) => (None, None),
             Value::Object(id) => (None, Some(*id)),
         };
@@ -56,7 +57,7 @@ impl<'s> RowColumns<'s> {
             Expiry::After(ms) => (Some(ms), true),
         };
         self.push_raw(key, entry.kind as i16, value, expiry);
-        self.keep.push(matches!(entry.value, Value::Unfetched(_)));
+        self.keep.push(keep || matches!(entry.value, Value::Unfetched(_)));
         self.relative.push(relative);
         self.object_ids.push(object_id);
     }
@@ -111,9 +112,13 @@ impl<'s> Changes<'s> {
         for &position in &set.order {
             let (key, slot) = (&set.keys[position as usize], &set.slots[position as usize]);
             match (key.row.is_some(), slot) {
-                (true, Slot { dirty: true, entry: Some(entry) }) => changes.update.push(key, entry),
-                (true, Slot { dirty: true, entry: None }) => changes.delete.push(key),
-                (false, Slot { dirty: true, entry: Some(entry) }) => changes.insert.push(key, entry),
+                (true, Slot { dirty: true, entry: Some(entry), replaced }) => {
+                    changes.update.push(key, entry, !replaced);
+                }
+                (true, Slot { dirty: true, entry: None, .. }) => changes.delete.push(key),
+                (false, Slot { dirty: true, entry: Some(entry), .. }) => {
+                    changes.insert.push(key, entry, false);
+                }
                 (false, _) if hold[position as usize] => {
                     changes.insert.push_placeholder(key);
                     changes.delete.push(key);

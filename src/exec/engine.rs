@@ -18,7 +18,7 @@ use crate::session::{Multi, Session};
 use crate::state::Process;
 use crate::store::{Call, Commit, Pooled, Row, Store, StoreError};
 
-/// A run with more bytes of keys than this, or more keys, does not go through a lane: it would hold up the others.
+/// A run with more bytes of arguments or results than this, or with more keys, does not go through a lane: it would hold up the others.
 const LANE_BYTES: usize = 256 * 1024;
 const LANE_KEYS: usize = 2048;
 
@@ -68,18 +68,13 @@ impl Engine {
 
     async fn one(&self, session: &mut Session, incoming: &Incoming, run: &mut Run, replies: &mut Vec<Reply>) {
         let reply = match self.admitted(session, incoming) {
-            Err(error) => {
-                if let Some(multi) = &mut session.multi {
-                    multi.failed = true;
-                }
-                error.into()
-            }
+            Err(error) => refused(session, incoming, error).into(),
             Ok(None) => Reply::status("QUEUED"),
             Ok(Some(request)) => match request.plan(&self.plan_context(session.db)) {
                 Err(error) => error.into(),
                 Ok(Plan::Keys(op)) => {
                     run.places.push(session.takes_reply().then_some(replies.len()));
-                    run.bytes += request.argv.iter().map(|arg| arg.len()).sum::<usize>();
+                    run.bytes += request.argv.iter().map(|arg| arg.len()).sum::<usize>() + op.grows_by;
                     run.items.push(Item::Op(op));
                     return replies.push(Reply::Nothing);
                 }
@@ -215,6 +210,7 @@ impl Engine {
         let outcome = match over_keys(steps) {
             Ok(steps) => {
                 let item = Item::Transaction(Transaction { watched, steps });
+                let bytes = item.ops().fold(bytes, |bytes, op| bytes + op.grows_by);
                 self.run_items(vec![item], bytes)
                     .await
                     .map(|mut replies| replies.pop().expect("one reply per item"))
@@ -249,6 +245,18 @@ impl Engine {
         let steps = queued.iter().map(plan).collect();
         (steps, db)
     }
+}
+
+/// What a refusal means for MULTI: the transaction is bound to abort, or ends at once if EXEC itself is refused.
+fn refused(session: &mut Session, incoming: &Incoming, error: CommandError) -> CommandError {
+    if incoming.command().is_some_and(|command| command.flags.has(Flags::EXECUTES_QUEUE)) {
+        session.discard();
+        return error.exec_abort();
+    }
+    if let Some(multi) = &mut session.multi {
+        multi.failed = true;
+    }
+    error
 }
 
 /// The steps as key operations, if they are nothing else.

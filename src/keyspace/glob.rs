@@ -209,7 +209,7 @@ mod tests {
     fn for_sql() {
         for (pattern, like, prefix) in [
             ("user:*", "user:%", "user:"),
-            ("a?[b-]]c*", "a__]c%", "a"),
+            ("a?[b-]]c*", "a__c%", "a"),
             (r"50%_\*\\x", r"50\%\_*\\x", r"50%_*\x"),
             (r"[^\]a", "_", ""),
             (r"a\", r"a\\", r"a\"),

@@ -70,11 +70,7 @@ impl Threads {
 }
 
 /// One thread: its lanes, and every client it is given.
-async fn serve(
-    mut clients: UnboundedReceiver<Client>,
-    lanes: usize,
-    process: Arc<Process>,
-) {
+async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Arc<Process>) {
     let queue = Arc::new(LaneQueue::default());
     for _ in 0..lanes {
         tokio::spawn(keep_lane(process.store.clone(), queue.clone()));

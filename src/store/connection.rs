@@ -60,8 +60,12 @@ impl Connection {
             client
                 .query("SELECT set_config('lock_timeout', $1, false)", &[&lock_wait.as_millis().to_string()])
                 .await?;
-            let connection =
-                Connection { client, prepared: Mutex::default(), abandoned: AtomicBool::new(false), worn: AtomicBool::new(false) };
+            let connection = Connection {
+                client,
+                prepared: Mutex::default(),
+                abandoned: AtomicBool::new(false),
+                worn: AtomicBool::new(false),
+            };
             // These are sent together with others, so their preparation must not come in between.
             for statement in [&BEGIN, &COMMIT, &ROLLBACK] {
                 connection.prepare(statement).await?;

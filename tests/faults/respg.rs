@@ -33,7 +33,10 @@ impl Respg {
             Command::new(std::env::var_os("RESPG_BINARY").unwrap_or(env!("CARGO_BIN_EXE_respg").into()));
         command
             .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--database-url"])
-            .arg(format!("postgres://postgres@127.0.0.1:{}/{database}", proxy.address.port()))
+            .arg(format!(
+                "postgres://postgres@127.0.0.1:{}/{database}?connect_timeout=1",
+                proxy.address.port()
+            ))
             .args(flags)
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(|error| error.to_string())?)

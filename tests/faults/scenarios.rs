@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::bank::Bank;
-use super::client::{Client, PATIENCE, Reply};
+use super::client::{Client, Failure, PATIENCE, Reply};
 use super::history::{History, says_unknown};
 use super::ledger::Ledger;
 use super::postgres::Postgres;
@@ -19,6 +20,9 @@ use super::workload::{self, Load};
 
 /// Service resumes within this time after its cause is gone.
 const RESUMES: Duration = Duration::from_secs(5);
+
+/// What the processes are told in the scenario in which Postgres hangs, and then some.
+const PATIENCE_OF_RESPG: Duration = Duration::from_millis(3000);
 
 /// A Postgres and two respg processes on a database of their own.
 pub struct World {
@@ -69,7 +73,7 @@ struct Crowd {
     load: Load,
     ledger: Ledger,
     bank: Arc<Bank>,
-    clerks: tokio::task::JoinSet<Result<(), String>>,
+    clerks: JoinSet<Result<(), String>>,
     servers: Vec<SocketAddr>,
 }
 
@@ -148,7 +152,7 @@ pub async fn restart(world: &mut World, budget: Duration, seed: u64) -> Result<S
 
 /// Postgres hangs, and later goes on as if nothing had happened. In between everybody gets an answer.
 pub async fn hang(world: &mut World, budget: Duration, seed: u64) -> Result<String, String> {
-    world.renew(&["--postgres-timeout", "1500"]).await?;
+    world.renew(&["--postgres-timeout", "1000"]).await?;
     let crowd = Crowd::gather(world, seed).await?;
     let end = Instant::now() + budget;
     let mut hangs = 0;
@@ -180,12 +184,44 @@ fn silence(world: &World, silent: bool) {
     }
 }
 
-/// Waits for `pause`; a client that asks something at its beginning gets an answer of some kind.
+/// Waits for `pause`, in which Postgres answers nobody. If that is longer than respg's patience, clients get an answer
+/// of some kind before it is over.
 async fn answered_in_time(world: &World, pause: Duration) -> Result<(), String> {
-    let mut client =
-        Client::connect(world.processes[0].address).await.map_err(|error| format!("{error:?}"))?;
-    let (reply, ()) = tokio::join!(client.call("GET nothing"), sleep(pause));
-    reply.map(|_| ()).map_err(|failure| format!("a read while Postgres hangs: {failure:?}"))
+    let until = Instant::now() + pause;
+    let mut asking = JoinSet::new();
+    for (number, command) in
+        ["GET a", "SET a 1", "INCR a", "MGET a b", "DEL a b", "SCAN 0"].into_iter().enumerate()
+    {
+        for in_transaction in [false, true] {
+            let server = world.processes[number % world.processes.len()].address;
+            asking.spawn(async move {
+                let mut client = Client::connect(server).await?;
+                let texts = if in_transaction { vec!["MULTI", command, "EXEC"] } else { vec![command] };
+                for text in texts {
+                    client.call(text).await?;
+                }
+                Ok::<_, Failure>((command, in_transaction))
+            });
+        }
+    }
+    tokio::time::sleep_until(until.into()).await;
+    if pause < PATIENCE_OF_RESPG {
+        return Ok(());
+    }
+    let mut answered = Vec::new();
+    while let Some(asked) = asking.try_join_next() {
+        match asked.map_err(|error| error.to_string())? {
+            Ok(command) => answered.push(command),
+            Err(Failure::Broken(_)) => {}
+            Err(Failure::Hung) => return Err("no answer while Postgres hangs".into()),
+        }
+    }
+    match asking.len() {
+        0 => Ok(()),
+        left => Err(format!(
+            "{left} clients had no answer after {pause:?} in which Postgres hung; answered: {answered:?}"
+        )),
+    }
 }
 
 /// Connections are cut between COMMIT and its answer, under load.

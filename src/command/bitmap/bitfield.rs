@@ -39,10 +39,12 @@ fn bitfield(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
     let key = args.bytes()?;
     let steps = steps(args, context)?;
     if steps.iter().any(|step| step.action != Action::Get) {
-        return Ok(Plan::update(context, [key], move |view| {
+        let end = steps.iter().map(|step| step.offset / 8).max().unwrap_or(0);
+        let plan = Plan::update(context, [key], move |view| {
             let run = |bytes: &mut Vec<u8>| steps.iter().map(|step| step.run(bytes)).collect();
             Ok(Reply::Array(view.edit_string(0, run)?))
-        }));
+        });
+        return Ok(plan.growing_by(end as usize));
     }
     Ok(read(context, key, steps))
 }

@@ -20,7 +20,8 @@ fn setbit(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> 
         b"1" => true,
         _ => return Err(CommandError::BIT_VALUE),
     };
-    Ok(Plan::update(context, [key], move |view| {
+    let plan = Plan::update(context, [key], move |view| {
         Ok(view.edit_string(0, |bytes| bits::set(bytes, offset, value))?.into())
-    }))
+    });
+    Ok(plan.growing_by((offset / 8) as usize))
 }

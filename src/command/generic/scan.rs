@@ -55,20 +55,12 @@ fn scan(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     })))
 }
 
-/// A cursor as C's `strtoul` reads it, which is what Redis uses: a sign is accepted, and nothing at all is 0.
+/// An unsigned number of 64 bits; a plus in front and leading zeros do no harm.
 fn parse_cursor(text: &[u8]) -> Result<u64, CommandError> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    if text.is_empty() {
-        return Ok(0);
-    }
-    let number = digits.iter().all(u8::is_ascii_digit).then_some(digits);
-    let number = number.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok());
-    let number = number.ok_or(CommandError::INVALID_CURSOR)?;
-    Ok(if negative { number.wrapping_neg() } else { number })
+    let digits = text.strip_prefix(b"+").unwrap_or(text);
+    let digits = digits.iter().all(u8::is_ascii_digit).then_some(digits);
+    let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+    number.ok_or(CommandError::INVALID_CURSOR)
 }
 
 #[cfg(test)]
@@ -80,15 +72,16 @@ mod tests {
     fn cursors() {
         for (text, expected) in [
             ("0", Some(0)),
-            ("", Some(0)),
+            ("", None),
             ("+7", Some(7)),
             ("007", Some(7)),
-            ("-1", Some(u64::MAX)),
+            ("-1", None),
+            ("++1", None),
             ("18446744073709551615", Some(u64::MAX)),
             ("18446744073709551616", None),
             (" 0", None),
             ("0x1", None),
-            ("-", None),
+            ("+", None),
         ] {
             assert_eq!(parse_cursor(text.as_bytes()).ok(), expected, "{text:?}");
         }

@@ -20,7 +20,7 @@ fn setrange(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
     }
     let end = offset.saturating_add(value.len());
     let max = context.max_string;
-    Ok(Plan::update(context, [key], move |view| {
+    let plan = Plan::update(context, [key], move |view| {
         view.string(0)?;
         if end > max {
             return Err(CommandError::STRING_TOO_LONG);
@@ -31,5 +31,6 @@ fn setrange(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
             bytes.len()
         })?;
         Ok(Reply::Integer(length as i64))
-    }))
+    });
+    Ok(plan.growing_by(end.min(max)))
 }

@@ -33,10 +33,11 @@ fn errors_in_order() {
         let not_an_integer = error("ERR value is not an integer or out of range");
         assert_eq!(c.cmd("BITPOS s x"), not_an_integer);
         assert_eq!(c.cmd("BITPOS s 2"), error("ERR The bit argument must be 1 or 0."));
-        assert_eq!(c.cmd("BITPOS s 1 x"), error(WRONG_TYPE));
+        assert_eq!(c.cmd("BITPOS s 1 x"), not_an_integer);
+        assert_eq!(c.cmd("BITPOS s 1 0"), error(WRONG_TYPE));
         assert_eq!(c.cmd("BITPOS k 1 x 0 FOO"), not_an_integer);
         assert_eq!(c.cmd("BITPOS k 1 0 x FOO"), error("ERR syntax error"));
         assert_eq!(c.cmd("BITPOS k 1 x 0 BIT FOO"), error("ERR syntax error"));
-        assert_eq!(c.cmd("BITPOS absent 1 x"), -1);
+        assert_eq!(c.cmd("BITPOS absent 1 x"), not_an_integer);
     });
 }

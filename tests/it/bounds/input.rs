@@ -59,8 +59,7 @@ fn socket() -> TcpStream {
 
 fn with_key(bytes: &[u8], number: usize) -> Vec<u8> {
     let key = format!("{number:05}");
-    let places: Vec<usize> =
-        (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"KEY__")).collect();
+    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"KEY__")).collect();
     let mut bytes = bytes.to_vec();
     places.into_iter().for_each(|at| bytes[at..at + 5].copy_from_slice(key.as_bytes()));
     bytes

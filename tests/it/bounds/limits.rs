@@ -34,7 +34,10 @@ fn no_more_clients_than_maxclients() {
         match stream.read(&mut reply) {
             Ok(count) if reply[..count] == *b"$1\r\nv\r\n" => served.push(stream),
             Ok(count) => {
-                assert_eq!(String::from_utf8_lossy(&reply[..count]), "-ERR max number of clients reached\r\n");
+                assert_eq!(
+                    String::from_utf8_lossy(&reply[..count]),
+                    "-ERR max number of clients reached\r\n"
+                );
                 refused += 1;
             }
             Err(error) => panic!("neither served nor refused: {error}"),
@@ -111,7 +114,10 @@ fn protected_mode_keeps_other_hosts_out() {
     };
     let respg = Respg::start(&["--bind", "0.0.0.0"]);
     let said = from_outside(&respg);
-    assert!(said.starts_with("-DENIED Redis is running in protected mode") && said.ends_with("\r\n"), "{said}");
+    assert!(
+        said.starts_with("-DENIED Redis is running in protected mode") && said.ends_with("\r\n"),
+        "{said}"
+    );
     let local = SocketAddr::from(([127, 0, 0, 1], respg.address().port()));
     assert_eq!(Client::connect(local, Protocol::Resp2).plain("PING"), Value::Status("PONG".into()));
 

@@ -76,5 +76,8 @@ fn who_does_not_read_is_not_read_from() {
     sleep(Duration::from_millis(300));
     let mut got = vec![0; 300 * (value.len() + "$1048576\r\n\r\n".len())];
     late.read_exact(&mut got).unwrap();
-    assert!(got.chunks(value.len() + 12).all(|reply| reply.starts_with(b"$1048576\r\nx") && reply.ends_with(b"x\r\n")));
+    assert!(
+        got.chunks(value.len() + 12)
+            .all(|reply| reply.starts_with(b"$1048576\r\nx") && reply.ends_with(b"x\r\n"))
+    );
 }

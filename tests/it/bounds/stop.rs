@@ -29,10 +29,22 @@ fn refusals_to_start_are_one_sentence() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let cases = [
-        (url.as_str(), vec!["--port", &port], format!("respg: cannot listen on 127.0.0.1 port {port}: Address already in use")),
-        (url.as_str(), vec!["--bind", "192.0.2.77"], "respg: cannot listen on 192.0.2.77 port 0: Cannot assign".to_owned()),
+        (
+            url.as_str(),
+            vec!["--port", &port],
+            format!("respg: cannot listen on 127.0.0.1 port {port}: Address already in use"),
+        ),
+        (
+            url.as_str(),
+            vec!["--bind", "192.0.2.77"],
+            "respg: cannot listen on 192.0.2.77 port 0: Cannot assign".to_owned(),
+        ),
         (url.as_str(), vec!["--durability", "strong"], "respg: bad --durability: 'strong' is not".to_owned()),
-        (url.as_str(), vec!["--durability", "99=cache"], "respg: bad --durability: '99=cache' is not".to_owned()),
+        (
+            url.as_str(),
+            vec!["--durability", "99=cache"],
+            "respg: bad --durability: '99=cache' is not".to_owned(),
+        ),
         ("postgres://127.0.0.1:1/x", vec![], "respg: cannot use the database: ".to_owned()),
         ("nonsense", vec![], "respg: the database URL is not understood: ".to_owned()),
     ];
@@ -43,7 +55,10 @@ fn refusals_to_start_are_one_sentence() {
     let missing = refusal(&changed(&url, "respg", "no_such_database"), &[]);
     assert_eq!(missing, "respg: cannot use the database: database \"no_such_database\" does not exist");
     let nobody = refusal(&changed(&url, "no_such_user", "respg"), &[]);
-    assert!(nobody.starts_with("respg: cannot use the database: ") && nobody.contains("no_such_user"), "{nobody}");
+    assert!(
+        nobody.starts_with("respg: cannot use the database: ") && nobody.contains("no_such_user"),
+        "{nobody}"
+    );
 }
 
 #[test]

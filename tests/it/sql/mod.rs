@@ -1,5 +1,6 @@
 //! Clients of SQL beside clients of Redis: the functions that take part in a business transaction, and the views.
 
 mod functions;
+mod sweeper;
 mod transactions;
 mod views;

@@ -5,7 +5,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
 use crate::support::client::{Client, Protocol, Value, ok};
-use crate::support::pg::{connect, fresh_database};
+use crate::support::pg::connect;
 use crate::support::server;
 
 /// A server, a client of Redis and a client of SQL on its database.
@@ -20,11 +20,9 @@ pub struct Both {
 impl Both {
     pub fn start() -> Both {
         let runtime = Runtime::new().unwrap();
-        let url = runtime.block_on(fresh_database());
-        let config = Config { threads: Some(1), ..Config::defaults() };
-        let address = server::start_on(&url, config);
-        let postgres = runtime.block_on(connect(&url));
-        let client = || Client::connect(address, Protocol::Resp2);
+        let address = server::start(Config { threads: Some(1), ..Config::defaults() });
+        let postgres = runtime.block_on(connect(&address.database_url));
+        let client = || Client::connect(address.socket, Protocol::Resp2);
         Both { redis: client(), other: client(), postgres, runtime }
     }
 

@@ -1,4 +1,4 @@
-use crate::support::client::{WRONG_TYPE, error, ok};
+use crate::support::client::{Value, WRONG_TYPE, error, ok};
 use crate::support::matrix::matrix;
 use crate::support::server::make_stream;
 
@@ -39,5 +39,20 @@ fn grows_to_a_large_value() {
             assert_eq!(c.cmd(["APPEND", "k", &part]), n * 100_000);
         }
         assert_eq!(c.cmd("GETRANGE k 2999998 -1"), "xx");
+    });
+}
+
+#[test]
+fn nothing_of_many_clients_is_lost() {
+    matrix(|c| {
+        std::thread::scope(|scope| {
+            for letter in ["a", "b", "c", "d"] {
+                let mut other = c.sibling();
+                scope.spawn(move || (0..25).for_each(|_| drop(other.cmd(["APPEND", "k", letter]))));
+            }
+        });
+        let Value::Bulk(bytes) = c.cmd("GET k") else { panic!() };
+        let count = |letter| bytes.iter().filter(|byte| **byte == letter).count();
+        assert_eq!([b'a', b'b', b'c', b'd'].map(count), [25; 4]);
     });
 }

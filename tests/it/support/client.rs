@@ -41,6 +41,15 @@ impl Client {
         client
     }
 
+    /// Another connection that does everything in the same way.
+    pub fn sibling(&self) -> Client {
+        let address = self.stream.peer_addr().expect("a connected socket");
+        let mut client = Client::connect(address, self.protocol);
+        client.select(self.db);
+        client.in_multi = self.in_multi;
+        client
+    }
+
     pub fn select(&mut self, db: u32) {
         assert_eq!(self.plain(["SELECT", &db.to_string()]), ok());
         self.db = db;

@@ -98,7 +98,8 @@ impl Drop for Respg {
 
 /// Starts a respg that must refuse: what it says, which is one line, and nothing on its standard output.
 pub fn refusal(url: &str, options: &[&str]) -> String {
-    let mut child = command(url, options).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("respg");
+    let mut child =
+        command(url, options).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("respg");
     let begun = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().expect("our child") {

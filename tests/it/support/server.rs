@@ -28,24 +28,12 @@ pub fn shared() -> &'static Address {
 
 /// Starts a server that runs until the process ends, on any port and a new database.
 pub fn start(config: Config) -> Address {
-    start_with(config, None)
-}
-
-/// As [`start`], on the database of this URL.
-pub fn start_on(url: &str, config: Config) -> SocketAddr {
-    start_with(config, Some(url.to_owned())).socket
-}
-
-fn start_with(config: Config, url: Option<String>) -> Address {
     let (ready, started) = mpsc::channel();
     // On a thread and a runtime of its own: a test's runtime ends with the test.
     thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
-            let database_url = match url {
-                Some(url) => url,
-                None => fresh_database().await,
-            };
+            let database_url = fresh_database().await;
             let config = Config { database_url: Some(database_url.clone()), port: 0, ..config };
             let server = Server::start(config).await.expect("a server for the tests");
             let _ = ready.send(Address { socket: server.addresses()[0], database_url });

@@ -36,7 +36,7 @@ async fn config(_: &Env, client: &Client) -> Outcome {
 }
 
 async fn command(_: &Env, client: &Client) -> Outcome {
-    eq(custom::<i64>(client, "COMMAND COUNT").await? > 100, true)?;
+    eq(custom::<i64>(client, "COMMAND COUNT").await? > 50, true)?;
     eq(custom::<Vec<String>>(client, "COMMAND GETKEYS MSET a 1 b 2").await?, ["a", "b"])
 }
 

@@ -1,6 +1,7 @@
 use std::thread;
+use std::time::Duration;
 
-use redis::{AsyncTypedCommands, Connection, TypedCommands, pipe};
+use redis::{AsyncConnectionConfig, AsyncTypedCommands, Connection, TypedCommands, pipe};
 use respg_compat_clients::{Failure, Outcome, eq};
 
 use crate::{Check, Env};
@@ -39,11 +40,16 @@ fn tasks(env: &Env, c: &mut Connection) -> Outcome {
 fn concurrently(env: &Env, share: bool) -> Outcome {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(async {
         let client = env.client()?;
-        let shared = client.get_multiplexed_async_connection().await?;
+        // the default of half a second is short for a thousand transactions on one connection
+        let patient = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(30)));
+        let shared = client.get_multiplexed_async_connection_with_config(&patient).await?;
         let mut tasks = tokio::task::JoinSet::<Outcome>::new();
         for _ in 0..50 {
-            let mut own =
-                if share { shared.clone() } else { client.get_multiplexed_async_connection().await? };
+            let mut own = if share {
+                shared.clone()
+            } else {
+                client.get_multiplexed_async_connection_with_config(&patient).await?
+            };
             tasks.spawn(async move {
                 for _ in 0..20 {
                     own.incr("n", 1).await?;
