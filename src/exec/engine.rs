@@ -10,7 +10,7 @@ use super::lane::LaneQueue;
 use super::pinned::{self, Step};
 use super::retry::{self, Source};
 use super::work::{Answer, Item, Route, Transaction, TransactionStep};
-use crate::command::{CommandError, Flags, Incoming, Plan, PlanContext, Request};
+use crate::command::{Access, CommandError, Flags, Incoming, Plan, PlanContext, Request};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::session::admission::{Admission, admit};
@@ -161,8 +161,9 @@ impl Engine {
             Ok(Answer::Done(replies)) => Ok(replies),
             Ok(Answer::Alone(items)) => self.alone(route, items).await,
             Ok(Answer::Failed(error)) => Err(error),
-            // A lane ends only with the process.
-            Err(_) => Err(StoreError::Unavailable("respg is shutting down".into())),
+            // The lane has panicked, at which point nobody knows.
+            Err(_) if route.access == Access::Read => Err(StoreError::Unavailable("a bug in respg, see its log".into())),
+            Err(_) => Err(StoreError::Unknown),
         }
     }
 

@@ -82,20 +82,30 @@ impl LaneQueue {
     }
 }
 
+/// Runs a lane for ever. A panic in a command is a bug that costs its batch, not the thread's other clients.
+pub async fn keep_lane(store: Arc<Store>, queue: Arc<LaneQueue>) {
+    loop {
+        let lane = tokio::spawn(Lane::new(store.clone(), queue.clone()).run());
+        if let Err(error) = lane.await {
+            tracing::error!(%error, "a lane ended and is started again");
+        }
+    }
+}
+
 /// One lane: takes batches from the queue until it is dropped.
-pub struct Lane {
+struct Lane {
     store: Arc<Store>,
     queue: Arc<LaneQueue>,
     connections: LaneConnections,
 }
 
 impl Lane {
-    pub fn new(store: Arc<Store>, queue: Arc<LaneQueue>) -> Lane {
+    fn new(store: Arc<Store>, queue: Arc<LaneQueue>) -> Lane {
         let connections = LaneConnections { store: store.clone(), durable: None, relaxed: None };
         Lane { store, queue, connections }
     }
 
-    pub async fn run(mut self) {
+    async fn run(mut self) {
         loop {
             let (route, works) = self.queue.take().await;
             let mut outcome = self.execute(route, &works).await;

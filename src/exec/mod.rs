@@ -15,8 +15,8 @@ use futures_util::future::BoxFuture;
 
 pub use context::Context;
 pub use engine::Engine;
-pub use lane::{Lane, LaneQueue};
-pub use work::{Item, Watched};
+pub use lane::{LaneQueue, keep_lane};
+pub use work::{Answer, Item, Route, Watched};
 
 use crate::command::Incoming;
 use crate::resp::Reply;

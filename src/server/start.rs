@@ -135,8 +135,9 @@ impl Server {
         self.background.shutdown().await;
         drop(self.threads.take());
         let handles = std::mem::take(&mut self.handles);
-        let joined =
-            tokio::task::spawn_blocking(move || handles.into_iter().all(|handle| handle.join().is_ok()));
+        // On a thread of its own, for which the end of the runtime does not wait as it does for blocking tasks.
+        let (done, joined) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || done.send(handles.into_iter().all(|handle| handle.join().is_ok())));
         if tokio::time::timeout(FAREWELL, joined).await.is_err() {
             tracing::warn!("some clients did not finish in time");
         }

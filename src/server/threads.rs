@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::connection::Connection;
-use crate::exec::{Engine, Executor, Lane, LaneQueue};
+use crate::exec::{Engine, Executor, LaneQueue, keep_lane};
 use crate::layer;
 use crate::session::Session;
 use crate::state::{ClientHandle, ClientIds, Process};
@@ -73,7 +73,7 @@ impl Threads {
 async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Arc<Process>) {
     let queue = Arc::new(LaneQueue::default());
     for _ in 0..lanes {
-        tokio::spawn(keep_lane(process.clone(), queue.clone()));
+        tokio::spawn(keep_lane(process.store.clone(), queue.clone()));
     }
     let executor = layer::around(Engine::new(process.clone(), queue));
     let mut sessions = JoinSet::new();
@@ -87,16 +87,6 @@ async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Ar
         }
     }
     while sessions.join_next().await.is_some() {}
-}
-
-/// Runs a lane for ever. A panic in a command is a bug that costs its batch, not the thread's other clients.
-async fn keep_lane(process: Arc<Process>, queue: Arc<LaneQueue>) {
-    loop {
-        let lane = tokio::spawn(Lane::new(process.store.clone(), queue.clone()).run());
-        if let Err(error) = lane.await {
-            tracing::error!(%error, "a lane ended and is started again");
-        }
-    }
 }
 
 fn welcome(client: Client, sessions: &mut JoinSet<()>, executor: &Arc<dyn Executor>) {

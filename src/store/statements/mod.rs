@@ -18,6 +18,37 @@ impl Statement {
     }
 }
 
+/// Every statement, those on key rows in each form.
+pub fn all() -> Vec<&'static Statement> {
+    let mut all: Vec<&'static Statement> = [
+        &generic::SCAN,
+        &generic::KEYS,
+        &generic::RANDOMKEY,
+        &keys::DELETE_PLACEHOLDERS,
+        &keys::BEGIN,
+        &keys::COMMIT,
+        &keys::ROLLBACK,
+        &keys::BARRIER,
+        &keys::DATABASES,
+        &server::CLIENT_ID_BLOCK,
+        &server::DBSIZE,
+        &server::FLUSHDB,
+        &server::FLUSHALL,
+        &server::SWAPDB,
+        &server::KEYSPACE,
+        &server::TIME,
+        &server::CHECKPOINT,
+        &sweep::BEGIN_SWEEPING,
+        &sweep::FORGET_SPACES,
+        &transactions::WATCH,
+    ]
+    .to_vec();
+    let on_keys =
+        [&keys::READ, &keys::LOCK, &keys::OVERWRITE, &keys::UPDATE, &keys::INSERT, &keys::DELETE, &sweep::SWEEP];
+    all.extend(on_keys.into_iter().flat_map(|forms| [&forms.logged, &forms.unlogged, &forms.any]));
+    all
+}
+
 /// A statement on key rows in three forms: for the logged table, for the unlogged one, and for both at once. Naming the table
 /// saves 5 to 12 % against going through the partitioned parent (pgbench, batches of 200, Postgres 15).
 #[derive(Debug)]

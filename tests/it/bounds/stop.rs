@@ -109,6 +109,26 @@ fn what_is_in_flight_is_finished() {
 }
 
 #[test]
+fn a_stop_does_not_wait_long_for_a_row_that_somebody_keeps_locked() {
+    let url = blocking(fresh_database());
+    let respg = Respg::on(&url, &["--postgres-timeout", "60000"]);
+    let mut client = respg.connect();
+    assert_eq!(client.plain("SET k v"), ok());
+    let took = blocking(async {
+        let mut sql = connect(&url).await;
+        let transaction = sql.transaction().await.unwrap();
+        transaction.execute("SELECT 1 FROM respg.keys FOR UPDATE", &[]).await.unwrap();
+        client.send(["APPEND k x"]);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let begun = Instant::now();
+        respg.signal(Signal::TERM);
+        assert!(respg.ended().success());
+        begun.elapsed()
+    });
+    assert!(took < Duration::from_secs(8), "{took:?}");
+}
+
+#[test]
 fn a_stop_does_not_wait_for_who_does_not_read() {
     let respg = Respg::start(&[]);
     let value = "x".repeat(1 << 20);

@@ -1,0 +1,96 @@
+//! Every statement is understood by the Postgres of the tests, and the hot ones are planned as they must be.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use respg::store::statements::{self, KeyStatement, Statement, keys};
+use respg::store::{Commit, Connection, DatabaseOptions, migrate};
+
+use crate::support::pg::fresh_database;
+
+async fn migrated() -> Connection {
+    let config = fresh_database().await.parse().unwrap();
+    migrate(&config, &DatabaseOptions { count: 16, ..DatabaseOptions::default() }).await.unwrap();
+    Connection::open(&config, Commit::Durable, Duration::from_secs(10)).await.unwrap()
+}
+
+#[tokio::test]
+async fn all_are_prepared() {
+    let connection = migrated().await;
+    for statement in statements::all() {
+        if let Err(error) = connection.prepare(statement).await {
+            panic!("{error}: {:?}\n{}", error.as_db_error(), statement.sql);
+        }
+    }
+}
+
+#[test]
+fn the_list_is_complete() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/statements");
+    let (mut single, mut on_keys) = (0, 0);
+    for entry in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let of = |kind: &str| {
+            let declares = |line: &&str| line.contains("static ") && line.contains(&format!(": {kind} ="));
+            text.lines().filter(declares).count()
+        };
+        single += of("Statement");
+        on_keys += of("KeyStatement");
+    }
+    assert!(single > 0 && on_keys > 0);
+    assert_eq!(statements::all().len(), single + 3 * on_keys, "a statement is missing in statements::all()");
+}
+
+/// How Postgres executes a statement whatever its parameters are.
+async fn plan(connection: &Connection, statement: &Statement) -> String {
+    let client = connection.client();
+    let prepared = client.prepare(statement.sql).await.unwrap();
+    let nulls = vec!["NULL"; prepared.params().len()].join(", ");
+    let types: Vec<&str> = prepared.params().iter().map(|kind| kind.name()).collect();
+    client.batch_execute(&format!("PREPARE tested ({}) AS {}", types.join(", "), statement.sql)).await.unwrap();
+    let rows = client.simple_query(&format!("EXPLAIN (COSTS OFF) EXECUTE tested({nulls})")).await.unwrap();
+    client.batch_execute("DEALLOCATE tested").await.unwrap();
+    let line = |message: &tokio_postgres::SimpleQueryMessage| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    };
+    rows.iter().filter_map(line).collect::<Vec<_>>().join("\n")
+}
+
+async fn check_plans(connection: &Connection, when: &str) {
+    let searching: [(&str, &KeyStatement); 4] =
+        [("READ", &keys::READ), ("LOCK", &keys::LOCK), ("UPDATE", &keys::UPDATE), ("DELETE", &keys::DELETE)];
+    for (name, forms) in searching {
+        let expected = [
+            (&forms.logged, vec!["keys_logged_pkey"]),
+            (&forms.unlogged, vec!["keys_unlogged_pkey"]),
+            (&forms.any, vec!["keys_logged_pkey", "keys_unlogged_pkey"]),
+        ];
+        for (statement, indexes) in expected {
+            let plan = plan(connection, statement).await;
+            let used = indexes.iter().all(|index| plan.contains(&format!("Index Scan using {index}")));
+            assert!(used && !plan.contains("Seq Scan on keys_"), "{name} on {when}:\n{plan}");
+        }
+    }
+    for (statement, index) in [
+        (&keys::OVERWRITE.logged, "keys_logged_pkey"),
+        (&keys::OVERWRITE.unlogged, "keys_unlogged_pkey"),
+    ] {
+        let plan = plan(connection, statement).await;
+        let used = plan.contains(&format!("Conflict Arbiter Indexes: {index}"));
+        assert!(used && !plan.contains("Seq Scan on keys_"), "OVERWRITE on {when}:\n{plan}");
+    }
+}
+
+#[tokio::test]
+async fn hot_statements_use_the_primary_key() {
+    let connection = migrated().await;
+    check_plans(&connection, "empty tables").await;
+    let fill = "INSERT INTO respg.keys (space, key, type, value)
+                SELECT sign(i % 2 - 0.5)::int, convert_to('key' || i, 'UTF8'), 1, 'v' FROM generate_series(1, 40000) i";
+    connection.client().batch_execute(fill).await.unwrap();
+    check_plans(&connection, "filled tables").await;
+    connection.client().batch_execute("ANALYZE respg.keys").await.unwrap();
+    check_plans(&connection, "filled tables that were analysed").await;
+}
