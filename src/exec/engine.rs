@@ -162,7 +162,9 @@ impl Engine {
             Ok(Answer::Alone(items)) => self.alone(route, items).await,
             Ok(Answer::Failed(error)) => Err(error),
             // The lane has panicked, at which point nobody knows.
-            Err(_) if route.access == Access::Read => Err(StoreError::Unavailable("a bug in respg, see its log".into())),
+            Err(_) if route.access == Access::Read => {
+                Err(StoreError::Unavailable("a bug in respg, see its log".into()))
+            }
             Err(_) => Err(StoreError::Unknown),
         }
     }

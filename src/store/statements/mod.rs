@@ -43,8 +43,15 @@ pub fn all() -> Vec<&'static Statement> {
         &transactions::WATCH,
     ]
     .to_vec();
-    let on_keys =
-        [&keys::READ, &keys::LOCK, &keys::OVERWRITE, &keys::UPDATE, &keys::INSERT, &keys::DELETE, &sweep::SWEEP];
+    let on_keys = [
+        &keys::READ,
+        &keys::LOCK,
+        &keys::OVERWRITE,
+        &keys::UPDATE,
+        &keys::INSERT,
+        &keys::DELETE,
+        &sweep::SWEEP,
+    ];
     all.extend(on_keys.into_iter().flat_map(|forms| [&forms.logged, &forms.unlogged, &forms.any]));
     all
 }

@@ -48,7 +48,8 @@ fn only_durable_writes_wait_for_the_flush() {
             assert!((0..4).all(|_| !client.read().is_error()));
             let long = "x".repeat(300_000);
             assert_eq!(client.plain(["SET", "long", &long]), ok());
-            let seen = sql.query(&format!("SELECT DISTINCT setting FROM public.seen{db}"), &[]).await.unwrap();
+            let seen =
+                sql.query(&format!("SELECT DISTINCT setting FROM public.seen{db}"), &[]).await.unwrap();
             let seen: Vec<String> = seen.iter().map(|row| row.get(0)).collect();
             // What is large goes over the pool, whose connections all wait for the flush: slower than need be, never less safe.
             assert!(seen.iter().any(|setting| setting == synchronous), "database {db}: {seen:?}");
@@ -157,7 +158,19 @@ fn commands_across_classes() {
     assert_eq!(client.plain("COPY k k DB 1"), 0);
     assert_eq!(strings(&mut client, 1, ["k"]), [Value::from("v")]);
     // In one transaction, reads in between see what was done before them.
-    let calls = ["MULTI", "SELECT 0", "SET x 0", "COPY x x DB 2", "SELECT 2", "INCR x", "GET x", "MOVE x 1", "SELECT 1", "GET x", "EXEC"];
+    let calls = [
+        "MULTI",
+        "SELECT 0",
+        "SET x 0",
+        "COPY x x DB 2",
+        "SELECT 2",
+        "INCR x",
+        "GET x",
+        "MOVE x 1",
+        "SELECT 1",
+        "GET x",
+        "EXEC",
+    ];
     client.send(calls);
     let replies: Vec<Value> = (0..calls.len()).map(|_| client.read()).collect();
     let one = |value: i64| Value::Integer(value);

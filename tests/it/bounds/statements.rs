@@ -48,7 +48,10 @@ async fn plan(connection: &Connection, statement: &Statement) -> String {
     let prepared = client.prepare(statement.sql).await.unwrap();
     let nulls = vec!["NULL"; prepared.params().len()].join(", ");
     let types: Vec<&str> = prepared.params().iter().map(|kind| kind.name()).collect();
-    client.batch_execute(&format!("PREPARE tested ({}) AS {}", types.join(", "), statement.sql)).await.unwrap();
+    client
+        .batch_execute(&format!("PREPARE tested ({}) AS {}", types.join(", "), statement.sql))
+        .await
+        .unwrap();
     let rows = client.simple_query(&format!("EXPLAIN (COSTS OFF) EXECUTE tested({nulls})")).await.unwrap();
     client.batch_execute("DEALLOCATE tested").await.unwrap();
     let line = |message: &tokio_postgres::SimpleQueryMessage| match message {
@@ -73,10 +76,9 @@ async fn check_plans(connection: &Connection, when: &str) {
             assert!(used && !plan.contains("Seq Scan on keys_"), "{name} on {when}:\n{plan}");
         }
     }
-    for (statement, index) in [
-        (&keys::OVERWRITE.logged, "keys_logged_pkey"),
-        (&keys::OVERWRITE.unlogged, "keys_unlogged_pkey"),
-    ] {
+    for (statement, index) in
+        [(&keys::OVERWRITE.logged, "keys_logged_pkey"), (&keys::OVERWRITE.unlogged, "keys_unlogged_pkey")]
+    {
         let plan = plan(connection, statement).await;
         let used = plan.contains(&format!("Conflict Arbiter Indexes: {index}"));
         assert!(used && !plan.contains("Seq Scan on keys_"), "OVERWRITE on {when}:\n{plan}");
