@@ -134,15 +134,15 @@ async fn ours(report: &mut Report, world: &mut scenarios::World, long: Option<u6
         process.proxy.orders.delay.store(3000, Ordering::Relaxed);
     }
     report
-        .run("order with slow messages", order::play(order::TABLE, &world.servers(), part(4), seed + 1))
+        .run("order with slow messages", order::play(order::TABLE, &world.servers(), part(3), seed + 1))
         .await;
     let name = "moment of expiry with slow messages";
-    report.run(name, order::play(expiry::RACES, &world.servers(), part(4), seed + 1)).await;
+    report.run(name, order::play(expiry::RACES, &world.servers(), part(3), seed + 1)).await;
     report.run("one cut", scenarios::one_cut(world)).await;
-    report.run("cuts", scenarios::cuts(world, part(4), seed)).await;
-    report.run("kill", scenarios::kill(world, part(5), seed)).await;
+    report.run("cuts", scenarios::cuts(world, part(3), seed)).await;
+    report.run("kill", scenarios::kill(world, part(4), seed)).await;
     report.run("restart", scenarios::restart(world, part(5), seed)).await;
-    report.run("hang", scenarios::hang(world, part(7), seed)).await;
+    report.run("hang", scenarios::hang(world, part(5), seed)).await;
     report.run("row lock", row_lock::delays_one_key_only(world, part(3))).await;
 }
 
