@@ -24,8 +24,8 @@ pub fn read(client: &mut Client) -> Result<BTreeMap<String, Doc>, String> {
 fn collect(list: &Reply, docs: &mut BTreeMap<String, Doc>) {
     for pair in list.items.chunks_exact(2) {
         let fields = &pair[1];
-        let mut doc = Doc::default();
-        doc.group = field(fields, "group").map(Reply::text_lossy).unwrap_or_default();
+        let group = field(fields, "group").map(Reply::text_lossy).unwrap_or_default();
+        let mut doc = Doc { group, options: Vec::new() };
         if let Some(arguments) = field(fields, "arguments") {
             options(arguments, &mut doc.options);
         }

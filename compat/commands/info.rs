@@ -36,7 +36,7 @@ fn canonical(reply: &Reply) -> String {
     }
     let mut items: Vec<String> = reply.items.iter().map(canonical).collect();
     // Flags, categories and tips are sets; a key specification is a flat list of pairs.
-    let pairs = reply.items.len() % 2 == 0 && reply.items.chunks(2).any(|pair| pair[1].kind == b'*');
+    let pairs = reply.items.len().is_multiple_of(2) && reply.items.chunks(2).any(|pair| pair[1].kind == b'*');
     if pairs {
         items = items.chunks(2).map(|pair| pair.join("=")).collect();
     }

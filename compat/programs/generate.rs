@@ -22,11 +22,14 @@ pub struct Generator {
 
 impl Generator {
     /// `known` says which commands may be used.
-    pub fn new(seed: u64, known: &mut dyn FnMut(&str) -> bool) -> Generator {
+    pub fn new(seed: u64, known: &mut dyn FnMut(&str) -> bool) -> Result<Generator, String> {
         let lines = COMMANDS.iter().filter(|(_, syntax)| known(syntax.split(' ').next().unwrap_or_default()));
-        let lines = lines.flat_map(|&(weight, syntax)| std::iter::repeat_n(syntax, weight)).collect();
+        let lines: Vec<_> = lines.flat_map(|&(weight, syntax)| std::iter::repeat_n(syntax, weight)).collect();
+        if lines.is_empty() {
+            return Err("the subject knows no command, or does not answer".into());
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-        Generator { seed, now, lines }
+        Ok(Generator { seed, now, lines })
     }
 
     /// Program `number` of this seed.

@@ -96,7 +96,7 @@ pub fn expand(
             let end = rest.find(' ').unwrap_or(rest.len());
             match first.is_ascii_lowercase() {
                 true => out.extend(word(&rest[..end])),
-                false => out.push(rest[..end].as_bytes().to_vec()),
+                false => out.push(rest.as_bytes()[..end].to_vec()),
             }
             rest = &rest[end..];
         }

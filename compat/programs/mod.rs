@@ -61,7 +61,7 @@ impl Search {
         subject: SocketAddr,
         known: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Outcome, String> {
-        let mut generator = Generator::new(self.seed, known);
+        let mut generator = Generator::new(self.seed, known)?;
         let mut outcome = Outcome { programs: 0, commands: 0, found: Vec::new() };
         let mut culprits = BTreeSet::new();
         for number in 0..self.programs {

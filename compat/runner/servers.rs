@@ -31,6 +31,7 @@ pub struct Server {
     pub address: SocketAddr,
     pub control: Client,
     process: Option<Child>,
+    log: PathBuf,
 }
 
 impl Drop for Server {
@@ -51,6 +52,15 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// Why the server is not running any more, with the end of what it wrote.
+    pub fn obituary(&mut self) -> Option<String> {
+        let status = self.process.as_mut()?.try_wait().ok()??;
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let end = lines[lines.len().saturating_sub(20)..].join("\n");
+        Some(format!("{} ended by itself ({status}):\n{end}", self.label))
+    }
+
     /// Whether the server has a command of this name, whatever it says about its commands.
     pub fn knows(&mut self, name: &str) -> bool {
         match self.control.call(&[name]) {
@@ -151,7 +161,14 @@ impl Launcher {
             Subject::Running(address) => {
                 let control = Client::connect(*address).map_err(|error| format!("{address}: {error}"))?;
                 let label = "subject".into();
-                return Ok(Server { kind: Kind::Subject, label, address: *address, control, process: None });
+                return Ok(Server {
+                    kind: Kind::Subject,
+                    label,
+                    address: *address,
+                    control,
+                    process: None,
+                    log: PathBuf::new(),
+                });
             }
         };
         self.start(Kind::Subject, if self.subject_is().is_some() { "subject" } else { "respg" }, command)
@@ -200,7 +217,7 @@ impl Launcher {
                 && let Event::Reply(_) = control.call(&["PING"])
             {
                 let label = label.into();
-                return Ok(Server { kind, label, address, control, process: Some(process) });
+                return Ok(Server { kind, label, address, control, process: Some(process), log });
             }
             let ended = process.try_wait().ok().flatten();
             if ended.is_some() || Instant::now() > deadline {

@@ -225,7 +225,7 @@ impl Suite<'_> {
                     text.push_str(&format!("\n    {label:8} {shown}"));
                 }
                 found.push((step.line, text));
-                if found.len() == 5 {
+                if found.len() == 30 {
                     break;
                 }
             }

@@ -18,7 +18,7 @@ BEGIN
     JOIN respg.databases d ON d.db = i.db
     -- Not EXISTS: as an anti-join it may be planned along the wrong index.
     WHERE (SELECT k.expires_at IS NULL OR k.expires_at >= now FROM respg.keys k WHERE k.space = d.space AND k.key = i.key) IS NOT TRUE
-    ORDER BY d.space, i.key
+    ORDER BY i.key, d.space
     ON CONFLICT (space, key) DO UPDATE
     SET type = 0, value = NULL, object_id = NULL, expires_at = excluded.expires_at
     WHERE k.expires_at < now;

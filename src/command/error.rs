@@ -38,7 +38,7 @@ texts! {
     BUSY_KEY = "BUSYKEY Target key name already exists.";
     EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
     EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
-    EXEC_NO_AUTH = "EXECABORT Transaction discarded because of: NOAUTH Authentication required.";
+    NOT_FOR_MONITORS = "ERR Replica can't interact with the keyspace";
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
     LOADING = "LOADING respg is waiting for PostgreSQL";

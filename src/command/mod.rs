@@ -161,15 +161,21 @@ fn unknown_command(argv: &[Bytes]) -> CommandError {
         }
         let room = 128 - shown.len();
         shown.push(b'\'');
-        shown.extend_from_slice(&arg[..arg.len().min(room)]);
+        shown.extend_from_slice(printed(arg, room));
         shown.extend_from_slice(b"' ");
     }
-    let name = &argv[0][..argv[0].len().min(128)];
+    let name = printed(&argv[0], 128);
     CommandError::text([b"ERR unknown command '", name, b"', with args beginning with: ", &shown].concat())
 }
 
+/// What C's printf shows of a text: up to the first NUL, and no more than `most` bytes.
+fn printed(text: &[u8], most: usize) -> &[u8] {
+    let text = &text[..text.len().min(most)];
+    text.split(|byte| *byte == 0).next().unwrap_or(text)
+}
+
 fn unknown_subcommand(container: &Command, name: &[u8]) -> CommandError {
-    let name = &name[..name.len().min(128)];
+    let name = printed(name, 128);
     let help = format!("'. Try {} HELP.", container.name);
     CommandError::text([b"ERR unknown subcommand '", name, help.as_bytes()].concat())
 }

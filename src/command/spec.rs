@@ -245,6 +245,9 @@ impl Flags {
     }
 }
 
+/// What a given call does to keys.
+pub type KeyFlagsFn = fn(&[bytes::Bytes]) -> &'static [&'static str];
+
 /// Where a call's keys stand and what is done to them (COMMAND INFO's key specifications).
 #[derive(Debug, Clone, Copy)]
 pub struct KeySpec {
@@ -254,7 +257,7 @@ pub struct KeySpec {
     pub begin: Begin,
     pub find: Find,
     /// What is done to the keys by a given call, where that depends on its arguments (flag VARIABLE_FLAGS).
-    pub variable: Option<fn(&[bytes::Bytes]) -> &'static [&'static str]>,
+    pub variable: Option<KeyFlagsFn>,
 }
 
 /// Where the search for keys begins.

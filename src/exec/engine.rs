@@ -179,7 +179,13 @@ impl Engine {
     pub async fn rows(&self, call: &Call) -> Result<Vec<Row>, StoreError> {
         let store = &self.process.store;
         let connection = store.acquire().await?;
-        connection.prepare(call.statement).await.map_err(|error| StoreError::before_commit(&error))?;
+        match tokio::time::timeout(store.patience, connection.prepare(call.statement)).await {
+            Ok(prepared) => prepared.map_err(|error| StoreError::before_commit(&error))?,
+            Err(_) => {
+                connection.abandon();
+                return Err(StoreError::Unavailable("no answer in time".into()));
+            }
+        };
         match tokio::time::timeout(store.patience, call.run(&connection)).await {
             Ok(Err(error)) if call.writes => Err(StoreError::at_commit(&error)),
             Ok(rows) => rows.map_err(|error| StoreError::before_commit(&error)),

@@ -58,13 +58,20 @@ pub async fn exec(engine: &Engine, session: &mut Session, queue: Queue) -> Resul
     let segments = segments(steps);
     for attempt in 0..MOST_CONFLICTS {
         let connection = store.acquire().await?;
-        let databases = match attempt {
-            0 => store.databases.current(),
-            _ => store.databases.reload(&connection).await?,
+        let begun = async {
+            let databases = match attempt {
+                0 => store.databases.current(),
+                _ => store.databases.reload(&connection).await?,
+            };
+            Ok((begin(&connection, &databases, &watch, &segments, barrier).await?, databases))
         };
-        match begin(&connection, &databases, &watch, &segments, barrier).await {
-            Ok(Begun::Changed) => return Ok(Reply::NullArray),
-            Ok(Begun::Locked { placeholders, now_us }) => {
+        let begun = tokio::time::timeout(store.patience, begun).await.unwrap_or_else(|_| {
+            connection.abandon();
+            Err(StoreError::Unavailable("no answer in time".into()))
+        });
+        match begun {
+            Ok((Begun::Changed, _)) => return Ok(Reply::NullArray),
+            Ok((Begun::Locked { placeholders, now_us }, databases)) => {
                 let run = Run { engine, session, connection: &connection, barrier, now_us };
                 let finished =
                     tokio::time::timeout(store.patience, run.finish(segments, &databases, placeholders));

@@ -46,7 +46,13 @@ pub async fn run<S: Source + Send>(
         let (databases, tables) = match conflicts {
             0 => (store.databases.current(), route.tables),
             // A database may have moved to the other table meanwhile.
-            _ => (store.databases.reload(&connection).await?, Tables::Both),
+            _ => match tokio::time::timeout(store.patience, store.databases.reload(&connection)).await {
+                Ok(databases) => (databases?, Tables::Both),
+                Err(_) => {
+                    connection.abandon();
+                    return Err(StoreError::Unavailable("no answer in time".into()));
+                }
+            },
         };
         // A read that cannot tell whether a key has expired waits for who holds it.
         let access =

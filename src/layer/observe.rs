@@ -121,4 +121,4 @@ impl<'a> Call<'a> {
 
 /// What admission answers.
 const REFUSALS: [CommandError; 3] =
-    [CommandError::NO_AUTH, CommandError::EXEC_NO_AUTH, CommandError::NOT_IN_MULTI];
+    [CommandError::NO_AUTH, CommandError::NOT_FOR_MONITORS, CommandError::NOT_IN_MULTI];

@@ -15,14 +15,11 @@ pub enum Admission {
 pub fn admit(session: &Session, command: &'static Command) -> Result<Admission, CommandError> {
     let has = |flag| command.flags.has(flag);
     if !session.authenticated && !has(Flags::NO_AUTH) {
-        return Err(match has(Flags::EXECUTES_QUEUE) {
-            true => CommandError::EXEC_NO_AUTH,
-            false => CommandError::NO_AUTH,
-        });
+        return Err(CommandError::NO_AUTH);
     }
     let uses_keys = has(Flags::READONLY) || has(Flags::WRITE) || has(Flags::MAY_REPLICATE);
     if session.monitor && uses_keys {
-        return Err(CommandError::text("ERR Replica can't interact with the keyspace"));
+        return Err(CommandError::NOT_FOR_MONITORS);
     }
     if session.multi.is_some() {
         if has(Flags::NO_MULTI) {

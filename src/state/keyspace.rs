@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Process;
 use crate::store::statements::server::KEYSPACE;
-use crate::store::{Store, StoreError};
+use crate::store::{Row, Store, StoreError};
 
 /// A count that takes less is always made anew.
 const CHEAP: Duration = Duration::from_millis(20);
@@ -82,6 +82,23 @@ impl Keyspace {
 }
 
 impl KeyspaceCount {
+    /// From the rows of the statement KEYSPACE, asked for at `made`.
+    pub fn new(rows: &[Row], made: Instant) -> KeyspaceCount {
+        let version = rows.first().and_then(|row| row.get::<_, Option<String>>(4)).unwrap_or_default();
+        let databases = rows.iter().skip(1).map(|row| DatabaseCount {
+            db: row.get(0),
+            keys: row.get(1),
+            expires: row.get(2),
+            average_ttl: row.get(3),
+        });
+        KeyspaceCount {
+            databases: databases.collect(),
+            postgres_version: version,
+            made,
+            took: made.elapsed(),
+        }
+    }
+
     fn is_fresh(&self) -> bool {
         self.took > CHEAP && self.made.elapsed() < self.took * PATIENCE
     }
@@ -92,13 +109,5 @@ async fn count(store: &Store) -> Result<KeyspaceCount, StoreError> {
     connection.prepare(&KEYSPACE).await.map_err(|error| StoreError::before_commit(&error))?;
     let made = Instant::now();
     let rows = connection.query(&KEYSPACE, &[]).await.map_err(|error| StoreError::before_commit(&error))?;
-    let took = made.elapsed();
-    let version = rows.first().and_then(|row| row.get::<_, Option<String>>(4)).unwrap_or_default();
-    let databases = rows.iter().skip(1).map(|row| DatabaseCount {
-        db: row.get(0),
-        keys: row.get(1),
-        expires: row.get(2),
-        average_ttl: row.get(3),
-    });
-    Ok(KeyspaceCount { databases: databases.collect(), postgres_version: version, made, took })
+    Ok(KeyspaceCount::new(&rows, made))
 }

@@ -34,7 +34,7 @@ impl Bank {
             transfers: AtomicUsize::new(0),
         };
         let pairs: String = (0..ACCOUNTS).map(|at| format!(" {} {EACH}", bank.account(at))).collect();
-        let mut client = Client::connect(servers[0]).await.map_err(|error| format!("{error:?}"))?;
+        let mut client = Client::connect(servers[0]).await.map_err(|failure| failure.to_string())?;
         match client.call(&format!("MSET{pairs}")).await {
             Ok(Reply::Status(_)) => Ok(Arc::new(bank)),
             other => Err(format!("MSET answered {other:?}")),

@@ -1,5 +1,6 @@
 //! A RESP2 client that never waits for ever: every reply arrives within a bound or is reported as a hang.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -47,6 +48,15 @@ pub enum Failure {
     Broken(String),
     /// Nothing came within [`PATIENCE`].
     Hung,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Broken(why) => write!(f, "the connection broke: {why}"),
+            Failure::Hung => write!(f, "no answer within {PATIENCE:?}"),
+        }
+    }
 }
 
 pub struct Client {

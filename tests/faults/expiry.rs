@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::history::History;
+use super::order::{Litmus, at_expiry};
 use super::workload::{Load, Workload};
 
 const EXPIRING: Workload = Workload {
@@ -33,6 +34,34 @@ const EXPIRING: Workload = Workload {
         "SET z $ PX 7 XX",
     ],
 };
+
+/// Races for the moment of expiry between those who read a key and those who renew it.
+pub const RACES: &[Litmus] = &[
+    at_expiry(
+        "read beside a write",
+        "SET x 0; SET y old PX 10",
+        &["[GET y; SET x 1]", "[GET x; GET y; SET x 2]", "MGET x y"],
+    ),
+    at_expiry(
+        "read under a lock",
+        "SET x 0; SET y old PX 10",
+        &["[GET y; INCR x]", "INCR x; GET y", "INCR x; GET y", "GET y"],
+    ),
+    at_expiry("renewed", "SET y old PX 10", &["SET y new XX", "GET y", "GET y; GET y", "EXISTS y; EXISTS y"]),
+    at_expiry("exchanged", "SET y old PX 10", &["SET y new GET", "GET y; GET y", "MGET y x; MGET x y"]),
+    at_expiry("taken", "SET y old PX 10", &["GETDEL y", "GETDEL y", "GET y; GET y", "SET y new NX"]),
+    at_expiry(
+        "locked by the next",
+        "SET y old PX 10",
+        &["SET y one NX", "SET y two NX", "GET y; SET y three NX", "GET y; GET y"],
+    ),
+    at_expiry("watched", "SET y old PX 10; SET x 0", &["?y[SET x 1]", "?y[SET y new]", "GET y; MGET x y"]),
+    at_expiry(
+        "snapshots",
+        "SET x 0; SET y old PX 10",
+        &["INCR x; GET y", "MGET x y; MGET x y", "MGET y x; MGET y x", "INCR x"],
+    ),
+];
 
 pub async fn visible(servers: &[SocketAddr], budget: Duration, seed: u64) -> Result<String, String> {
     let history = History::new();

@@ -132,7 +132,7 @@ impl Fake {
         }
         let mut data = self.data(skew);
         let changed = watched.iter().any(|(key, version)| data.version(key) != *version);
-        let spurious = self.defect == Defect::SpuriousAbort && data.writes % 16 == 0;
+        let spurious = self.defect == Defect::SpuriousAbort && data.writes.is_multiple_of(16);
         if !watched.is_empty() && (changed && self.defect != Defect::IgnoresWatch || spurious) {
             return Reply::Array(None);
         }
@@ -165,7 +165,7 @@ impl Fake {
             (Defect::Retry, "INCR" | "APPEND") => {
                 let mut data = self.data(skew);
                 let reply = data.apply(command);
-                if data.writes % 50 == 0 { data.apply(command) } else { reply }
+                if data.writes.is_multiple_of(50) { data.apply(command) } else { reply }
             }
             (Defect::SplitKeys, "MSET" | "MGET") => {
                 let mut replies = Vec::new();

@@ -51,7 +51,7 @@ impl Ledger {
         while let Some(book) = self.tasks.join_next().await {
             let book = book.map_err(|error| error.to_string())??;
             for &address in servers {
-                let mut client = Client::connect(address).await.map_err(|error| format!("{error:?}"))?;
+                let mut client = Client::connect(address).await.map_err(|failure| failure.to_string())?;
                 book.compare(&mut client).await.map_err(|text| format!("{}: {text}", book.keys))?;
             }
             for fate in book.last.iter().chain(&book.count).chain(&book.log) {

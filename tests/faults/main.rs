@@ -3,7 +3,24 @@
 //!
 //! `cargo test --test faults` is the short form. `cargo test --release --test faults -- --long 600` gives the scenarios
 //! 600 seconds together; words select scenarios by name; `--against HOST:PORT,...` runs those that need no faults
-//! against servers that are already there (redis-server, say); `--seed N` repeats the programs of a run.
+//! against servers that are already there (redis-server, say); `--seed N` repeats the programs of a run. RESPG_BINARY
+//! and RESPG_POSTGRES_BIN choose other programs than the freshly built one and the newest installed.
+//!
+//! That the tests fail when they should is part of the run: the checker on histories written by hand, and every peaceful
+//! scenario on a server of our own with one defect at a time (`fake.rs`). On respg itself these breakages were tried by
+//! hand, on 2026-11-21, and noticed:
+//!
+//! | broken on purpose | noticed by | as |
+//! |---|---|---|
+//! | LOCK without FOR UPDATE | mix, order | lost appends; RENAME finds no key that was there |
+//! | absences not held by placeholders | mix, order | store buffering: both miss the other's write |
+//! | a key that came and went in a batch not held | order | INCR x; DEL x; GET y against SET x; INCR y |
+//! | EXEC does not compare watched versions | mix, bank | both compare-and-sets succeed; the sum changes |
+//! | a lost commit counts as a failure before it, and is retried | one cut, cuts | OK instead of unknown; counters too high |
+//! | synchronous_commit off for durable data | restart | an acknowledged INCR is gone |
+//! | the clock of LOCK is the transaction's beginning | expiry (long form) | seen expired, then alive |
+//! | READ takes an expired key whose row somebody holds for gone | moment of expiry | seen expired, then alive |
+//! | lanes wait for row locks as long as the pool | row lock | neighbours get errors instead of answers |
 
 mod bank;
 mod checks;
@@ -100,9 +117,10 @@ impl Report {
 /// Scenarios in which nothing is broken.
 async fn peaceful(report: &mut Report, servers: &[SocketAddr], budget: Duration, seed: u64) {
     report.run("mix", workload::mix(servers, budget, seed)).await;
-    report.run("order", order::play(servers, budget, seed)).await;
+    report.run("order", order::play(order::TABLE, servers, budget, seed)).await;
     report.run("bank", bank::sums(servers, budget, seed)).await;
     report.run("expiry", expiry::visible(servers, budget, seed)).await;
+    report.run("moment of expiry", order::play(expiry::RACES, servers, budget, seed)).await;
 }
 
 /// Everything, on respg.
@@ -111,16 +129,20 @@ async fn ours(report: &mut Report, world: &mut scenarios::World, long: Option<u6
     if let Err(text) = world.renew(&[]).await {
         return report.run("start", async { Err(text) }).await;
     }
-    peaceful(report, &world.servers(), part(4), seed).await;
+    peaceful(report, &world.servers(), part(3), seed).await;
     for process in &world.processes {
         process.proxy.orders.delay.store(3000, Ordering::Relaxed);
     }
-    report.run("order with slow messages", order::play(&world.servers(), part(4), seed + 1)).await;
+    report
+        .run("order with slow messages", order::play(order::TABLE, &world.servers(), part(4), seed + 1))
+        .await;
+    let name = "moment of expiry with slow messages";
+    report.run(name, order::play(expiry::RACES, &world.servers(), part(4), seed + 1)).await;
     report.run("one cut", scenarios::one_cut(world)).await;
     report.run("cuts", scenarios::cuts(world, part(4), seed)).await;
     report.run("kill", scenarios::kill(world, part(5), seed)).await;
-    report.run("restart", scenarios::restart(world, part(6), seed)).await;
-    report.run("hang", scenarios::hang(world, part(9), seed)).await;
+    report.run("restart", scenarios::restart(world, part(5), seed)).await;
+    report.run("hang", scenarios::hang(world, part(7), seed)).await;
     report.run("row lock", row_lock::delays_one_key_only(world, part(3))).await;
 }
 
@@ -159,7 +181,7 @@ async fn broken(report: &mut Report) {
                 let (servers, _running) = fake::start(defect).await;
                 let result = match finder {
                     "mix" => workload::mix(&servers, short, seed).await,
-                    "order" => order::play(&servers, short * 3, seed).await,
+                    "order" => order::play(order::TABLE, &servers, short * 3, seed).await,
                     "bank" => bank::sums(&servers, short, seed).await,
                     _ => expiry::visible(&servers, short, seed).await,
                 };

@@ -80,13 +80,14 @@ impl Command {
             "MGET" | "DEL" | "UNLINK" | "EXISTS" | "TOUCH" | "WATCH" => (count, 1),
             "MSET" | "MSETNX" => (count, 2),
             "RENAME" | "RENAMENX" => (3, 1),
+            "CLIENT" => (1, 1),
             _ => (2, 1),
         };
         (1..end).step_by(step)
     }
 
     pub fn only_reads(&self) -> bool {
-        matches!(self.name(), "GET" | "MGET" | "EXISTS" | "STRLEN" | "TOUCH")
+        matches!(self.name(), "GET" | "MGET" | "EXISTS" | "STRLEN" | "TOUCH" | "CLIENT")
     }
 
     /// Whether the command, having got this reply, may have changed something.
@@ -192,6 +193,9 @@ impl State {
                 }
                 None => Reply::Error("ERR no such key".into()),
             },
+            ["PEXPIRE", key, _] => Reply::Int(self.0.contains_key(*key).into()),
+            // Not over keys: within EXEC such a command takes the transaction off the lanes.
+            ["CLIENT", "GETNAME"] => Reply::nil(),
             ["(expire)", key, value] => {
                 if self.get(key).is_some_and(|now| now == value) {
                     self.0.remove(*key);

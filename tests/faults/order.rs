@@ -19,10 +19,17 @@ pub struct Litmus {
     name: &'static str,
     before: &'static str,
     clients: &'static [&'static str],
+    /// The longest time between the preparation and the race, in microseconds.
+    later: u64,
 }
 
 const fn litmus(name: &'static str, before: &'static str, clients: &'static [&'static str]) -> Litmus {
-    Litmus { name, before, clients }
+    Litmus { name, before, clients, later: 0 }
+}
+
+/// A race about the moment when a value goes away that `before` gave a time to live of 10 ms.
+pub const fn at_expiry(name: &'static str, before: &'static str, clients: &'static [&'static str]) -> Litmus {
+    Litmus { name, before, clients, later: 12_000 }
 }
 
 pub const TABLE: &[Litmus] = &[
@@ -151,6 +158,27 @@ pub const TABLE: &[Litmus] = &[
         "SET x 1",
         &["[DEL x; SET x 2]", "SET x 3 XX", "GETDEL x; SET x 4", "EXISTS x; INCR y; GET x"],
     ),
+    // The same with transactions that run on a connection of their own.
+    litmus(
+        "replaced off the lanes",
+        "SET x 1",
+        &["[DEL x; CLIENT GETNAME; SET x 2]", "GETDEL x", "SET x 3 XX", "PEXPIRE x 100000"],
+    ),
+    litmus(
+        "write skew off the lanes",
+        "",
+        &["[GET x; CLIENT GETNAME; SET y 1]", "[GET y; SET x 1]", "MGET x y; MGET y x"],
+    ),
+    litmus(
+        "deadlock off the lanes",
+        "SET y 0",
+        &["[INCR y; CLIENT GETNAME; INCR x]", "[INCR x; CLIENT GETNAME; INCR y]", "INCR y; DEL x"],
+    ),
+    litmus(
+        "WATCH off the lanes",
+        "SET x 0",
+        &["?x,y[INCR x; CLIENT GETNAME; SET y 1]", "?y[SET y 2; CLIENT GETNAME]", "SET x 5; DEL y"],
+    ),
     litmus("absent key under WATCH", "", &["?x[SET y 1]", "SET x 1; DEL x", "MGET x y"]),
     litmus("watched key comes back", "SET x 1", &["?x[SET y 1]", "DEL x; SET x 1", "MGET x y"]),
     litmus("own write under WATCH", "SET x 1", &["?x[INCR x]", "?x[INCR x]", "INCR x"]),
@@ -173,23 +201,29 @@ pub const TABLE: &[Litmus] = &[
 ];
 
 struct Team {
+    table: &'static [Litmus],
     number: usize,
     servers: Vec<SocketAddr>,
     seed: u64,
 }
 
 /// Plays the table over and over with several teams at once; returns how many rounds were played.
-pub async fn play(servers: &[SocketAddr], budget: Duration, seed: u64) -> Result<String, String> {
+pub async fn play(
+    table: &'static [Litmus],
+    servers: &[SocketAddr],
+    budget: Duration,
+    seed: u64,
+) -> Result<String, String> {
     let mut teams = JoinSet::new();
     for number in 0..6 {
-        let team = Team { number, servers: servers.to_vec(), seed };
+        let team = Team { table, number, servers: servers.to_vec(), seed };
         teams.spawn(team.play(Instant::now() + budget));
     }
     let mut rounds = 0;
     while let Some(team) = teams.join_next().await {
         rounds += team.map_err(|error| error.to_string())??;
     }
-    Ok(format!("{rounds} rounds of {} races show no anomaly", TABLE.len()))
+    Ok(format!("{rounds} rounds of {} races show no anomaly", table.len()))
 }
 
 impl Team {
@@ -198,14 +232,15 @@ impl Team {
         let mut rounds = 0;
         // Each visit to a line of the table keeps its connections for some rounds; the next gets others.
         while Instant::now() < end {
-            let litmus = &TABLE[(rounds / 4 + self.number * TABLE.len() / 6) % TABLE.len()];
+            let lines = self.table.len();
+            let litmus = &self.table[(rounds / 4 + self.number * lines / 6) % lines];
             let history = History::new();
             let first = rng.below(4) as usize;
             let mut clients: Vec<Recorder> = (0..litmus.clients.len())
                 .map(|number| Recorder::new(&history, first + number, &self.servers))
                 .collect();
             for _ in 0..4 {
-                let keys = format!("order:{:x}:{}:{rounds}:", self.seed, self.number);
+                let keys = format!("race:{:x}:{}:{}:{rounds}:", self.seed, self.table.len(), self.number);
                 round(litmus, &keys, &mut clients, &mut rng).await;
                 history.check().map_err(|text| format!("{}: {text}", litmus.name))?;
                 rounds += 1;
@@ -218,10 +253,13 @@ impl Team {
 async fn round(litmus: &Litmus, keys: &str, clients: &mut [Recorder], rng: &mut Rng) {
     clients[0].run(keys, &Program::parse_all(litmus.before)).await;
     let together = rng.below(2) == 0;
+    let later = litmus.later / 3 + rng.below(litmus.later * 2 / 3 + 1);
+    let begin = Instant::now() + Duration::from_micros(later);
+    tokio::time::sleep(Duration::from_micros(later.saturating_sub(2_000))).await;
     join_all(clients.iter_mut().zip(litmus.clients).map(|(client, text)| {
-        let delay = Duration::from_micros(if together { 0 } else { rng.below(800) });
+        let start =
+            begin + Duration::from_micros(if together { 0 } else { rng.below(800 + litmus.later / 4) });
         async move {
-            let start = Instant::now() + delay;
             while Instant::now() < start {
                 tokio::task::yield_now().await;
             }

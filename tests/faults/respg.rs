@@ -61,7 +61,7 @@ impl Respg {
                     Ok(Reply::Status(_)) => return Ok(start.elapsed()),
                     other => last = format!("{other:?}"),
                 },
-                Err(failure) => last = format!("{failure:?}"),
+                Err(failure) => last = format!("{failure}"),
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

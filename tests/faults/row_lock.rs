@@ -67,7 +67,7 @@ pub async fn delays_one_key_only(world: &mut World, budget: Duration) -> Result<
 
 /// Reads and writes keys of its own, among them a transaction; returns its longest wait.
 async fn neighbour(number: usize, server: SocketAddr, end: Instant) -> Result<Duration, String> {
-    let mut client = Client::connect(server).await.map_err(|error| format!("{error:?}"))?;
+    let mut client = Client::connect(server).await.map_err(|failure| failure.to_string())?;
     let mut slowest = Duration::ZERO;
     let mut round = 0;
     while Instant::now() < end {
@@ -88,7 +88,7 @@ async fn neighbour(number: usize, server: SocketAddr, end: Instant) -> Result<Du
         match client.call(&text).await {
             Ok(Reply::Error(error)) => return Err(format!("{text}: {error}")),
             Ok(_) => slowest = slowest.max(start.elapsed()),
-            Err(failure) => return Err(format!("{text}: {failure:?}")),
+            Err(failure) => return Err(format!("{text}: {failure}")),
         }
         round += 1;
         sleep(Duration::from_millis(1)).await;
@@ -97,6 +97,6 @@ async fn neighbour(number: usize, server: SocketAddr, end: Instant) -> Result<Du
 }
 
 async fn call(server: SocketAddr, text: &str) -> Result<Reply, String> {
-    let describe = |failure: Failure| format!("{text}: {failure:?}");
+    let describe = |failure: Failure| format!("{text}: {failure}");
     Client::connect(server).await.map_err(describe)?.call(text).await.map_err(describe)
 }

@@ -270,11 +270,11 @@ pub async fn one_cut(world: &mut World) -> Result<String, String> {
     world.renew(&[]).await?;
     let process = &world.processes[0];
     let orders = &process.proxy.orders;
-    let mut client = Client::connect(process.address).await.map_err(|error| format!("{error:?}"))?;
+    let mut client = Client::connect(process.address).await.map_err(|failure| failure.to_string())?;
     for in_transaction in [false, true] {
         for (before, command, read, expected) in CUT_COMMANDS {
             let name = format!("{command} {}", if in_transaction { "in MULTI" } else { "" });
-            client.call(before).await.map_err(|failure| format!("{before}: {failure:?}"))?;
+            client.call(before).await.map_err(|failure| format!("{before}: {failure}"))?;
             orders.cuts.store(1, Ordering::SeqCst);
             let mut texts = vec![*command];
             if in_transaction {
@@ -292,7 +292,7 @@ pub async fn one_cut(world: &mut World) -> Result<String, String> {
                 other => return Err(format!("{name}: the lost commit was answered with {other:?}")),
             }
             sleep(Duration::from_millis(5)).await;
-            let found = client.call(read).await.map_err(|failure| format!("{read}: {failure:?}"))?;
+            let found = client.call(read).await.map_err(|failure| format!("{read}: {failure}"))?;
             let found = match found {
                 Reply::Bulk(text) => text.unwrap_or_default(),
                 Reply::Int(number) => number.to_string(),

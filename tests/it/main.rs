@@ -2,6 +2,8 @@
 
 mod bitmap;
 mod bounds;
+mod cluster;
+mod connection;
 mod generic;
 mod postgres;
 mod server;

@@ -21,6 +21,13 @@ fn setbit(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> 
         _ => return Err(CommandError::BIT_VALUE),
     };
     let plan = Plan::update(context, [key], move |view| {
+        // What changes nothing does not touch a watched key.
+        if let Some(bytes) = view.string(0)?
+            && offset / 8 < bytes.len() as u64
+            && bits::get(bytes, offset) == value
+        {
+            return Ok(value.into());
+        }
         Ok(view.edit_string(0, |bytes| bits::set(bytes, offset, value))?.into())
     });
     Ok(plan.growing_by((offset / 8) as usize))

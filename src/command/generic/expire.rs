@@ -73,7 +73,7 @@ impl Condition {
     /// A key without expiry counts as one that expires after all others.
     fn admits(self, old: Expiry, new: i64) -> bool {
         match old {
-            Expiry::At(old) => !self.nx && !(self.gt && new <= old) && !(self.lt && new >= old),
+            Expiry::At(old) => !(self.nx || (self.gt && new <= old) || (self.lt && new >= old)),
             Expiry::Never | Expiry::After(_) => !self.xx && !self.gt,
         }
     }

@@ -32,7 +32,9 @@ static DOCTOR: Command = Command {
 static MALLOC_STATS: Command = Command {
     name: "MEMORY|MALLOC-STATS",
     arity: Exactly(2),
-    plan: |_, _| Ok(Plan::Ready(Reply::text("Stats not supported for the current allocator"))),
+    plan: |_, _| {
+        Ok(Plan::Ready(Reply::Verbatim(Bytes::from_static(b"Stats not supported for the current allocator"))))
+    },
     ..FAMILY
 };
 static PURGE: Command = Command {

@@ -1,1 +1,2 @@
 mod databases;
+mod process;

@@ -6,7 +6,7 @@ use crate::command::prelude::*;
 use crate::command::{all, docs};
 
 pub(super) static DOCS: Command =
-    Command { name: "COMMAND|DOCS", arity: AtLeast(2), tips: ORDER_VARIES, plan: plan, ..FAMILY };
+    Command { name: "COMMAND|DOCS", arity: AtLeast(2), tips: ORDER_VARIES, plan, ..FAMILY };
 
 fn plan(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     let entries = match args.rest() {

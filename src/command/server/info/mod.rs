@@ -1,11 +1,14 @@
 //! INFO [section ...]
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 
 use crate::command::prelude::*;
 use crate::exec::Context;
 use crate::state::{Keyspace, KeyspaceCount, Process};
+use crate::store::Call;
+use crate::store::statements::server::KEYSPACE;
 
 mod commands;
 mod sections;
@@ -77,10 +80,21 @@ impl Steps for Info {
         Box::pin(async move {
             let process = context.process().clone();
             let counts = self.0.iter().any(|section| section.counts);
-            let keyspace = if counts { Keyspace::count(&process).await } else { None };
+            let keyspace = match counts {
+                true if context.in_exec() => Some(Arc::new(in_exec(context).await?)),
+                true => Keyspace::count(&process).await,
+                false => None,
+            };
             Ok(Reply::Verbatim(text(&self.0, &Facts { process, keyspace }).into()))
         })
     }
+}
+
+/// Counts what EXEC has made of the keys so far.
+async fn in_exec(context: &Context<'_>) -> Result<KeyspaceCount, CommandError> {
+    let asked = Instant::now();
+    let rows = context.rows(&Call::read(&KEYSPACE, Vec::new(), |_| Reply::Nothing)).await?;
+    Ok(KeyspaceCount::new(&rows, asked))
 }
 
 fn text(sections: &[&Section], facts: &Facts) -> String {
