@@ -50,6 +50,11 @@ impl Client {
         client
     }
 
+    /// How long [`Client::read`] waits, if 20 seconds are too few.
+    pub fn wait_up_to(&mut self, seconds: u64) {
+        self.stream.set_read_timeout(Some(Duration::from_secs(seconds))).expect("a socket");
+    }
+
     pub fn select(&mut self, db: u32) {
         assert_eq!(self.plain(["SELECT", &db.to_string()]), ok());
         self.db = db;
