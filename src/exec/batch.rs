@@ -69,12 +69,12 @@ impl Batch<'_> {
         }
     }
 
-    fn apply(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Vec<Option<Applied>> {
+    fn apply(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Vec<Option<Applied>> {
         let mut cursor = 0;
         works.iter().map(|items| set.apply(items, &mut cursor)).collect()
     }
 
-    async fn read(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
+    async fn read(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Result<Replies, StoreError> {
         let rows = {
             let keys = KeyColumns::of(set.order.iter().map(|position| &set.keys[*position as usize]));
             let inline = self.inline_limits(set);
@@ -87,7 +87,7 @@ impl Batch<'_> {
         Ok(self.apply(set, works).into_iter().map(|applied| applied.map(|a| a.replies)).collect())
     }
 
-    async fn overwrite(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
+    async fn overwrite(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Result<Replies, StoreError> {
         let replies = self.apply(set, works).into_iter().map(|applied| applied.map(|a| a.replies)).collect();
         let mut rows = RowColumns::default();
         for &position in &set.order {
@@ -110,7 +110,7 @@ impl Batch<'_> {
         }
     }
 
-    async fn update(&self, set: &mut WorkingSet<'_>, works: &[&[Item]]) -> Result<Replies, StoreError> {
+    async fn update(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Result<Replies, StoreError> {
         let (begun, locked) = join!(self.connection.execute(&BEGIN, &[]), self.lock(set));
         let locked = begun.map_err(|error| StoreError::before_commit(&error)).and(locked);
         if let Err(error) = locked {
@@ -123,7 +123,7 @@ impl Batch<'_> {
     }
 
     /// Locks and reads the rows of a sorted set.
-    pub async fn lock(&self, set: &mut WorkingSet<'_>) -> Result<(), StoreError> {
+    pub async fn lock(&self, set: &mut WorkingSet) -> Result<(), StoreError> {
         let rows = {
             let keys = KeyColumns::of(set.order.iter().map(|position| &set.keys[*position as usize]));
             let inline = self.inline_limits(set);
@@ -182,7 +182,7 @@ impl Batch<'_> {
         Ok(prepared)
     }
 
-    fn inline_limits(&self, set: &WorkingSet<'_>) -> Vec<i32> {
+    fn inline_limits(&self, set: &WorkingSet) -> Vec<i32> {
         let limit = |position: &u32| if set.keys[*position as usize].wanted { self.inline } else { -1 };
         set.order.iter().map(limit).collect()
     }
@@ -200,7 +200,7 @@ pub async fn rolled_back(connection: &Connection, error: StoreError) -> StoreErr
 /// Rows that are there are read when their lock is taken, absences are as of the statement's beginning, or later where a row went away
 /// while its lock was waited for: two absences need not be of the same moment. So all are held that a work has seen together with
 /// any other key, and those that its batch has seen come and go.
-fn absences_to_hold(set: &WorkingSet<'_>, applied: &[Option<Applied>]) -> Vec<bool> {
+fn absences_to_hold(set: &WorkingSet, applied: &[Option<Applied>]) -> Vec<bool> {
     let absent = |position: u32| {
         let (key, slot) = (&set.keys[position as usize], &set.slots[position as usize]);
         key.row.is_none() && slot.entry.is_none()

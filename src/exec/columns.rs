@@ -94,7 +94,7 @@ pub struct Changes<'s> {
 impl<'s> Changes<'s> {
     /// What a part of a longer transaction changes. Rows are not deleted but become placeholders: whoever waits for such a row
     /// then sees what the end of the transaction makes of it, and not a key that is absent in between.
-    pub fn in_transaction(set: &'s WorkingSet<'_>) -> Changes<'s> {
+    pub fn in_transaction(set: &'s WorkingSet) -> Changes<'s> {
         let mut changes = Changes::of(set, &vec![false; set.keys.len()]);
         changes.delete = KeyColumns::default();
         for &position in &set.order {
@@ -107,7 +107,7 @@ impl<'s> Changes<'s> {
     }
 
     /// `hold[i]` says that the absent key `i` must stay absent until the commit.
-    pub fn of(set: &'s WorkingSet<'_>, hold: &[bool]) -> Changes<'s> {
+    pub fn of(set: &'s WorkingSet, hold: &[bool]) -> Changes<'s> {
         let mut changes = Changes::default();
         for &position in &set.order {
             let (key, slot) = (&set.keys[position as usize], &set.slots[position as usize]);

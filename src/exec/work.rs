@@ -35,6 +35,16 @@ pub enum TransactionStep {
     Op(KeyOp),
 }
 
+/// A key that an item uses.
+pub struct Use<'i> {
+    pub db: DbIndex,
+    pub key: &'i Bytes,
+    /// The space to look in, if it is not the one that the database has now.
+    pub space: Option<i32>,
+    /// Whether its bytes are needed.
+    pub wanted: bool,
+}
+
 impl TransactionStep {
     pub fn key_count(&self) -> usize {
         match self {
@@ -80,11 +90,15 @@ impl Item {
         }))
     }
 
-    /// Every key the item uses, watched ones first, and whether its bytes are needed.
-    pub fn uses(&self) -> impl Iterator<Item = (DbIndex, &Bytes, bool)> {
+    /// Every key the item uses, watched ones first: each of these where WATCH saw it and where it is now, which FLUSHDB and
+    /// SWAPDB make two places.
+    pub fn uses(&self) -> impl Iterator<Item = Use<'_>> {
         let watched = self.transaction().into_iter().flat_map(|transaction| &transaction.watched);
-        let watched = watched.map(|watched| (watched.db, &watched.key, false));
-        watched.chain(self.ops().flat_map(|op| &op.keys).map(|key| (key.db, &key.key, key.value)))
+        let watched = watched.flat_map(|&Watched { db, ref key, space, .. }| {
+            [Some(space), None].map(|space| Use { db, key, space, wanted: false })
+        });
+        let used = self.ops().flat_map(|op| &op.keys);
+        watched.chain(used.map(|key| Use { db: key.db, key: &key.key, space: None, wanted: key.value }))
     }
 
     pub fn transaction(&self) -> Option<&Transaction> {
@@ -137,7 +151,7 @@ impl Route {
         let access = combined(items.iter().map(Item::access));
         let mut tables = None;
         let mut durable = false;
-        for (db, ..) in items.iter().flat_map(Item::uses) {
+        for Use { db, .. } in items.iter().flat_map(Item::uses) {
             let durability = databases.get(db).durability;
             let table = if durability == Durability::Cache { Tables::Unlogged } else { Tables::Logged };
             tables = Some(if tables.is_none_or(|tables| tables == table) { table } else { Tables::Both });

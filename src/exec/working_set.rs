@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::work::{Item, Transaction, TransactionStep, Watched};
+use super::work::{Item, Transaction, TransactionStep, Use, Watched};
 use crate::command::{KeyOp, Slot, View};
-use crate::keyspace::{DbIndex, Entry, StoredKey, Value, long_key};
+use crate::keyspace::{Entry, StoredKey, Value, long_key};
 use crate::resp::Reply;
 use crate::store::{DatabaseMap, KeyRow, Row};
 
@@ -33,8 +33,7 @@ pub struct RowState {
 }
 
 /// The keys of all works of a batch, each once.
-pub struct WorkingSet<'d> {
-    databases: &'d DatabaseMap,
+pub struct WorkingSet {
     index: HashMap<(i32, Bytes), u32>,
     pub keys: Vec<SetKey>,
     pub slots: Vec<Slot>,
@@ -46,10 +45,9 @@ pub struct WorkingSet<'d> {
     read_bytes: usize,
 }
 
-impl<'d> WorkingSet<'d> {
-    pub fn new<'i>(databases: &'d DatabaseMap, works: impl Iterator<Item = &'i [Item]>) -> WorkingSet<'d> {
+impl WorkingSet {
+    pub fn new<'i>(databases: &DatabaseMap, works: impl Iterator<Item = &'i [Item]>) -> WorkingSet {
         let mut set = WorkingSet {
-            databases,
             index: HashMap::new(),
             keys: Vec::new(),
             slots: Vec::new(),
@@ -58,8 +56,9 @@ impl<'d> WorkingSet<'d> {
             now_us: 0,
             read_bytes: 0,
         };
-        for (db, key, wanted) in works.flatten().flat_map(Item::uses) {
-            let position = set.intern(db, key, wanted);
+        for Use { db, key, space, wanted } in works.flatten().flat_map(Item::uses) {
+            let space = space.unwrap_or_else(|| databases.get(db).space);
+            let position = set.intern(space, key, wanted);
             set.positions.push(position);
         }
         set.sort();
@@ -76,8 +75,7 @@ impl<'d> WorkingSet<'d> {
         });
     }
 
-    fn intern(&mut self, db: DbIndex, key: &Bytes, wanted: bool) -> u32 {
-        let space = self.databases.get(db).space;
+    fn intern(&mut self, space: i32, key: &Bytes, wanted: bool) -> u32 {
         let position = *self.index.entry((space, key.clone())).or_insert_with(|| {
             self.keys.push(SetKey {
                 space,
@@ -139,7 +137,7 @@ impl<'d> WorkingSet<'d> {
     pub fn apply(&mut self, items: &[Item], cursor: &mut usize) -> Option<Applied> {
         let start = *cursor;
         let mut too_large = false;
-        for (_, _, wanted) in items.iter().flat_map(Item::uses) {
+        for Use { wanted, .. } in items.iter().flat_map(Item::uses) {
             let entry = &self.slots[self.positions[*cursor] as usize].entry;
             too_large |= wanted && matches!(entry, Some(Entry { value: Value::Unfetched(_), .. }));
             *cursor += 1;
@@ -163,9 +161,12 @@ impl<'d> WorkingSet<'d> {
     }
 
     fn apply_transaction(&mut self, transaction: &Transaction, at: &mut usize) -> Reply {
-        let unchanged =
-            transaction.watched.iter().enumerate().all(|(i, watched)| self.is_unchanged(watched, *at + i));
-        *at += transaction.watched.len();
+        let unchanged = transaction
+            .watched
+            .iter()
+            .enumerate()
+            .all(|(i, watched)| self.is_unchanged(watched, *at + 2 * i));
+        *at += 2 * transaction.watched.len();
         if !unchanged {
             *at += transaction.steps.iter().map(TransactionStep::key_count).sum::<usize>();
             return Reply::NullArray;
@@ -177,18 +178,16 @@ impl<'d> WorkingSet<'d> {
         Reply::Array(transaction.steps.iter().map(run).collect())
     }
 
-    /// Whether a watched key is as WATCH saw it: the same row version, and not expired since. To an absent key FLUSHDB and SWAPDB
-    /// do nothing unless it is there afterwards.
-    fn is_unchanged(&self, watched: &Watched, use_index: usize) -> bool {
-        let position = self.positions[use_index] as usize;
-        let (key, slot) = (&self.keys[position], &self.slots[position]);
-        if slot.dirty {
+    /// Whether a watched key is as WATCH saw it: the same row version, and not expired since. FLUSHDB and SWAPDB change it
+    /// if it was there before or is there after.
+    fn is_unchanged(&self, watched: &Watched, first_use: usize) -> bool {
+        let [then, now] = [first_use, first_use + 1].map(|index| self.positions[index] as usize);
+        if self.slots[then].dirty || self.slots[now].dirty {
             return false;
         }
-        if key.space != watched.space {
-            return !watched.live && slot.entry.is_none();
-        }
-        key.row.is_some_and(|row| row.xmin == watched.xmin && row.live == watched.live)
+        let row = self.keys[then].row;
+        let same_row = row.is_some_and(|row| row.xmin == watched.xmin && row.live == watched.live);
+        same_row && (then == now || (!watched.live && self.slots[now].entry.is_none()))
     }
 
     /// Bytes of the keys and of the values that were read or are to be written.
