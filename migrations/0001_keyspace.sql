@@ -48,9 +48,9 @@ ALTER TABLE respg.keys ALTER COLUMN value SET STORAGE EXTERNAL;
 
 -- Rows are overwritten all the time: room on each page keeps updates on it (HOT), and vacuum comes early and often.
 CREATE TABLE respg.keys_logged PARTITION OF respg.keys FOR VALUES FROM (0) TO (MAXVALUE)
-    WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 1);
+    WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 1);
 CREATE UNLOGGED TABLE respg.keys_unlogged PARTITION OF respg.keys FOR VALUES FROM (MINVALUE) TO (0)
-    WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 1);
+    WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 1);
 ALTER TABLE respg.keys_logged ALTER COLUMN value SET STORAGE EXTERNAL;
 ALTER TABLE respg.keys_unlogged ALTER COLUMN value SET STORAGE EXTERNAL;
 

@@ -17,7 +17,7 @@ use super::working_set::{Applied, LANE_INLINE, WorkingSet};
 use crate::command::Access;
 use crate::resp::Reply;
 use crate::store::statements::keys::{
-    BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, READ, ROLLBACK, UPDATE,
+    BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, OVERWRITE_FEW, READ, ROLLBACK, UPDATE,
 };
 use crate::store::statements::{KeyStatement, Statement};
 use crate::store::{Connection, DatabaseMap, Params, StoreError};
@@ -26,6 +26,9 @@ use crate::store::{Connection, DatabaseMap, Params, StoreError};
 pub type Replies = Vec<Option<Vec<Reply>>>;
 
 type Prepared = Option<tokio_postgres::Statement>;
+
+/// From how many keys on the longer statement for overwriting is the faster one.
+const MANY_KEYS: usize = 12;
 
 /// One batch: works of one route.
 pub struct Batch<'b> {
@@ -98,13 +101,18 @@ impl Batch<'_> {
         if rows.is_empty() {
             return Ok(replies);
         }
-        let statement = self.connection.prepare(self.statement(&OVERWRITE)).await;
-        let statement = statement.map_err(|error| StoreError::before_commit(&error))?;
         let (version, at) = (&self.databases.version, &rows.at);
         let params: Params<'_> =
             &[version, &at.spaces, &at.keys, &rows.long_keys, &rows.values, &rows.expiries, &rows.relative];
-        let written = self.connection.client().execute(&statement, params);
-        match written.await.map_err(|error| StoreError::at_commit(&error))? {
+        let few = at.keys.len() < MANY_KEYS;
+        let statement =
+            self.connection.prepare(self.statement(if few { &OVERWRITE_FEW } else { &OVERWRITE })).await;
+        let statement = statement.map_err(|error| StoreError::before_commit(&error))?;
+        let written = match few {
+            true => self.connection.client().execute(&statement, params).await.map(|rows| rows as i64),
+            false => self.connection.client().query_one(&statement, params).await.map(|row| row.get(0)),
+        };
+        match written.map_err(|error| StoreError::at_commit(&error))? {
             0 => Err(StoreError::Conflict),
             _ => Ok(replies),
         }

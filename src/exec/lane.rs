@@ -56,6 +56,7 @@ impl LaneQueue {
                 return batch;
             }
             self.arrived.notified().await;
+            tokio::task::yield_now().await;
         }
     }
 
@@ -155,9 +156,15 @@ impl Source for LaneConnections {
             Commit::Durable => &mut self.durable,
             Commit::Relaxed => &mut self.relaxed,
         };
-        if slot.as_ref().is_none_or(Connection::is_closed) {
-            *slot = Some(Connection::open(&self.store.config, commit, LOCK_WAIT).await?);
+        if let Some(connection) = slot.as_ref()
+            && (connection.is_closed() || connection.refresh_plans().await.is_err())
+        {
+            *slot = None;
         }
-        Ok(slot.as_ref().expect("just opened"))
+        let connection = match slot {
+            Some(connection) => connection,
+            None => slot.insert(Connection::open(&self.store.config, commit, LOCK_WAIT).await?),
+        };
+        Ok(connection)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row};
@@ -27,6 +27,7 @@ pub struct Connection {
     prepared: Mutex<HashMap<usize, tokio_postgres::Statement>>,
     abandoned: AtomicBool,
     worn: AtomicBool,
+    planned: Mutex<Instant>,
 }
 
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -38,6 +39,9 @@ const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqs
     SET default_transaction_isolation = 'read committed'; SET statement_timeout = 0;
     SET idle_in_transaction_session_timeout = '30s'; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;
     SET tcp_keepalives_count = 3";
+
+/// How long plans are used: planning all hot statements again takes about a millisecond.
+const PLAN_LIFE: Duration = Duration::from_secs(1);
 
 /// A pooled connection whose buffers may have grown beyond this is not used again.
 const KEPT_BUFFERS: usize = 4 << 20;
@@ -65,6 +69,7 @@ impl Connection {
                 prepared: Mutex::default(),
                 abandoned: AtomicBool::new(false),
                 worn: AtomicBool::new(false),
+                planned: Mutex::new(Instant::now()),
             };
             // These are sent together with others, so their preparation must not come in between.
             for statement in [&BEGIN, &COMMIT, &ROLLBACK] {
@@ -103,6 +108,27 @@ impl Connection {
 
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Lets Postgres plan anew, now and then. A plan made while the keys table was empty may walk all of it, and would be kept
+    /// until the next ANALYZE however the table grows; the planner itself looks at the table's size each time.
+    pub async fn refresh_plans(&self) -> Result<(), StoreError> {
+        let due = {
+            let mut planned = self.planned.lock().expect("no panic while held");
+            let due = planned.elapsed() > PLAN_LIFE;
+            if due {
+                *planned = Instant::now();
+            }
+            due
+        };
+        match due {
+            true => self
+                .client
+                .batch_execute("DISCARD PLANS")
+                .await
+                .map_err(|error| StoreError::before_commit(&error)),
+            false => Ok(()),
+        }
     }
 
     /// The prepared form of a statement, preparing it at first use.

@@ -42,6 +42,13 @@ impl Store {
 
     /// A pooled connection.
     pub async fn acquire(&self) -> Result<Pooled, StoreError> {
+        let connection = pool::acquire(&self.pool).await?;
+        if connection.refresh_plans().await.is_ok() {
+            return Ok(connection);
+        }
+        // It had died while nobody used it.
+        connection.abandon();
+        drop(connection);
         pool::acquire(&self.pool).await
     }
 }

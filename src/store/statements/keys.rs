@@ -39,8 +39,8 @@ pub static LOCK: KeyStatement = key_statement!(
 );
 
 /// $1 the keyspace's version, $2 spaces, $3 keys, $4 long keys, $5 values, $6 expiries, $7 whether the expiry counts from now.
-/// Writes strings whatever was there; writes nothing at all if the version is another.
-pub static OVERWRITE: KeyStatement = key_statement!(
+/// Writes strings whatever was there; writes nothing at all if the version is another. For few keys.
+pub static OVERWRITE_FEW: KeyStatement = key_statement!(
     "INSERT INTO ", " AS k (space, key, long_key, type, value, expires_at)
      SELECT i.space, i.key, i.long_key, 1, i.value,
             CASE WHEN i.relative THEN (extract(epoch FROM now()) * 1000)::bigint + i.expires_at ELSE i.expires_at END
@@ -49,6 +49,29 @@ pub static OVERWRITE: KeyStatement = key_statement!(
      WHERE (SELECT version FROM respg.keyspace) = $1
      ON CONFLICT (space, key) DO UPDATE
      SET type = 1, value = excluded.value, expires_at = excluded.expires_at, object_id = NULL"
+);
+
+/// The same for many keys: ON CONFLICT finds and locks a row before it updates it, a plain UPDATE does it once, in two thirds of the time.
+/// What was not there to be updated is inserted; its count is the answer only if nothing was updated.
+pub static OVERWRITE: KeyStatement = key_statement!(
+    "WITH i AS MATERIALIZED (
+         SELECT i.n, i.space, i.key, i.long_key, i.value,
+                CASE WHEN i.relative THEN (extract(epoch FROM now()) * 1000)::bigint + i.expires_at ELSE i.expires_at END AS expires_at
+         FROM unnest($2::int[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bool[]) WITH ORDINALITY
+              AS i (space, key, long_key, value, expires_at, relative, n)
+         WHERE (SELECT version FROM respg.keyspace) = $1),
+     updated AS (
+         UPDATE ", " k SET type = 1, value = i.value, expires_at = i.expires_at, object_id = NULL
+         FROM i WHERE k.space = i.space AND k.key = i.key
+         RETURNING i.n),
+     inserted AS (
+         INSERT INTO ", " AS k (space, key, long_key, type, value, expires_at)
+         SELECT i.space, i.key, i.long_key, 1, i.value, i.expires_at FROM i
+         WHERE (SELECT count(*) FROM updated) < cardinality($3::bytea[]) AND NOT (i.n = ANY (ARRAY(SELECT n FROM updated)))
+         ON CONFLICT (space, key) DO UPDATE
+         SET type = 1, value = excluded.value, expires_at = excluded.expires_at, object_id = NULL
+         RETURNING 1)
+     SELECT (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted) AS written"
 );
 
 /// $1 spaces, $2 keys, $3 types, $4 values, $5 whether the value stays as it is, $6 expiries, $7 object ids: rows that are there and locked.

@@ -47,6 +47,7 @@ pub fn all() -> Vec<&'static Statement> {
         &keys::READ,
         &keys::LOCK,
         &keys::OVERWRITE,
+        &keys::OVERWRITE_FEW,
         &keys::UPDATE,
         &keys::INSERT,
         &keys::DELETE,

@@ -96,3 +96,25 @@ async fn hot_statements_use_the_primary_key() {
     connection.client().batch_execute("ANALYZE respg.keys").await.unwrap();
     check_plans(&connection, "filled tables that were analysed").await;
 }
+
+/// A plan that was made while the table was known to be empty does not outlive the table's growth by more than a second.
+#[tokio::test]
+async fn plans_follow_the_table() {
+    let connection = migrated().await;
+    let client = connection.client();
+    let sql = keys::READ.logged.sql;
+    let execute = "EXECUTE kept (NULL, NULL, NULL)";
+    client
+        .batch_execute(&format!("ANALYZE respg.keys; PREPARE kept (int[], bytea[], int[]) AS {sql}"))
+        .await
+        .unwrap();
+    client.batch_execute(execute).await.unwrap();
+    let fill = "INSERT INTO respg.keys (space, key, type, value)
+                SELECT 1, convert_to('key' || i, 'UTF8'), 1, 'v' FROM generate_series(1, 40000) i";
+    client.batch_execute(fill).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    connection.refresh_plans().await.unwrap();
+    let rows = client.simple_query(&format!("EXPLAIN (COSTS OFF) {execute}")).await.unwrap();
+    let plan: String = rows.iter().map(|message| format!("{message:?}\n")).collect();
+    assert!(plan.contains("Index Scan using keys_logged_pkey"), "{plan}");
+}
