@@ -16,6 +16,11 @@ pub struct Config {
     #[arg(long, env = "RESPG_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
 
+    /// The database URL leads through a pooler in transaction mode, such as PgBouncer from 1.21 on with max_prepared_statements;
+    /// its connect_query must make the settings that README names. Durability relaxed is then as durable.
+    #[arg(long, env = "RESPG_TRANSACTION_POOLING", action = ArgAction::Set, default_value = "no", value_parser = yes_or_no, value_name = "yes|no")]
+    pub transaction_pooling: bool,
+
     /// Where respg's own Postgres keeps its data (default: /var/lib/respg/postgres for root, else ~/.local/share/respg/postgres).
     #[arg(long, env = "RESPG_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,

@@ -156,7 +156,7 @@ impl Source for LaneConnections {
             Commit::Relaxed => &mut self.relaxed,
         };
         if slot.as_ref().is_none_or(Connection::is_closed) {
-            *slot = Some(Connection::open(&self.store.config, commit, LOCK_WAIT).await?);
+            *slot = Some(Connection::open(&self.store.target, commit, LOCK_WAIT).await?);
         }
         Ok(slot.as_ref().expect("just opened"))
     }

@@ -1,7 +1,9 @@
 //! respg's own Postgres: lifecycle and recovery.
 
 mod lifecycle;
+mod pgbouncer;
 mod process;
 mod recovery;
 mod refusals;
 mod shared;
+mod tls;
