@@ -1,6 +1,8 @@
 //! Options: what the command line and the environment say, under the names Redis users know.
 
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{ArgAction, Parser};
 
@@ -10,7 +12,7 @@ use crate::state::OutputLimits;
 ///
 /// Without a database URL respg starts a Postgres of its own, keeps its data between runs, and stops it at the end.
 #[derive(Debug, Clone, Parser)]
-#[command(version, max_term_width = 110)]
+#[command(version, max_term_width = 110, allow_negative_numbers = true)]
 pub struct Config {
     /// Postgres to use: postgres://user:password@host/database or key=value words, as in libpq, sslmode and sslrootcert included
     ///
@@ -39,13 +41,13 @@ pub struct Config {
     pub postgres_bin: Option<PathBuf>,
 
     /// Most further Postgres connections, for what does not go through a lane
-    #[arg(long, env = "RESPG_POOL_SIZE", default_value_t = 16, value_name = "N", help_heading = "Postgres")]
+    #[arg(long, env = "RESPG_POOL_SIZE", value_parser = at_least_one::<u32>, default_value_t = 16, value_name = "N", help_heading = "Postgres")]
     pub pool_size: u32,
 
     /// Longest wait for an answer of Postgres
     #[arg(
         long,
-        env = "RESPG_POSTGRES_TIMEOUT",
+        env = "RESPG_POSTGRES_TIMEOUT", value_parser = at_least_one::<u64>,
         default_value_t = 10_000,
         value_name = "MILLISECONDS",
         help_heading = "Postgres"
@@ -149,11 +151,11 @@ pub struct Config {
     pub durability: Option<String>,
 
     /// Threads that serve clients [default: half of the processors]
-    #[arg(long, env = "RESPG_THREADS", value_name = "N", help_heading = "Execution")]
+    #[arg(long, env = "RESPG_THREADS", value_parser = at_least_one::<usize>, value_name = "N", help_heading = "Execution")]
     pub threads: Option<usize>,
 
     /// Lanes per thread: Postgres connections on which commands of many clients travel together
-    #[arg(long, env = "RESPG_LANES", default_value_t = 2, value_name = "N", help_heading = "Execution")]
+    #[arg(long, env = "RESPG_LANES", value_parser = at_least_one::<usize>, default_value_t = 2, value_name = "N", help_heading = "Execution")]
     pub lanes: usize,
 
     /// What respg says on standard error: error, warn, info, debug, trace or off, also per module (warn,respg::exec=debug)
@@ -165,7 +167,6 @@ pub struct Config {
         long,
         env = "RESPG_SLOWLOG_LOG_SLOWER_THAN",
         default_value_t = 10_000,
-        allow_negative_numbers = true,
         value_name = "MICROSECONDS",
         help_heading = "Logging"
     )]
@@ -197,6 +198,14 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
         "yes" => Ok(true),
         "no" => Ok(false),
         _ => Err("must be yes or no".to_owned()),
+    }
+}
+
+fn at_least_one<N: FromStr<Err: Display> + PartialEq + Default>(text: &str) -> Result<N, String> {
+    match text.parse() {
+        Ok(number) if number == N::default() => Err("must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(error.to_string()),
     }
 }
 

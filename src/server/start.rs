@@ -48,6 +48,12 @@ impl Server {
         // Ports first: nothing is started for nothing.
         let listeners = bind_all(&config)?;
         let unix = bind_unix(&config)?;
+        if listeners.is_empty() && unix.is_none() {
+            return Err(StartError::new(
+                "nothing to listen on",
+                "give an address (--bind) or a --unixsocket",
+            ));
+        }
         let own_postgres = start_own_postgres(&config).await?;
         let started = Self::with_postgres(config, own_postgres.as_ref().map(OwnPostgres::url)).await;
         let (process, ids) = match started {

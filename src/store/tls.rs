@@ -27,6 +27,10 @@ const WORDS: &[&str] = &["sslmode", "sslrootcert", "sslcert", "sslkey"];
 pub enum TargetError {
     #[error("the database URL is not understood: {0}")]
     Url(String),
+    #[error(
+        "the database URL names no host (for a unix socket: the folder that it is in, /var/run/postgresql)"
+    )]
+    NoHost,
     #[error("sslmode '{0}' is not disable, allow, prefer, require, verify-ca or verify-full")]
     Mode(String),
     #[error(
@@ -60,6 +64,9 @@ impl Target {
     pub fn parse(text: &str) -> Result<Target, TargetError> {
         let (rest, words) = url::split(text, WORDS);
         let config: Config = rest.parse().map_err(|error| TargetError::Url(explain(&error)))?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(TargetError::NoHost);
+        }
         let word = |name: &str, variable: &str| {
             let said = words.iter().rev().find(|(word, _)| word == name).map(|(_, value)| value.clone());
             said.or_else(|| env::var(variable).ok()).filter(|value| !value.is_empty())

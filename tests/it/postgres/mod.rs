@@ -5,5 +5,6 @@ mod pgbouncer;
 mod process;
 mod recovery;
 mod refusals;
+mod refused;
 mod shared;
 mod tls;
