@@ -9,8 +9,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let config = Config::from_environment(Config::parse());
-    let filter = EnvFilter::try_from_env("RESPG_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let config = match Config::try_parse() {
+        Ok(config) => Config::from_environment(config),
+        Err(error) => return misused(&error),
+    };
+    let filter = match EnvFilter::try_new(&config.log) {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!("respg: bad --log '{}': {error}", config.log);
+            return ExitCode::FAILURE;
+        }
+    };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
@@ -27,6 +36,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Help and version as clap prints them, a mistake in one line.
+fn misused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Whoever closes the pipe has read enough.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.render().to_string();
+    let sentence = text.lines().next().unwrap_or_default();
+    eprintln!("respg: {} (see respg --help)", sentence.strip_prefix("error: ").unwrap_or(sentence));
+    ExitCode::FAILURE
 }
 
 async fn run(config: Config) -> Result<(), StartError> {

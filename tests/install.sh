@@ -11,6 +11,7 @@ PACKAGES=(
   ca-certificates curl gcc libc6-dev make netcat-openbsd procps util-linux # building, scripts
   redis-server redis-tools                                                 # reference server
   libhiredis-dev php-cli php-redis python3 python3-venv                    # client libraries, compat/clients
+  pgbouncer                                                                # a pooler, of the time before prepared statements
   shellcheck                                                               # docker/lint.sh
 )
 
@@ -44,21 +45,47 @@ debian_packages() {
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >"$WORK/apt.log" 2>&1 ||
     { cat "$WORK/apt.log" >&2; fail "apt-get install failed"; }
-  for package in redis-server postgresql; do
+  for package in redis-server postgresql pgbouncer; do
     if [[ " ${missing[*]} " == *" $package "* ]]; then update-rc.d "$package" disable >/dev/null 2>&1 || true; fi
   done
   say "Debian packages" "installed: ${missing[*]}"
 }
 
-# Valkey 8.1 from Debian trixie with the libraries it was built for, started through their own loader: the system stays as it is.
+# Valkey 8.1 from Debian trixie.
 valkey() {
-  local home=$ORACLES/valkey packages
   if [[ -x $ORACLES/bin/valkey-server ]] && "$ORACLES/bin/valkey-server" --version >/dev/null 2>&1; then
     say "valkey-server" "present"
     return
   fi
-  packages=(valkey-server valkey-tools libc6 libgcc-s1 libstdc++6 libatomic1 libjemalloc2 liblzf1 libsystemd0 libcap2 libzstd1 liblzma5
-    liblz4-1 libssl3t64 zlib1g)
+  trixie valkey valkey-server valkey-tools libc6 libgcc-s1 libstdc++6 libatomic1 libjemalloc2 liblzf1 libsystemd0 libcap2 libzstd1 liblzma5 \
+    liblz4-1 libssl3t64 zlib1g
+  local program
+  for program in valkey-server valkey-cli valkey-benchmark; do
+    loader_wrapper "$ORACLES/valkey" "$ORACLES/valkey/usr/bin/$program" "$ORACLES/bin/$program"
+  done
+  "$ORACLES/bin/valkey-server" --version >/dev/null || fail "valkey-server does not start"
+  say "valkey-server" "installed: $("$ORACLES/bin/valkey-server" --version)"
+}
+
+# PgBouncer 1.24 from Debian trixie: since 1.21 prepared statements survive transaction pooling.
+pgbouncer() {
+  if [[ -x $ORACLES/bin/pgbouncer ]] && "$ORACLES/bin/pgbouncer" --version >/dev/null 2>&1; then
+    say "pgbouncer 1.24" "present"
+    return
+  fi
+  trixie pgbouncer pgbouncer libc6 libgcc-s1 libcares2 libevent-2.1-7t64 libpam0g libaudit1 libcap-ng0 libcap2 libssl3t64 libsystemd0 \
+    libzstd1 zlib1g
+  loader_wrapper "$ORACLES/pgbouncer" "$ORACLES/pgbouncer/usr/sbin/pgbouncer" "$ORACLES/bin/pgbouncer"
+  "$ORACLES/bin/pgbouncer" --version >/dev/null || fail "pgbouncer does not start"
+  say "pgbouncer 1.24" "installed"
+}
+
+# trixie NAME PACKAGE...: packages of Debian trixie with the libraries they were built for, under $ORACLES/NAME, to be started through
+# their own loader: the system stays as it is.
+trixie() {
+  local home=$ORACLES/$1
+  shift
+  rm -rf "$WORK/apt" "$WORK/debs" "$WORK/tree"
   mkdir -p "$WORK/apt/lists/partial" "$WORK/apt/archives/partial" "$WORK/debs"
   : >"$WORK/apt/status"
   cat >"$WORK/apt/trixie.sources" <<END
@@ -81,21 +108,17 @@ END
     cd "$WORK/debs"
     export APT_CONFIG=$WORK/apt/apt.conf
     apt-get update -qq
-    apt-get download -qq "${packages[@]}"
+    apt-get download -qq "$@"
   )
-  mkdir "$WORK/valkey"
+  mkdir "$WORK/tree"
   local deb
-  for deb in "$WORK"/debs/*.deb; do dpkg-deb -x "$deb" "$WORK/valkey"; done
+  for deb in "$WORK"/debs/*.deb; do dpkg-deb -x "$deb" "$WORK/tree"; done
   # trixie's packages put everything under /usr; its base system supplies these two links.
-  for deb in lib lib64; do [[ -e $WORK/valkey/$deb || ! -d $WORK/valkey/usr/$deb ]] || ln -s "usr/$deb" "$WORK/valkey/$deb"; done
+  for deb in lib lib64; do [[ -e $WORK/tree/$deb || ! -d $WORK/tree/usr/$deb ]] || ln -s "usr/$deb" "$WORK/tree/$deb"; done
   rm -rf "$home"
-  mv "$WORK/valkey" "$home"
-  local program
-  for program in valkey-server valkey-cli valkey-benchmark; do
-    loader_wrapper "$home" "$home/usr/bin/$program" "$ORACLES/bin/$program"
-  done
-  "$ORACLES/bin/valkey-server" --version >/dev/null || fail "valkey-server does not start"
-  say "valkey-server" "installed: $("$ORACLES/bin/valkey-server" --version)"
+  mv "$WORK/tree" "$home"
+  # Some of them run as somebody else than root.
+  chmod -R go+rX "$home"
 }
 
 debian_mirror() {
@@ -167,6 +190,7 @@ debian_packages
 mkdir -p "$ORACLES"
 chmod 755 "$ORACLES"
 valkey
+pgbouncer
 postgres
 linters
 

@@ -163,7 +163,7 @@ impl Source for LaneConnections {
         }
         let connection = match slot {
             Some(connection) => connection,
-            None => slot.insert(Connection::open(&self.store.config, commit, LOCK_WAIT).await?),
+            None => slot.insert(Connection::open(&self.store.target, commit, LOCK_WAIT).await?),
         };
         Ok(connection)
     }

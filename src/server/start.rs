@@ -7,17 +7,19 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio_postgres::Config as PostgresConfig;
 
 use super::listener;
 use super::threads::Threads;
 use crate::config::Config;
 use crate::postgres::{OwnPostgres, OwnPostgresOptions};
 use crate::state::{ClientIds, Process, Settings, Stats};
-use crate::store::{self, DatabaseOptions, Durability, Store};
+use crate::store::{self, DatabaseOptions, Durability, Store, StoreError, Target};
 
 /// Longest time that clients get to finish what is in flight when the process stops.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Longest wait for a connection to Postgres, unless the URL has a connect_timeout.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why respg could not start: one sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,12 @@ impl Server {
         // Ports first: nothing is started for nothing.
         let listeners = bind_all(&config)?;
         let unix = bind_unix(&config)?;
+        if listeners.is_empty() && unix.is_none() {
+            return Err(StartError::new(
+                "nothing to listen on",
+                "give an address (--bind) or a --unixsocket",
+            ));
+        }
         let own_postgres = start_own_postgres(&config).await?;
         let started = Self::with_postgres(config, own_postgres.as_ref().map(OwnPostgres::url)).await;
         let (process, ids) = match started {
@@ -85,26 +93,23 @@ impl Server {
     ) -> Result<(Arc<Process>, ClientIds), StartError> {
         let url =
             own_url.or(config.database_url.as_deref()).expect("there is a URL or a Postgres of our own");
-        let mut postgres: PostgresConfig =
-            url.parse().map_err(|error| StartError::new("the database URL is not understood", error))?;
-        if postgres.get_application_name().is_none() {
-            postgres.application_name("respg");
-        }
-        if postgres.get_connect_timeout().is_none() {
-            postgres.connect_timeout(Duration::from_secs(5));
+        let target = Target::parse(url).map_err(|error| StartError(error.to_string()))?;
+        let target =
+            target.with_defaults("respg", CONNECT_TIMEOUT).with_shared_sessions(config.transaction_pooling);
+        let unusable = |error: StoreError| StartError::new("cannot use the database", error.reason());
+        if !config.transaction_pooling && store::shares_processes(&target).await.map_err(unusable)? {
+            let remedy = "connect directly, use session pooling, or prepare the pooler for --transaction-pooling (README)";
+            return Err(StartError::new("the database URL leads to a pooler in transaction mode", remedy));
         }
         let databases = database_options(&config)?;
-        store::migrate(&postgres, &databases)
-            .await
-            .map_err(|error| StartError::new("cannot use the database", error.reason()))?;
-        let store = Store::new(postgres, config.pool_size, Duration::from_millis(config.postgres_timeout));
+        store::migrate(&target, &databases).await.map_err(unusable)?;
+        let store = Store::new(target, config.pool_size, Duration::from_millis(config.postgres_timeout));
         let prepared = async {
             let connection = store.acquire().await?;
             store.databases.reload(&connection).await?;
             store::first_client_id(&connection).await
         };
-        let first_id =
-            prepared.await.map_err(|error| StartError::new("cannot use the database", error.reason()))?;
+        let first_id = prepared.await.map_err(unusable)?;
         Ok((Arc::new(Process::new(Settings::new(config), Arc::new(store))), ClientIds::from(first_id)))
     }
 

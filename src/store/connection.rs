@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{Client, Row};
 
 use super::error::StoreError;
 use super::statements::Statement;
 use super::statements::keys::{BEGIN, COMMIT, ROLLBACK};
+use super::tls::Target;
 
 /// How soon a commit is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,24 +47,29 @@ const PLAN_LIFE: Duration = Duration::from_secs(1);
 /// A pooled connection whose buffers may have grown beyond this is not used again.
 const KEPT_BUFFERS: usize = 4 << 20;
 
+async fn set_up(client: &Client, commit: Commit, lock_wait: Duration) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(SESSION).await?;
+    if commit == Commit::Relaxed {
+        client.batch_execute("SET synchronous_commit = off").await?;
+    }
+    let lock_timeout = lock_wait.as_millis().to_string();
+    client.query("SELECT set_config('lock_timeout', $1, false)", &[&lock_timeout]).await.map(|_| ())
+}
+
 impl Connection {
     /// Connects and sets the session up. Its background task ends with the connection.
     /// Waiting for a locked row ends with [`StoreError::Locked`] after `lock_wait`.
     pub async fn open(
-        config: &Config,
+        target: &Target,
         commit: Commit,
         lock_wait: Duration,
     ) -> Result<Connection, StoreError> {
         let opened = async {
-            let (client, driver) = config.connect(NoTls).await?;
-            tokio::spawn(driver);
-            client.batch_execute(SESSION).await?;
-            if commit == Commit::Relaxed {
-                client.batch_execute("SET synchronous_commit = off").await?;
+            let (client, _) = target.connect().await?;
+            // A setting would be lost to us and burden whoever comes next: synchronous_commit would even break promises.
+            if !target.shared_sessions() {
+                set_up(&client, commit, lock_wait).await?;
             }
-            client
-                .query("SELECT set_config('lock_timeout', $1, false)", &[&lock_wait.as_millis().to_string()])
-                .await?;
             let connection = Connection {
                 client,
                 prepared: Mutex::default(),
@@ -77,7 +83,7 @@ impl Connection {
             }
             Ok(connection)
         };
-        let limit = config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5));
+        let limit = target.connect_timeout().unwrap_or(Duration::from_secs(5));
         match tokio::time::timeout(limit, opened).await {
             Ok(result) => result.map_err(|error| StoreError::before_commit(&error)),
             Err(_) => Err(StoreError::Unavailable(format!("no answer within {} ms", limit.as_millis()))),

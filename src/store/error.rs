@@ -4,6 +4,8 @@ use std::fmt;
 
 use tokio_postgres::error::{Severity, SqlState};
 
+use super::tls::explain;
+
 /// A failed piece of work on the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreError {
@@ -60,10 +62,7 @@ fn is_unavailability(code: &SqlState) -> bool {
 fn text(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(db) => db.message().to_owned(),
-        None => match std::error::Error::source(error) {
-            Some(source) => source.to_string(),
-            None => error.to_string(),
-        },
+        None => explain(error),
     }
 }
 

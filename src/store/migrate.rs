@@ -4,10 +4,11 @@
 //! function files that are applied again when they change; what is left is this page.
 
 use sha2::{Digest, Sha256};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
 use super::databases::Durability;
 use super::error::StoreError;
+use super::tls::Target;
 
 /// Numbered migrations: append-only, each applied once.
 const MIGRATIONS: &[(i32, &str)] = &[(1, include_str!("../../migrations/0001_keyspace.sql"))];
@@ -42,10 +43,8 @@ impl DatabaseOptions {
 }
 
 /// Creates or updates the schema and the rows of the logical databases. The errors are sentences for the operator.
-pub async fn migrate(config: &Config, databases: &DatabaseOptions) -> Result<(), StoreError> {
-    let (mut client, driver) =
-        config.connect(NoTls).await.map_err(|error| StoreError::before_commit(&error))?;
-    let driver = tokio::spawn(driver);
+pub async fn migrate(target: &Target, databases: &DatabaseOptions) -> Result<(), StoreError> {
+    let (mut client, driver) = target.connect().await.map_err(|error| StoreError::before_commit(&error))?;
     let outcome = run(&mut client, databases).await;
     drop(client);
     let _ = driver.await;

@@ -7,13 +7,14 @@ mod databases;
 mod error;
 mod migrate;
 pub mod pool;
+mod pooler;
 mod rows;
 pub mod statements;
 mod sweep;
+mod tls;
+mod url;
 
 use std::time::Duration;
-
-use tokio_postgres::Config;
 
 pub use call::{Call, Param};
 pub use connection::{Commit, Connection, Params};
@@ -21,13 +22,15 @@ pub use databases::{Database, DatabaseMap, Databases, Durability};
 pub use error::StoreError;
 pub use migrate::{DatabaseOptions, migrate};
 pub use pool::{Pool, Pooled};
+pub use pooler::shares_processes;
 pub use rows::{KeyRow, Xid};
 pub use sweep::sweep_forever;
+pub use tls::{Target, TargetError};
 pub use tokio_postgres::Row;
 
 /// The store of one process.
 pub struct Store {
-    pub config: Config,
+    pub target: Target,
     pub pool: Pool,
     pub databases: Databases,
     /// Longest wait for an answer of Postgres before a connection is given up.
@@ -35,9 +38,9 @@ pub struct Store {
 }
 
 impl Store {
-    pub fn new(config: Config, pool_size: u32, patience: Duration) -> Store {
-        let pool = pool::build(&config, pool_size, patience);
-        Store { config, pool, databases: Databases::default(), patience }
+    pub fn new(target: Target, pool_size: u32, patience: Duration) -> Store {
+        let pool = pool::build(&target, pool_size, patience);
+        Store { target, pool, databases: Databases::default(), patience }
     }
 
     /// A pooled connection.

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Config;
-
 use super::connection::{Commit, Connection};
 use super::error::StoreError;
+use super::tls::Target;
 
 /// Makes and checks pooled [`Connection`]s.
 pub struct Manager {
-    config: Config,
+    target: Target,
     lock_wait: Duration,
 }
 
@@ -18,7 +17,7 @@ impl bb8::ManageConnection for Manager {
     type Error = StoreError;
 
     async fn connect(&self) -> Result<Connection, StoreError> {
-        Connection::open(&self.config, Commit::Durable, self.lock_wait).await
+        Connection::open(&self.target, Commit::Durable, self.lock_wait).await
     }
 
     async fn is_valid(&self, connection: &mut Connection) -> Result<(), StoreError> {
@@ -38,14 +37,14 @@ pub type Pooled = bb8::PooledConnection<'static, Manager>;
 
 /// A pool of at most `size` connections; an acquisition waits up to `patience`, a statement a little
 /// less for a locked row.
-pub fn build(config: &Config, size: u32, patience: Duration) -> Pool {
+pub fn build(target: &Target, size: u32, patience: Duration) -> Pool {
     bb8::Pool::builder()
         .max_size(size)
         .connection_timeout(patience)
         .retry_connection(false)
         .test_on_check_out(true)
         .idle_timeout(Some(Duration::from_secs(300)))
-        .build_unchecked(Manager { config: config.clone(), lock_wait: patience.mul_f32(0.8) })
+        .build_unchecked(Manager { target: target.clone(), lock_wait: patience.mul_f32(0.8) })
 }
 
 /// Takes a connection from the pool.

@@ -5,6 +5,7 @@ mod bounds;
 mod cluster;
 mod connection;
 mod generic;
+mod options;
 mod postgres;
 mod server;
 mod sql;

@@ -23,9 +23,9 @@ fn op(access: Access, works: bool) -> Vec<Item> {
 
 #[tokio::test]
 async fn a_panic_in_a_command_costs_its_batch_only() {
-    let config: tokio_postgres::Config = fresh_database().await.parse().unwrap();
-    migrate(&config, &DatabaseOptions { count: 1, ..DatabaseOptions::default() }).await.unwrap();
-    let store = Arc::new(Store::new(config, 2, Duration::from_secs(5)));
+    let target = respg::store::Target::parse(&fresh_database().await).unwrap();
+    migrate(&target, &DatabaseOptions { count: 1, ..DatabaseOptions::default() }).await.unwrap();
+    let store = Arc::new(Store::new(target, 2, Duration::from_secs(5)));
     store.databases.reload(&store.acquire().await.unwrap()).await.unwrap();
     let queue = Arc::new(LaneQueue::default());
     let submit = |items: Vec<Item>| queue.submit(Route::of(&items, &store.databases.current()), items);

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use respg::store::statements::{self, KeyStatement, Statement, keys};
-use respg::store::{Commit, Connection, DatabaseOptions, migrate};
+use respg::store::{Commit, Connection, DatabaseOptions, Target, migrate};
 
 use crate::support::pg::fresh_database;
 
 async fn migrated() -> Connection {
-    let config = fresh_database().await.parse().unwrap();
-    migrate(&config, &DatabaseOptions { count: 16, ..DatabaseOptions::default() }).await.unwrap();
-    Connection::open(&config, Commit::Durable, Duration::from_secs(10)).await.unwrap()
+    let target = Target::parse(&fresh_database().await).unwrap();
+    migrate(&target, &DatabaseOptions { count: 16, ..DatabaseOptions::default() }).await.unwrap();
+    Connection::open(&target, Commit::Durable, Duration::from_secs(10)).await.unwrap()
 }
 
 #[tokio::test]

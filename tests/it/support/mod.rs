@@ -5,3 +5,4 @@ pub mod matrix;
 pub mod pg;
 pub mod respg;
 pub mod server;
+pub mod tcp_postgres;
