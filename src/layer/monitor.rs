@@ -17,13 +17,8 @@ pub fn show(process: &Process, call: &Call<'_>, db: DbIndex) {
         return;
     }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut line = format!(
-        "{}.{:06} [{} {}]",
-        since.as_secs(),
-        since.subsec_micros(),
-        db.0,
-        call.session.client.addr
-    );
+    let mut line =
+        format!("{}.{:06} [{} {}]", since.as_secs(), since.subsec_micros(), db.0, call.session.client.addr);
     append_words(request, &mut line);
     process.monitors.push(&Reply::Status(line.into()), process.settings.output_limits().pubsub);
 }
