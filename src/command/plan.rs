@@ -22,6 +22,9 @@ pub struct PlanContext {
     pub max_string: usize,
 }
 
+/// Work on the session or the process.
+pub type Run = Box<dyn FnOnce(&mut Context<'_>) -> Result<Reply, CommandError> + Send + Sync>;
+
 /// What a command wants done.
 pub enum Plan {
     /// The reply needs no data.
@@ -33,7 +36,7 @@ pub enum Plan {
     /// SELECT: the session's database from here on.
     Select(DbIndex),
     /// Works on the session or on this process's state; no waiting.
-    Session(Box<dyn FnOnce(&mut Context<'_>) -> Result<Reply, CommandError> + Send + Sync>),
+    Session(Run),
     /// Several steps that wait.
     Steps(Box<dyn Steps>),
 }

@@ -146,10 +146,10 @@ impl<'a> View<'a> {
 
     /// Changes the expiry of a key that is there; does nothing to an absent one.
     pub fn set_expiry(&mut self, i: usize, expiry: Expiry) {
-        if self.exists(i) {
-            if let Some(entry) = &mut self.slot_mut(i).entry {
-                entry.expiry = expiry;
-            }
+        if self.exists(i)
+            && let Some(entry) = &mut self.slot_mut(i).entry
+        {
+            entry.expiry = expiry;
         }
     }
 

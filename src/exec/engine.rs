@@ -9,7 +9,7 @@ use super::context::Context;
 use super::lane::LaneQueue;
 use super::pinned::{self, Step};
 use super::retry::{self, Source};
-use super::work::{Answer, Item, Route, Transaction, TransactionStep};
+use super::work::{Answer, Item, Route, Transaction, TransactionStep, Watched};
 use crate::command::{Access, CommandError, Flags, Incoming, Plan, PlanContext, Request};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
@@ -80,7 +80,11 @@ impl Engine {
                 }
                 Ok(plan) => {
                     self.flush(run, replies).await;
-                    self.perform(session, plan).await
+                    let reply = self.perform(session, plan).await;
+                    if request.command.flags.has(Flags::BARRIER) {
+                        self.process.keyspace.forget();
+                    }
+                    reply
                 }
             },
         };
@@ -208,11 +212,18 @@ impl Engine {
             return CommandError::EXEC_WITHOUT_MULTI.into();
         };
         let watched = std::mem::take(&mut session.watched);
+        let reply = if multi.failed {
+            CommandError::EXEC_ABORT.into()
+        } else {
+            self.exec_queue(session, multi, watched).await
+        };
+        // Not before: what is seen of the client during EXEC is a client in MULTI.
         session.discard();
-        let Multi { queued, failed, bytes } = multi;
-        if failed {
-            return CommandError::EXEC_ABORT.into();
-        }
+        reply
+    }
+
+    async fn exec_queue(&self, session: &mut Session, multi: Multi, watched: Vec<Watched>) -> Reply {
+        let Multi { queued, bytes, .. } = multi;
         let barrier = queued.iter().any(|request| request.command.flags.has(Flags::BARRIER));
         let (steps, db) = self.plan_queue(session.db, &queued);
         let outcome = match over_keys(steps) {
@@ -230,6 +241,9 @@ impl Engine {
             Ok(reply) => {
                 if db != session.db {
                     session.select(db);
+                }
+                if barrier {
+                    self.process.keyspace.forget();
                 }
                 session.executed.push(queued);
                 reply

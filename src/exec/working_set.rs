@@ -146,9 +146,9 @@ impl WorkingSet {
             return None;
         }
         let mut at = start;
-        let apply = |item| match item {
-            &Item::Op(ref op) => self.apply_op(op, &mut at),
-            &Item::Transaction(ref transaction) => self.apply_transaction(transaction, &mut at),
+        let apply = |item: &Item| match item {
+            Item::Op(op) => self.apply_op(op, &mut at),
+            Item::Transaction(transaction) => self.apply_transaction(transaction, &mut at),
         };
         let replies = items.iter().map(apply).collect();
         Some(Applied { replies, positions: start..*cursor })

@@ -21,11 +21,21 @@ impl<E: Executor> Gate<E> {
         Gate { inner, process }
     }
 
-    /// While there is a pause, requests go one by one: whether EXEC is held back depends on what those before it queue.
+    /// While there is a pause, requests go one by one: whether EXEC is held back depends on what those before it queue. Clients
+    /// that were held back go on in the order in which they came, each with all that it has sent, and before later writes.
     async fn one_by_one(&self, session: &mut Session, requests: &[Incoming], replies: &mut Vec<Reply>) {
+        let pause = &self.process.pause;
+        let mut turn = None;
         for request in requests {
-            while holds(self.process.pause.now(), session, request) && !session.client.is_killed() {
-                self.process.pause.wait().await;
+            let is_late = pause.has_held() && holds(Paused::Writes, session, request);
+            if turn.is_none() && (is_late || holds(pause.now(), session, request)) {
+                turn = tokio::select! {
+                    turn = pause.turn() => Some(turn),
+                    () = session.client.wake.notified() => return,
+                };
+            }
+            while holds(pause.now(), session, request) && !session.client.is_killed() {
+                pause.wait().await;
             }
             if session.client.is_killed() || session.close {
                 return;
@@ -42,9 +52,9 @@ impl<E: Executor> Executor for Gate<E> {
         requests: &'a [Incoming],
         replies: &'a mut Vec<Reply>,
     ) -> BoxFuture<'a, ()> {
-        match self.process.pause.now() {
-            Paused::Nothing => self.inner.execute(session, requests, replies),
-            _ => Box::pin(self.one_by_one(session, requests, replies)),
+        match self.process.pause.is_over() {
+            true => self.inner.execute(session, requests, replies),
+            false => Box::pin(self.one_by_one(session, requests, replies)),
         }
     }
 }

@@ -5,24 +5,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::observe::Call;
 use crate::command::{Flags, Request};
+use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::state::Process;
 
-pub fn show(process: &Process, call: &Call<'_>) {
+/// `db` is the database that the call ran in.
+pub fn show(process: &Process, call: &Call<'_>, db: DbIndex) {
     let Some(request) = call.run() else { return };
     let flags = request.command.flags;
     if flags.has(Flags::SKIP_MONITOR) || flags.has(Flags::ADMIN) {
         return;
     }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let session = call.session;
-    let mut line = format!(
-        "{}.{:06} [{} {}]",
-        since.as_secs(),
-        since.subsec_micros(),
-        session.db.0,
-        session.client.addr
-    );
+    let mut line =
+        format!("{}.{:06} [{} {}]", since.as_secs(), since.subsec_micros(), db.0, call.session.client.addr);
     append_words(request, &mut line);
     process.monitors.push(&Reply::Status(line.into()), process.settings.output_limits().pubsub);
 }

@@ -8,6 +8,8 @@ use futures_util::future::BoxFuture;
 use super::{log, monitor, stats};
 use crate::command::{CommandError, Flags, Incoming, Request};
 use crate::exec::Executor;
+use crate::keyspace::DbIndex;
+use crate::keyspace::number::parse_i64;
 use crate::resp::Reply;
 use crate::session::Session;
 use crate::state::Process;
@@ -36,6 +38,7 @@ impl<E: Executor> Executor for Observe<E> {
                 session.client.set_last_command(self.process.commands.number(request.command));
             }
             let monitored = !self.process.monitors.is_empty();
+            let mut db = session.db;
             let first = replies.len();
             let started = Instant::now();
             self.inner.execute(session, requests, replies).await;
@@ -46,7 +49,8 @@ impl<E: Executor> Executor for Observe<E> {
                 stats::count(&self.process, &call);
                 log::note(&self.process, &call);
                 if monitored {
-                    monitor::show(&self.process, &call);
+                    db = call.selects().unwrap_or(db);
+                    monitor::show(&self.process, &call, db);
                 }
             });
         })
@@ -106,6 +110,16 @@ impl<'a> Call<'a> {
         match self.incoming {
             Incoming::Known(request) => Some(request),
             Incoming::Refused { .. } => None,
+        }
+    }
+
+    /// The database that is selected from this call on, if it changed that.
+    pub fn selects(&self) -> Option<DbIndex> {
+        let request = self.request().filter(|_| !self.reply.is_error())?;
+        match request.command.name {
+            "SELECT" => parse_i64(&request.argv[1]).and_then(|db| u32::try_from(db).ok()).map(DbIndex),
+            "RESET" => Some(DbIndex(0)),
+            _ => None,
         }
     }
 

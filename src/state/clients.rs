@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::commands::CommandNumber;
 use super::outbox::{Outbox, OutputLimit};
@@ -26,6 +26,8 @@ pub struct ClientHandle {
     pub kill: AtomicBool,
     /// Wakes the connection so that it sees `kill`.
     pub wake: Notify,
+    /// Closed when the connection is.
+    gone: Semaphore,
     /// Replies pushed by others.
     pub outbox: Outbox,
 }
@@ -82,6 +84,7 @@ impl ClientHandle {
             last_command: AtomicU32::new(NO_COMMAND),
             kill: AtomicBool::new(false),
             wake: Notify::new(),
+            gone: Semaphore::new(0),
             outbox: Outbox::default(),
         }
     }
@@ -97,6 +100,11 @@ impl ClientHandle {
     pub fn kill(&self) {
         self.kill.store(true, Relaxed);
         self.wake.notify_one();
+    }
+
+    /// Waits until the connection is closed.
+    pub async fn closed(&self) {
+        let _ = self.gone.acquire().await;
     }
 
     pub fn is_killed(&self) -> bool {
@@ -157,8 +165,12 @@ impl Clients {
         self.by_id.lock().expect("no panic while held").insert(client.id, client);
     }
 
+    /// Forgets a client whose connection is closed.
     pub fn remove(&self, id: i64) {
-        self.by_id.lock().expect("no panic while held").remove(&id);
+        let removed = self.by_id.lock().expect("no panic while held").remove(&id);
+        if let Some(client) = removed {
+            client.gone.close();
+        }
     }
 
     pub fn len(&self) -> usize {

@@ -8,7 +8,9 @@ use super::Process;
 use crate::store::statements::server::KEYSPACE;
 use crate::store::{Row, Store, StoreError};
 
-/// A count that takes less is always made anew.
+/// Counts of fewer keys than this are always made anew, however long a busy machine takes for them.
+const FEW_KEYS: i64 = 100_000;
+/// So are counts that take less.
 const CHEAP: Duration = Duration::from_millis(20);
 /// A count is used for this many times the time that it took: counting takes at most a twentieth of one connection's time.
 const PATIENCE: u32 = 20;
@@ -37,6 +39,8 @@ pub struct KeyspaceCount {
 #[derive(Debug, Default)]
 pub struct Keyspace {
     last: Mutex<Option<Arc<KeyspaceCount>>>,
+    /// Counts begun before this do not count.
+    forgotten: Mutex<Option<Instant>>,
     /// Whether Postgres did not answer the last time.
     unreachable: AtomicBool,
     counting: tokio::sync::Mutex<()>,
@@ -48,12 +52,13 @@ impl Keyspace {
         let keyspace = &process.keyspace;
         match keyspace.last() {
             Some(last) if last.is_fresh() => return Some(last),
-            Some(last) if keyspace.counting.try_lock().is_err() => return Some(last),
+            Some(last) if last.is_expensive() && keyspace.counting.try_lock().is_err() => return Some(last),
             _ => {}
         }
+        let asked = Instant::now();
         let counted = tokio::spawn({
             let process = process.clone();
-            async move { process.keyspace.renew(&process.store).await }
+            async move { process.keyspace.renew(&process.store, asked).await }
         });
         // It goes on if we do not wait for it.
         let _ = tokio::time::timeout(LONGEST_WAIT, counted).await;
@@ -65,12 +70,20 @@ impl Keyspace {
     }
 
     fn last(&self) -> Option<Arc<KeyspaceCount>> {
-        self.last.lock().expect("no panic while held").clone()
+        let last = self.last.lock().expect("no panic while held").clone()?;
+        let forgotten = *self.forgotten.lock().expect("no panic while held");
+        Some(last).filter(|last| forgotten.is_none_or(|forgotten| last.made >= forgotten))
     }
 
-    async fn renew(&self, store: &Store) {
+    /// Databases were emptied or exchanged: counts begun earlier are worth nothing.
+    pub fn forget(&self) {
+        *self.forgotten.lock().expect("no panic while held") = Some(Instant::now());
+    }
+
+    /// Counts, unless somebody else has begun to since `asked`.
+    async fn renew(&self, store: &Store, asked: Instant) {
         let _counting = self.counting.lock().await;
-        if self.last().is_some_and(|last| last.is_fresh()) {
+        if self.last().is_some_and(|last| last.is_fresh() || last.made >= asked) {
             return;
         }
         let counted = count(store).await;
@@ -99,8 +112,12 @@ impl KeyspaceCount {
         }
     }
 
+    fn is_expensive(&self) -> bool {
+        self.took > CHEAP && self.databases.iter().map(|count| count.keys).sum::<i64>() > FEW_KEYS
+    }
+
     fn is_fresh(&self) -> bool {
-        self.took > CHEAP && self.made.elapsed() < self.took * PATIENCE
+        self.is_expensive() && self.made.elapsed() < self.took * PATIENCE
     }
 }
 

@@ -1,10 +1,10 @@
 //! CLIENT PAUSE: which commands have to wait, and until when.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{MutexGuard, Notify};
 
 /// What is held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,11 +21,36 @@ pub struct Pause {
     /// `None`: for ever.
     until: Mutex<Option<Instant>>,
     changed: Notify,
+    /// Who holds it goes first when the pause ends.
+    turn: tokio::sync::Mutex<()>,
+    /// How many clients have their turn or wait for it.
+    held: AtomicUsize,
+}
+
+/// A client's place among those that were held back; the next one's turn comes when it is dropped.
+pub struct Turn<'p> {
+    _turn: MutexGuard<'p, ()>,
+    _held: Held<'p>,
+}
+
+/// Counts a client that is held back.
+struct Held<'p>(&'p AtomicUsize);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Default for Pause {
     fn default() -> Pause {
-        Pause { what: AtomicU8::new(Paused::Nothing as u8), until: Mutex::default(), changed: Notify::new() }
+        Pause {
+            what: AtomicU8::new(Paused::Nothing as u8),
+            until: Mutex::default(),
+            changed: Notify::new(),
+            turn: tokio::sync::Mutex::default(),
+            held: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -61,6 +86,23 @@ impl Pause {
             return Paused::Nothing;
         }
         what
+    }
+
+    /// Whether nothing is held back, and nobody is left who was. Hot path.
+    pub fn is_over(&self) -> bool {
+        self.held.load(Relaxed) == 0 && self.now() == Paused::Nothing
+    }
+
+    /// Whether clients that were held back have not all gone on.
+    pub fn has_held(&self) -> bool {
+        self.held.load(Relaxed) > 0
+    }
+
+    /// Waits for all who were held back earlier.
+    pub async fn turn(&self) -> Turn<'_> {
+        self.held.fetch_add(1, Relaxed);
+        let held = Held(&self.held);
+        Turn { _turn: self.turn.lock().await, _held: held }
     }
 
     /// Waits until the pause ends or changes, or for a moment at most: the caller asks again.

@@ -8,13 +8,16 @@ use super::connection::Connection;
 use super::statements::Statement;
 use crate::resp::Reply;
 
+/// What a call's rows mean.
+pub type Decode = Box<dyn Fn(&[Row]) -> Reply + Send + Sync>;
+
 /// One statement with its parameters and the way from its rows to the reply.
 pub struct Call {
     pub statement: &'static Statement,
     pub params: Vec<Param>,
     /// Whether it may change anything: decides what a lost connection means.
     pub writes: bool,
-    pub decode: Box<dyn Fn(&[Row]) -> Reply + Send + Sync>,
+    pub decode: Decode,
 }
 
 impl Call {

@@ -25,7 +25,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
 const LOWEST_VERSION: i32 = 140_000;
 
 /// One respg process at a time migrates. (The letters "respg".)
-const LOCK: i64 = 0x7265_7370_67;
+const LOCK: i64 = 0x0072_6573_7067;
 
 /// What the start wants of the logical databases.
 #[derive(Debug, Clone, Default)]

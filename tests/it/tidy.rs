@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use respg::command::{self, Command, Group};
+use respg::command::{self, Command};
 
 /// A module of `src` and the modules that it may name.
 const MAY_USE: &[(&str, &[&str])] = &[

@@ -31,7 +31,6 @@ fn bitcount(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::command::testing::*;
 
     #[test]

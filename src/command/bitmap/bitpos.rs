@@ -47,7 +47,6 @@ impl Range {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::command::testing::*;
 
     #[test]

@@ -53,6 +53,7 @@ static CLUSTER: Command = Command {
         &const { sub("CLUSTER|LINKS", Exactly(2), READS, VARIES) },
         &const { sub("CLUSTER|MEET", AtLeast(4), CHANGES, &[]) },
         &const { sub("CLUSTER|MYID", Exactly(2), READS, &[]) },
+        &const { sub("CLUSTER|MYSHARDID", Exactly(2), Flags::LOADING.and(Flags::STALE), VARIES) },
         &const { sub("CLUSTER|NODES", Exactly(2), READS, VARIES) },
         &const { sub("CLUSTER|REPLICAS", Exactly(3), ADMIN, VARIES) },
         &const { sub("CLUSTER|REPLICATE", Exactly(3), CHANGES, &[]) },

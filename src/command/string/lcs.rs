@@ -95,7 +95,6 @@ fn lcs(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::command::testing::*;
 
     #[test]

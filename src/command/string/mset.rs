@@ -43,7 +43,7 @@ fn msetnx(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> 
 }
 
 fn pairs(args: &Args) -> Result<(Vec<Bytes>, Vec<Bytes>), CommandError> {
-    if args.left() % 2 != 0 {
+    if !args.left().is_multiple_of(2) {
         return Err(CommandError::wrong_arity(&args.command_name()));
     }
     Ok(args.rest().chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).unzip())

@@ -1,4 +1,9 @@
 //! CLIENT KILL ip:port | CLIENT KILL [ID id] [TYPE type] [ADDR addr] [LADDR addr] [USER name] [SKIPME yes/no] [MAXAGE seconds]
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+
 use super::list::client_type;
 use super::{ADMIN, FAMILY};
 use crate::command::prelude::*;
@@ -8,6 +13,9 @@ use crate::state::{ClientHandle, ClientType};
 
 pub(super) static KILL: Command =
     Command { name: "CLIENT|KILL", arity: AtLeast(3), flags: ADMIN, plan: kill, ..FAMILY };
+
+/// Longest wait for the killed clients' connections to end.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Which clients; what is not said does not matter.
 struct Filter {
@@ -36,13 +44,33 @@ impl Filter {
 fn kill(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     if args.left() == 1 {
         let filter = Filter { addr: Some(args.bytes()?), skip_me: false, ..Filter::ANY };
-        return Ok(Plan::session(move |context| match kill_all(context, &filter) {
-            0 => Err(CommandError::text("ERR No such client")),
-            _ => Ok(Reply::Ok),
-        }));
+        let reply = |killed| match killed {
+            0 => CommandError::text("ERR No such client").into(),
+            _ => Reply::Ok,
+        };
+        return Ok(Plan::Steps(Box::new(Kill { filter, reply })));
     }
-    let filter = filter(args)?;
-    Ok(Plan::session(move |context| Ok(Reply::Integer(kill_all(context, &filter)))))
+    Ok(Plan::Steps(Box::new(Kill { filter: filter(args)?, reply: Reply::Integer })))
+}
+
+struct Kill {
+    filter: Filter,
+    /// What is answered to so many killed.
+    reply: fn(i64) -> Reply,
+}
+
+impl Steps for Kill {
+    fn run<'a>(self: Box<Self>, context: &'a mut Context<'_>) -> BoxFuture<'a, Result<Reply, CommandError>> {
+        Box::pin(async move {
+            let victims = kill_all(context, &self.filter);
+            let killed = victims.len() as i64;
+            // One of them may wait for a key that this EXEC holds.
+            if !context.in_exec() {
+                await_end(&context.session.client, &victims).await;
+            }
+            Ok((self.reply)(killed))
+        })
+    }
 }
 
 fn filter(args: &mut Args) -> Result<Filter, CommandError> {
@@ -81,19 +109,29 @@ fn filter(args: &mut Args) -> Result<Filter, CommandError> {
     Ok(filter)
 }
 
-/// Kills the clients and counts them; the caller's own connection gets its reply first.
-fn kill_all(context: &mut Context<'_>, filter: &Filter) -> i64 {
+/// Kills the clients; the caller's own connection gets its reply first.
+fn kill_all(context: &mut Context<'_>, filter: &Filter) -> Vec<Arc<ClientHandle>> {
     let me = context.session.client.id;
-    let clients = context.process().clients.all();
-    let mut killed = 0;
-    for client in clients.iter().filter(|client| filter.admits(client, me)) {
+    let mut victims = context.process().clients.all();
+    victims.retain(|client| filter.admits(client, me));
+    for client in &victims {
         match client.id == me {
             true => context.session.close = true,
             false => client.kill(),
         }
-        killed += 1;
     }
-    killed
+    victims
+}
+
+/// Waits until the others' connections are closed: whoever reads the reply may rely on it. Not for long, for they may be waiting for
+/// Postgres, and not at all once `me` is killed too, for they may be waiting for that.
+async fn await_end(me: &ClientHandle, victims: &[Arc<ClientHandle>]) {
+    let others = victims.iter().filter(|client| client.id != me.id);
+    let closed = join_all(others.map(|client| client.closed()));
+    tokio::select! {
+        _ = tokio::time::timeout(LONGEST_WAIT, closed) => {}
+        () = me.wake.notified() => {}
+    }
 }
 
 #[cfg(test)]

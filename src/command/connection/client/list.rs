@@ -80,6 +80,7 @@ fn describe(context: &Context<'_>, client: &ClientHandle, own_command: &str, out
     let own = client.id == context.session.client.id;
     let idle = if own { 0 } else { client.idle().as_secs() };
     let command = match own {
+        true if context.in_exec() => "exec".to_owned(),
         true => own_command.to_owned(),
         false => context.process().commands.name(client.last_command()),
     };
