@@ -157,7 +157,7 @@ impl Source for LaneConnections {
             Commit::Relaxed => &mut self.relaxed,
         };
         if let Some(connection) = slot.as_ref()
-            && (connection.is_closed() || connection.refresh_plans().await.is_err())
+            && (connection.is_closed() || connection.refresh_plans(self.store.patience).await.is_err())
         {
             *slot = None;
         }

@@ -118,7 +118,7 @@ impl Connection {
 
     /// Lets Postgres plan anew, now and then. A plan made while the keys table was empty may walk all of it, and would be kept
     /// until the next ANALYZE however the table grows; the planner itself looks at the table's size each time.
-    pub async fn refresh_plans(&self) -> Result<(), StoreError> {
+    pub async fn refresh_plans(&self, patience: Duration) -> Result<(), StoreError> {
         let due = {
             let mut planned = self.planned.lock().expect("no panic while held");
             let due = planned.elapsed() > PLAN_LIFE;
@@ -127,13 +127,12 @@ impl Connection {
             }
             due
         };
-        match due {
-            true => self
-                .client
-                .batch_execute("DISCARD PLANS")
-                .await
-                .map_err(|error| StoreError::before_commit(&error)),
-            false => Ok(()),
+        if !due {
+            return Ok(());
+        }
+        match tokio::time::timeout(patience, self.client.batch_execute("DISCARD PLANS")).await {
+            Ok(outcome) => outcome.map_err(|error| StoreError::before_commit(&error)),
+            Err(_) => Err(StoreError::Unavailable("no answer in time".into())),
         }
     }
 

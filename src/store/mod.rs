@@ -46,7 +46,7 @@ impl Store {
     /// A pooled connection.
     pub async fn acquire(&self) -> Result<Pooled, StoreError> {
         let connection = pool::acquire(&self.pool).await?;
-        if connection.refresh_plans().await.is_ok() {
+        if connection.refresh_plans(self.patience).await.is_ok() {
             return Ok(connection);
         }
         // It had died while nobody used it.

@@ -113,7 +113,7 @@ async fn plans_follow_the_table() {
                 SELECT 1, convert_to('key' || i, 'UTF8'), 1, 'v' FROM generate_series(1, 40000) i";
     client.batch_execute(fill).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    connection.refresh_plans().await.unwrap();
+    connection.refresh_plans(Duration::from_secs(5)).await.unwrap();
     let rows = client.simple_query(&format!("EXPLAIN (COSTS OFF) {execute}")).await.unwrap();
     let plan: String = rows.iter().map(|message| format!("{message:?}\n")).collect();
     assert!(plan.contains("Index Scan using keys_logged_pkey"), "{plan}");
