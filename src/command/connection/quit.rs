@@ -1,4 +1,4 @@
-//! QUIT | RESET
+//! `QUIT | RESET`
 use crate::command::prelude::*;
 use crate::resp::Protocol;
 use crate::session::ReplyMode;

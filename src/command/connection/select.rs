@@ -1,4 +1,4 @@
-//! SELECT index
+//! `SELECT index`
 use crate::command::prelude::*;
 
 pub(super) static SELECT: Command = Command {

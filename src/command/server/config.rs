@@ -1,4 +1,4 @@
-//! CONFIG GET parameter [parameter ...] | CONFIG SET parameter value [parameter value ...] | CONFIG RESETSTAT | CONFIG REWRITE
+//! `CONFIG GET parameter [parameter ...] | CONFIG SET parameter value [parameter value ...] | CONFIG RESETSTAT | CONFIG REWRITE`
 use crate::command::help::help;
 use crate::command::prelude::*;
 use crate::exec::Context;
