@@ -125,6 +125,7 @@ fn reset_stat(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     Ok(Plan::session(|context| {
         let process = context.process();
         process.stats.reset();
+        process.store.lookups.reset();
         process.commands.reset();
         Ok(Reply::Ok)
     }))
