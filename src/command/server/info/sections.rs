@@ -136,8 +136,7 @@ pub fn persistence(facts: &Facts, out: &mut String) {
 }
 
 pub fn stats(facts: &Facts, out: &mut String) {
-    let stats = &facts.process.stats;
-    let lookups = &facts.process.store.lookups;
+    let (stats, lookups) = (&facts.process.stats, &facts.process.store.lookups);
     let read = |counter: &AtomicU64| counter.load(Relaxed);
     let (commands, input, output) =
         (read(&stats.commands_processed), read(&stats.input_bytes), read(&stats.output_bytes));
