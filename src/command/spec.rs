@@ -206,6 +206,8 @@ impl Flags {
     pub const BARRIER: Flags = Flags(1 << 25);
     /// Ours: may change the protocol of the replies after it (HELLO, RESET).
     pub const SETS_PROTOCOL: Flags = Flags(1 << 26);
+    /// Ours: the commands after it run in another database, named by its first argument, else 0 (SELECT, RESET).
+    pub const SELECTS_DATABASE: Flags = Flags(1 << 28);
 
     const NAMES: [(Flags, &'static str); 21] = [
         (Flags::WRITE, "write"),

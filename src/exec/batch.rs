@@ -8,6 +8,8 @@
 //!   a placeholder row is inserted and deleted again in the same transaction, which keeps others from making the key before
 //!   our commit; if somebody made it earlier, the unique violation undoes the batch and it starts again.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use futures_util::future::OptionFuture;
 use tokio::join;
 
@@ -20,7 +22,7 @@ use crate::store::statements::keys::{
     BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, OVERWRITE_FEW, READ, ROLLBACK, UPDATE,
 };
 use crate::store::statements::{KeyStatement, Statement};
-use crate::store::{Connection, DatabaseMap, Params, StoreError};
+use crate::store::{Connection, DatabaseMap, Lookups, Params, StoreError};
 
 /// The replies of each work; `None` for one that needs a value longer than the batch reads, of which nothing has happened.
 pub type Replies = Vec<Option<Vec<Reply>>>;
@@ -34,6 +36,8 @@ const MANY_KEYS: usize = 12;
 pub struct Batch<'b> {
     pub connection: &'b Connection,
     pub databases: &'b DatabaseMap,
+    /// Told what was found, when the batch is done.
+    pub lookups: &'b Lookups,
     pub route: Route,
     /// Longest value that is read, in bytes.
     pub inline: i32,
@@ -72,6 +76,11 @@ impl Batch<'_> {
         }
     }
 
+    pub fn count_lookups(&self, set: &WorkingSet) {
+        self.lookups.hits.fetch_add(set.hits, Relaxed);
+        self.lookups.misses.fetch_add(set.misses, Relaxed);
+    }
+
     fn apply(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Vec<Option<Applied>> {
         let mut cursor = 0;
         works.iter().map(|items| set.apply(items, &mut cursor)).collect()
@@ -87,7 +96,9 @@ impl Batch<'_> {
         if version != Some(self.databases.version) {
             return Err(StoreError::Conflict);
         }
-        Ok(self.apply(set, works).into_iter().map(|applied| applied.map(|a| a.replies)).collect())
+        let applied = self.apply(set, works);
+        self.count_lookups(set);
+        Ok(applied.into_iter().map(|applied| applied.map(|a| a.replies)).collect())
     }
 
     async fn overwrite(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Result<Replies, StoreError> {
@@ -127,6 +138,7 @@ impl Batch<'_> {
         let applied = self.apply(set, works);
         let hold = absences_to_hold(set, &applied);
         self.write(&Changes::of(set, &hold), Some(&COMMIT)).await?;
+        self.count_lookups(set);
         Ok(applied.into_iter().map(|applied| applied.map(|a| a.replies)).collect())
     }
 

@@ -13,7 +13,7 @@ use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::session::Session;
 use crate::store::statements::keys::{BARRIER, BEGIN, COMMIT, DELETE_PLACEHOLDERS};
-use crate::store::{Call, Connection, DatabaseMap, Row, StoreError};
+use crate::store::{Call, Connection, DatabaseMap, Lookups, Row, StoreError};
 
 /// How often an EXEC starts again because others made its keys meanwhile.
 const MOST_CONFLICTS: u32 = 50;
@@ -142,7 +142,9 @@ async fn begin(
         Segment::Other(..) => None,
     }));
     let mut set = WorkingSet::new(databases, items.map(std::slice::from_ref));
-    let batch = in_transaction(connection, databases, -1, None);
+    // This looks at all keys before any command does.
+    let uncounted = Lookups::default();
+    let batch = in_transaction((connection, &uncounted), databases, -1, None);
     if let Err(error) = batch.lock(&mut set).await {
         return Err(rolled_back(connection, error).await);
     }
@@ -162,13 +164,13 @@ async fn begin(
 }
 
 fn in_transaction<'b>(
-    connection: &'b Connection,
+    (connection, lookups): (&'b Connection, &'b Lookups),
     databases: &'b DatabaseMap,
     inline: i32,
     now_us: Option<i64>,
 ) -> Batch<'b> {
     let route = Route { tables: Tables::Both, access: Access::Update, durable: true };
-    Batch { connection, databases, route, inline, now_us }
+    Batch { connection, databases, lookups, route, inline, now_us }
 }
 
 /// The part of an EXEC after its locks are taken.
@@ -189,6 +191,7 @@ impl Run<'_> {
         (spaces, keys): Placeholders,
     ) -> Result<Reply, StoreError> {
         let Run { engine, session, connection, barrier, now_us } = self;
+        let lookups = &engine.process().store.lookups;
         let selected = session.db;
         let mut reloaded = None;
         let mut replies = Vec::new();
@@ -196,7 +199,7 @@ impl Run<'_> {
             match segment {
                 Segment::Keys(item) => {
                     let databases = reloaded.as_ref().unwrap_or(databases);
-                    let batch = in_transaction(connection, databases, i32::MAX, Some(now_us));
+                    let batch = in_transaction((connection, lookups), databases, i32::MAX, Some(now_us));
                     match key_segment(&batch, &item).await {
                         Ok(Reply::Array(done)) => replies.extend(done),
                         Ok(reply) => replies.push(reply),
@@ -232,6 +235,7 @@ async fn key_segment(batch: &Batch<'_>, item: &Item) -> Result<Reply, StoreError
     batch.lock(&mut set).await?;
     let mut applied = set.apply(items, &mut 0).expect("values of any length are read");
     batch.write(&Changes::in_transaction(&set), None).await?;
+    batch.count_lookups(&set);
     Ok(applied.replies.pop().expect("one reply per item"))
 }
 

@@ -58,7 +58,14 @@ pub async fn run<S: Source + Send>(
         let access =
             if conflicts > 0 && route.access == Access::Read { Access::Update } else { route.access };
         let route = Route { tables, access, ..route };
-        let batch = Batch { connection: &connection, databases: &databases, route, inline, now_us: None };
+        let batch = Batch {
+            connection: &connection,
+            databases: &databases,
+            lookups: &store.lookups,
+            route,
+            inline,
+            now_us: None,
+        };
         let error = match tokio::time::timeout(patience, batch.run(works)).await {
             Ok(Ok(replies)) => return Ok(replies),
             Ok(Err(error)) => error,

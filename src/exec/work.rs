@@ -67,7 +67,7 @@ pub struct Watched {
     pub space: i32,
 }
 
-/// What becomes of a [`Work`].
+/// What becomes of a `Work`.
 #[derive(Debug)]
 pub enum Answer {
     /// One reply for each item.

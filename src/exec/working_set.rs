@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::work::{Item, Transaction, TransactionStep, Use, Watched};
-use crate::command::{KeyOp, Slot, View};
+use crate::command::{Access, KeyOp, Slot, View};
 use crate::keyspace::{Entry, StoredKey, Value, long_key};
 use crate::resp::Reply;
 use crate::store::{DatabaseMap, KeyRow, Row};
@@ -43,6 +43,9 @@ pub struct WorkingSet {
     pub order: Vec<u32>,
     pub now_us: i64,
     read_bytes: usize,
+    /// Keys that reading commands found, and those that they did not.
+    pub hits: u64,
+    pub misses: u64,
 }
 
 impl WorkingSet {
@@ -55,6 +58,8 @@ impl WorkingSet {
             order: Vec::new(),
             now_us: 0,
             read_bytes: 0,
+            hits: 0,
+            misses: 0,
         };
         for Use { db, key, space, wanted } in works.flatten().flat_map(Item::uses) {
             let space = space.unwrap_or_else(|| databases.get(db).space);
@@ -157,6 +162,12 @@ impl WorkingSet {
     fn apply_op(&mut self, op: &KeyOp, at: &mut usize) -> Reply {
         let positions = &self.positions[*at..*at + op.keys.len()];
         *at += op.keys.len();
+        if op.access == Access::Read {
+            let found = positions.iter().filter(|position| self.slots[**position as usize].entry.is_some());
+            let found = found.count() as u64;
+            self.hits += found;
+            self.misses += positions.len() as u64 - found;
+        }
         (op.apply)(&mut View::new(&mut self.slots, positions, self.now_us)).unwrap_or_else(Reply::from)
     }
 

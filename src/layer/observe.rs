@@ -116,11 +116,11 @@ impl<'a> Call<'a> {
     /// The database that is selected from this call on, if it changed that.
     pub fn selects(&self) -> Option<DbIndex> {
         let request = self.request().filter(|_| !self.reply.is_error())?;
-        match request.command.name {
-            "SELECT" => parse_i64(&request.argv[1]).and_then(|db| u32::try_from(db).ok()).map(DbIndex),
-            "RESET" => Some(DbIndex(0)),
-            _ => None,
+        if !request.command.flags.has(Flags::SELECTS_DATABASE) {
+            return None;
         }
+        let db = request.argv.get(1).map_or(Some(0), |db| parse_i64(db));
+        db.and_then(|db| u32::try_from(db).ok()).map(DbIndex)
     }
 
     /// The request, if it was let in.

@@ -14,6 +14,7 @@ mod sweep;
 mod tls;
 mod url;
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 pub use call::{Call, Param};
@@ -33,14 +34,29 @@ pub struct Store {
     pub target: Target,
     pub pool: Pool,
     pub databases: Databases,
+    pub lookups: Lookups,
     /// Longest wait for an answer of Postgres before a connection is given up.
     pub patience: Duration,
+}
+
+/// Keys that reading commands have looked for, found and not found.
+#[derive(Debug, Default)]
+pub struct Lookups {
+    pub hits: AtomicU64,
+    pub misses: AtomicU64,
+}
+
+impl Lookups {
+    pub fn reset(&self) {
+        self.hits.store(0, Relaxed);
+        self.misses.store(0, Relaxed);
+    }
 }
 
 impl Store {
     pub fn new(target: Target, pool_size: u32, patience: Duration) -> Store {
         let pool = pool::build(&target, pool_size, patience);
-        Store { target, pool, databases: Databases::default(), patience }
+        Store { target, pool, databases: Databases::default(), lookups: Lookups::default(), patience }
     }
 
     /// A pooled connection.

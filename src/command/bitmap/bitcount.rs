@@ -1,4 +1,4 @@
-//! BITCOUNT key [start end [BYTE | BIT]]
+//! `BITCOUNT key [start end [BYTE | BIT]]`
 use super::{index, unit};
 use crate::command::prelude::*;
 use crate::keyspace::bits::{self, Unit};

@@ -1,4 +1,4 @@
-//! BITFIELD key [GET type offset | [OVERFLOW WRAP | SAT | FAIL] SET type offset value | INCRBY type offset increment ...]
+//! `BITFIELD key [GET type offset | [OVERFLOW WRAP | SAT | FAIL] SET type offset value | INCRBY type offset increment ...]`
 //! and BITFIELD_RO key [GET type offset ...]
 use super::within;
 use crate::command::prelude::*;

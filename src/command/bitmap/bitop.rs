@@ -1,4 +1,4 @@
-//! BITOP AND | OR | XOR | NOT destkey key [key ...]
+//! `BITOP AND | OR | XOR | NOT destkey key [key ...]`
 use crate::command::prelude::*;
 use crate::keyspace::bits::{self, Operation};
 

@@ -1,4 +1,4 @@
-//! BITPOS key bit [start [end [BYTE | BIT]]]
+//! `BITPOS key bit [start [end [BYTE | BIT]]]`
 use super::{index, unit};
 use crate::command::prelude::*;
 use crate::keyspace::bits::{self, Unit};

@@ -1,4 +1,4 @@
-//! GETBIT key offset
+//! `GETBIT key offset`
 use super::bit_offset;
 use crate::command::prelude::*;
 use crate::keyspace::bits;

@@ -1,4 +1,4 @@
-//! SETBIT key offset value
+//! `SETBIT key offset value`
 use super::bit_offset;
 use crate::command::prelude::*;
 use crate::keyspace::bits;

@@ -1,4 +1,4 @@
-//! AUTH [username] password | HELLO [protover [AUTH username password] [SETNAME clientname]]
+//! `AUTH [username] password | HELLO [protover [AUTH username password] [SETNAME clientname]]`
 use super::client::valid_name;
 use crate::command::prelude::*;
 use crate::exec::Context;

@@ -1,4 +1,4 @@
-//! PING [message] | ECHO message
+//! `PING [message] | ECHO message`
 use crate::command::prelude::*;
 
 pub(super) static PING: Command = Command {

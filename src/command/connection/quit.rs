@@ -1,4 +1,4 @@
-//! QUIT | RESET
+//! `QUIT | RESET`
 use crate::command::prelude::*;
 use crate::resp::Protocol;
 use crate::session::ReplyMode;
@@ -7,7 +7,7 @@ pub(super) static QUIT: Command = Command { name: "QUIT", arity: AtLeast(1), pla
 pub(super) static RESET: Command = Command {
     name: "RESET",
     arity: Exactly(1),
-    flags: FAMILY.flags.and(Flags::SETS_PROTOCOL),
+    flags: FAMILY.flags.and(Flags::SETS_PROTOCOL).and(Flags::SELECTS_DATABASE),
     plan: reset,
     ..FAMILY
 };

@@ -1,10 +1,10 @@
-//! SELECT index
+//! `SELECT index`
 use crate::command::prelude::*;
 
 pub(super) static SELECT: Command = Command {
     name: "SELECT",
     arity: Exactly(2),
-    flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST),
+    flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST).and(Flags::SELECTS_DATABASE),
     plan: select,
     ..Command::in_group(Group::Connection, file!())
 };

@@ -1,4 +1,4 @@
-//! COPY source destination [DB destination-db] [REPLACE]
+//! `COPY source destination [DB destination-db] [REPLACE]`
 use crate::command::prelude::*;
 
 pub(super) static COPY: Command = Command {

@@ -1,4 +1,4 @@
-//! DEL key [key ...] | UNLINK key [key ...]
+//! `DEL key [key ...] | UNLINK key [key ...]`
 use crate::command::prelude::*;
 
 pub(super) static DEL: Command = Command { name: "DEL", flags: Flags::WRITE, ..FAMILY };

@@ -1,4 +1,4 @@
-//! DUMP key
+//! `DUMP key`
 use crate::command::prelude::*;
 use crate::keyspace::rdb::{Object, dump as payload};
 

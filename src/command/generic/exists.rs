@@ -1,4 +1,4 @@
-//! EXISTS key [key ...] | TOUCH key [key ...]
+//! `EXISTS key [key ...] | TOUCH key [key ...]`
 use crate::command::prelude::*;
 
 pub(super) static EXISTS: Command = Command { name: "EXISTS", ..FAMILY };

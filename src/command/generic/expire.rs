@@ -1,4 +1,4 @@
-//! EXPIRE key seconds [NX | XX | GT | LT], with PEXPIRE in milliseconds, EXPIREAT and PEXPIREAT for a point in time
+//! `EXPIRE key seconds [NX | XX | GT | LT]`, with PEXPIRE in milliseconds, EXPIREAT and PEXPIREAT for a point in time
 use crate::command::prelude::*;
 
 pub(super) static EXPIRE: Command = Command { name: "EXPIRE", plan: expire, ..FAMILY };

@@ -1,4 +1,4 @@
-//! KEYS pattern
+//! `KEYS pattern`
 use crate::command::prelude::*;
 use crate::keyspace::glob::{self, Case};
 use crate::keyspace::{LONGEST_RAW, StoredKey};

@@ -1,4 +1,4 @@
-//! MOVE key db
+//! `MOVE key db`
 use crate::command::prelude::*;
 
 pub(super) static MOVE: Command = Command {

@@ -1,4 +1,4 @@
-//! OBJECT ENCODING key | OBJECT FREQ key | OBJECT IDLETIME key | OBJECT REFCOUNT key | OBJECT HELP
+//! `OBJECT ENCODING key | OBJECT FREQ key | OBJECT IDLETIME key | OBJECT REFCOUNT key | OBJECT HELP`
 use crate::command::prelude::*;
 use crate::keyspace::number::parse_i64;
 

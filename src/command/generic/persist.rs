@@ -1,4 +1,4 @@
-//! PERSIST key
+//! `PERSIST key`
 use crate::command::prelude::*;
 
 pub(super) static PERSIST: Command = Command {

@@ -1,4 +1,4 @@
-//! RANDOMKEY
+//! `RANDOMKEY`
 use crate::command::prelude::*;
 use crate::store::statements::generic;
 use crate::store::{Call, Param, Row};

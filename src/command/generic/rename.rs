@@ -1,4 +1,4 @@
-//! RENAME key newkey | RENAMENX key newkey
+//! `RENAME key newkey | RENAMENX key newkey`
 use crate::command::prelude::*;
 
 pub(super) static RENAME: Command = Command {

@@ -1,4 +1,4 @@
-//! RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]
+//! `RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]`
 use crate::command::prelude::*;
 use crate::keyspace::number::parse_i64;
 use crate::keyspace::rdb::{Object, RestoreError, restore as read};

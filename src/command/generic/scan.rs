@@ -1,4 +1,4 @@
-//! SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
+//! `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
 //!
 //! The cursor is a place in the order of a hash of the keys. It needs no memory here, outlives the process, and a key that is there
 //! all the time cannot be missed, whatever is written meanwhile.

@@ -1,4 +1,4 @@
-//! TTL key | PTTL key | EXPIRETIME key | PEXPIRETIME key
+//! `TTL key | PTTL key | EXPIRETIME key | PEXPIRETIME key`
 use crate::command::prelude::*;
 
 pub(super) static TTL: Command =

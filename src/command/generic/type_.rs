@@ -1,4 +1,4 @@
-//! TYPE key
+//! `TYPE key`
 use crate::command::prelude::*;
 
 pub(super) static TYPE: Command = Command {

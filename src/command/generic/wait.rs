@@ -1,4 +1,4 @@
-//! WAIT numreplicas timeout | WAITAOF numlocal numreplicas timeout
+//! `WAIT numreplicas timeout | WAITAOF numlocal numreplicas timeout`
 //!
 //! respg has no replicas of its own: nobody can acknowledge anything later, so both answer at once. The local append-only file of
 //! WAITAOF is Postgres's write-ahead log, which is flushed before any reply of a database of class durable.

@@ -1,4 +1,4 @@
-//! CONFIG GET parameter [parameter ...] | CONFIG SET parameter value [parameter value ...] | CONFIG RESETSTAT | CONFIG REWRITE
+//! `CONFIG GET parameter [parameter ...] | CONFIG SET parameter value [parameter value ...] | CONFIG RESETSTAT | CONFIG REWRITE`
 use crate::command::help::help;
 use crate::command::prelude::*;
 use crate::exec::Context;
@@ -125,6 +125,7 @@ fn reset_stat(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     Ok(Plan::session(|context| {
         let process = context.process();
         process.stats.reset();
+        process.store.lookups.reset();
         process.commands.reset();
         Ok(Reply::Ok)
     }))

@@ -1,4 +1,4 @@
-//! DBSIZE
+//! `DBSIZE`
 use crate::command::prelude::*;
 use crate::store::statements::server;
 use crate::store::{Call, Param, Row};

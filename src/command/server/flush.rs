@@ -1,4 +1,4 @@
-//! FLUSHDB [ASYNC | SYNC] | FLUSHALL [ASYNC | SYNC]
+//! `FLUSHDB [ASYNC | SYNC] | FLUSHALL [ASYNC | SYNC]`
 //!
 //! Either way the keys are gone at once for everybody, and their rows are removed in the background.
 use crate::command::prelude::*;

@@ -1,4 +1,4 @@
-//! MEMORY USAGE key [SAMPLES count] | MEMORY DOCTOR | MEMORY MALLOC-STATS | MEMORY PURGE | MEMORY STATS
+//! `MEMORY USAGE key [SAMPLES count] | MEMORY DOCTOR | MEMORY MALLOC-STATS | MEMORY PURGE | MEMORY STATS`
 use crate::command::help::help;
 use crate::command::prelude::*;
 use crate::state::system;

@@ -1,4 +1,4 @@
-//! MONITOR
+//! `MONITOR`
 use crate::command::prelude::*;
 
 pub(super) static MONITOR: Command = Command {

@@ -1,4 +1,4 @@
-//! SAVE | BGSAVE [SCHEDULE] | BGREWRITEAOF
+//! `SAVE | BGSAVE [SCHEDULE] | BGREWRITEAOF`
 //!
 //! Postgres keeps the data: SAVE asks it for a checkpoint, the others have nothing to do and say so.
 use crate::command::prelude::*;

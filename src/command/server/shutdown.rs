@@ -1,4 +1,4 @@
-//! SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
+//! `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`
 use crate::command::prelude::*;
 
 pub(super) static SHUTDOWN: Command = Command {

@@ -1,4 +1,4 @@
-//! SLOWLOG GET [count] | SLOWLOG LEN | SLOWLOG RESET
+//! `SLOWLOG GET [count] | SLOWLOG LEN | SLOWLOG RESET`
 use std::time::UNIX_EPOCH;
 
 use crate::command::help::help;

@@ -1,4 +1,4 @@
-//! SWAPDB index1 index2
+//! `SWAPDB index1 index2`
 use crate::command::prelude::*;
 use crate::keyspace::number::parse_i64;
 use crate::store::statements::server;

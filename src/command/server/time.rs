@@ -1,4 +1,4 @@
-//! TIME | LASTSAVE | ROLE | LOLWUT [VERSION version]
+//! `TIME | LASTSAVE | ROLE | LOLWUT [VERSION version]`
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::command::prelude::*;

@@ -1,4 +1,4 @@
-//! APPEND key value
+//! `APPEND key value`
 use crate::command::prelude::*;
 
 pub(super) static APPEND: Command = Command {

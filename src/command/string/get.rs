@@ -1,4 +1,4 @@
-//! GET key
+//! `GET key`
 use crate::command::prelude::*;
 
 pub(super) static GET: Command = Command {

@@ -1,4 +1,4 @@
-//! GETDEL key
+//! `GETDEL key`
 use crate::command::prelude::*;
 
 pub(super) static GETDEL: Command = Command {

@@ -1,4 +1,4 @@
-//! GETEX key [EX s | PX ms | EXAT ts | PXAT ts | PERSIST]
+//! `GETEX key [EX s | PX ms | EXAT ts | PXAT ts | PERSIST]`
 use crate::command::options::{ExpiryOption, UncheckedExpiry};
 use crate::command::prelude::*;
 

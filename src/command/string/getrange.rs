@@ -1,4 +1,4 @@
-//! GETRANGE key start end | SUBSTR key start end
+//! `GETRANGE key start end | SUBSTR key start end`
 use std::ops::Range;
 
 use crate::command::prelude::*;

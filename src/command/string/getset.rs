@@ -1,4 +1,4 @@
-//! GETSET key value
+//! `GETSET key value`
 use crate::command::prelude::*;
 
 pub(super) static GETSET: Command = Command {

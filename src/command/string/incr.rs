@@ -1,4 +1,4 @@
-//! INCR key | DECR key | INCRBY key increment | DECRBY key decrement
+//! `INCR key | DECR key | INCRBY key increment | DECRBY key decrement`
 use crate::command::prelude::*;
 use crate::keyspace::number::parse_i64;
 

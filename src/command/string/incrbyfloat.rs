@@ -1,4 +1,4 @@
-//! INCRBYFLOAT key increment
+//! `INCRBYFLOAT key increment`
 use crate::command::prelude::*;
 use crate::keyspace::extended::Extended;
 

@@ -1,4 +1,4 @@
-//! LCS key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]
+//! `LCS key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]`
 use crate::command::Find;
 use crate::command::prelude::*;
 use crate::keyspace::lcs::{Lcs, LcsError, Match};

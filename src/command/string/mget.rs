@@ -1,4 +1,4 @@
-//! MGET key [key ...]
+//! `MGET key [key ...]`
 use crate::command::prelude::*;
 
 pub(super) static MGET: Command = Command {

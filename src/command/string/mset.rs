@@ -1,4 +1,4 @@
-//! MSET key value [key value ...] | MSETNX key value [key value ...]
+//! `MSET key value [key value ...] | MSETNX key value [key value ...]`
 use crate::command::prelude::*;
 
 pub(super) static MSET: Command = Command {

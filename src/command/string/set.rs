@@ -1,4 +1,4 @@
-//! SET key value [NX | XX] [GET] [EX s | PX ms | EXAT ts | PXAT ts | KEEPTTL]
+//! `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT ts | PXAT ts | KEEPTTL]`
 use crate::command::options::{ExpiryOption, UncheckedExpiry};
 use crate::command::prelude::*;
 

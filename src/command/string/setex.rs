@@ -1,4 +1,4 @@
-//! SETEX key seconds value | PSETEX key milliseconds value
+//! `SETEX key seconds value | PSETEX key milliseconds value`
 use super::set::overwrite;
 use crate::command::options::checked;
 use crate::command::prelude::*;

@@ -1,4 +1,4 @@
-//! SETNX key value
+//! `SETNX key value`
 use crate::command::prelude::*;
 
 pub(super) static SETNX: Command = Command {

@@ -1,4 +1,4 @@
-//! SETRANGE key offset value
+//! `SETRANGE key offset value`
 use crate::command::prelude::*;
 
 pub(super) static SETRANGE: Command = Command {

@@ -1,4 +1,4 @@
-//! STRLEN key
+//! `STRLEN key`
 use crate::command::prelude::*;
 
 pub(super) static STRLEN: Command = Command {

@@ -1,4 +1,4 @@
-//! EXEC
+//! `EXEC`
 use futures_util::future::BoxFuture;
 
 use crate::command::prelude::*;

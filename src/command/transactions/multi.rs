@@ -1,4 +1,4 @@
-//! MULTI | DISCARD
+//! `MULTI | DISCARD`
 use crate::command::prelude::*;
 use crate::session::Multi;
 

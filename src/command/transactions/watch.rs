@@ -1,4 +1,4 @@
-//! WATCH key [key ...] | UNWATCH
+//! `WATCH key [key ...] | UNWATCH`
 use futures_util::future::BoxFuture;
 
 use crate::command::prelude::*;

@@ -25,6 +25,7 @@ fn is_refused() {
             "CLUSTER LINKS",
             "CLUSTER MEET 127.0.0.1 1",
             "CLUSTER MYID",
+            "CLUSTER MYSHARDID",
             "CLUSTER NODES",
             "CLUSTER REPLICAS n",
             "CLUSTER REPLICATE n",

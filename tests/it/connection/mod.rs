@@ -142,3 +142,17 @@ fn client_info_inside_exec_is_of_a_client_in_multi() {
     let info = format!("{:?}", c.cmd("CLIENT INFO"));
     assert!(info.contains(" flags=N db=3 ") && info.contains(" multi=-1 "), "{info}");
 }
+
+#[test]
+fn lookups_of_reading_commands_are_counted() {
+    let mut c = Client::connect(server::start(Config::defaults()).socket, Protocol::Resp2);
+    assert_eq!(c.cmd("SET k v"), ok());
+    assert_eq!(c.cmd("GET k"), "v");
+    assert_eq!(c.cmd("EXISTS k nosuch"), 1);
+    c.send(["MULTI", "GET k", "GET nosuch", "SET other v", "GET other", "EXEC"]);
+    (0..6).for_each(|_| assert!(!c.read().is_error()));
+    let info = format!("{:?}", c.cmd("INFO stats"));
+    assert!(info.contains(r"keyspace_hits:4\r\nkeyspace_misses:2\r\n"), "{info}");
+    assert_eq!(c.cmd("CONFIG RESETSTAT"), ok());
+    assert!(format!("{:?}", c.cmd("INFO stats")).contains("keyspace_hits:0"));
+}

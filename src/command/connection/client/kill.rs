@@ -1,4 +1,4 @@
-//! CLIENT KILL ip:port | CLIENT KILL [ID id] [TYPE type] [ADDR addr] [LADDR addr] [USER name] [SKIPME yes/no] [MAXAGE seconds]
+//! `CLIENT KILL ip:port | CLIENT KILL [ID id] [TYPE type] [ADDR addr] [LADDR addr] [USER name] [SKIPME yes/no] [MAXAGE seconds]`
 use std::sync::Arc;
 use std::time::Duration;
 

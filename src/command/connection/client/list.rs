@@ -1,4 +1,4 @@
-//! CLIENT ID | CLIENT INFO | CLIENT LIST [TYPE type] [ID client-id ...]
+//! `CLIENT ID | CLIENT INFO | CLIENT LIST [TYPE type] [ID client-id ...]`
 use super::{ADMIN, FAMILY};
 use crate::command::prelude::*;
 use crate::exec::Context;

@@ -1,4 +1,4 @@
-//! CLIENT GETNAME | CLIENT SETNAME connection-name | CLIENT SETINFO (LIB-NAME libname | LIB-VER libver)
+//! `CLIENT GETNAME | CLIENT SETNAME connection-name | CLIENT SETINFO (LIB-NAME libname | LIB-VER libver)`
 use super::FAMILY;
 use crate::command::prelude::*;
 

@@ -1,4 +1,4 @@
-//! CLIENT PAUSE timeout [WRITE | ALL] | CLIENT UNPAUSE
+//! `CLIENT PAUSE timeout [WRITE | ALL] | CLIENT UNPAUSE`
 use std::time::Duration;
 
 use super::{ADMIN, FAMILY};

@@ -1,4 +1,4 @@
-//! CLIENT NO-EVICT (ON | OFF) | CLIENT NO-TOUCH (ON | OFF) | CLIENT REPLY (ON | OFF | SKIP)
+//! `CLIENT NO-EVICT (ON | OFF) | CLIENT NO-TOUCH (ON | OFF) | CLIENT REPLY (ON | OFF | SKIP)`
 use super::{ADMIN, FAMILY};
 use crate::command::prelude::*;
 use crate::session::ReplyMode;

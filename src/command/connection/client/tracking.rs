@@ -1,4 +1,4 @@
-//! CLIENT TRACKING (ON | OFF) ... | CLIENT CACHING (YES | NO) | CLIENT GETREDIR | CLIENT TRACKINGINFO
+//! `CLIENT TRACKING (ON | OFF) ... | CLIENT CACHING (YES | NO) | CLIENT GETREDIR | CLIENT TRACKINGINFO`
 //!
 //! Client-side caching is not supported: it can be switched off, not on.
 use super::FAMILY;

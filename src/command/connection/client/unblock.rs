@@ -1,4 +1,4 @@
-//! CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
+//! `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`
 use super::{ADMIN, FAMILY};
 use crate::command::prelude::*;
 

@@ -1,4 +1,4 @@
-//! COMMAND DOCS [command-name ...]
+//! `COMMAND DOCS [command-name ...]`
 use serde_json::Value;
 
 use super::{FAMILY, ORDER_VARIES, by_full_name};

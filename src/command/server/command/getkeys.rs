@@ -1,4 +1,4 @@
-//! COMMAND GETKEYS command [arg ...] | COMMAND GETKEYSANDFLAGS command [arg ...]
+//! `COMMAND GETKEYS command [arg ...] | COMMAND GETKEYSANDFLAGS command [arg ...]`
 use super::{FAMILY, info};
 use crate::command::prelude::*;
 use crate::command::{lookup, lookup_subcommand};

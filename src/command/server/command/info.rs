@@ -1,4 +1,4 @@
-//! COMMAND INFO [command-name ...]
+//! `COMMAND INFO [command-name ...]`
 use super::{FAMILY, ORDER_VARIES, by_full_name};
 use crate::command::all;
 use crate::command::prelude::*;

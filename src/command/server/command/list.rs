@@ -1,4 +1,4 @@
-//! COMMAND LIST [FILTERBY (MODULE module-name | ACLCAT category | PATTERN pattern)]
+//! `COMMAND LIST [FILTERBY (MODULE module-name | ACLCAT category | PATTERN pattern)]`
 use super::{FAMILY, ORDER_VARIES};
 use crate::command::all;
 use crate::command::prelude::*;

@@ -1,4 +1,4 @@
-//! INFO [section ...]
+//! `INFO [section ...]`
 use std::sync::Arc;
 use std::time::Instant;
 

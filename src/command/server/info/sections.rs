@@ -136,7 +136,7 @@ pub fn persistence(facts: &Facts, out: &mut String) {
 }
 
 pub fn stats(facts: &Facts, out: &mut String) {
-    let stats = &facts.process.stats;
+    let (stats, lookups) = (&facts.process.stats, &facts.process.store.lookups);
     let read = |counter: &AtomicU64| counter.load(Relaxed);
     let (commands, input, output) =
         (read(&stats.commands_processed), read(&stats.input_bytes), read(&stats.output_bytes));
@@ -162,8 +162,8 @@ pub fn stats(facts: &Facts, out: &mut String) {
         expired_time_cap_reached_count: 0,
         evicted_keys: 0,
         evicted_clients: 0,
-        keyspace_hits: 0,
-        keyspace_misses: 0,
+        keyspace_hits: read(&lookups.hits),
+        keyspace_misses: read(&lookups.misses),
         pubsub_channels: 0,
         pubsub_patterns: 0,
         pubsubshard_channels: 0,

@@ -1,4 +1,4 @@
-//! LATENCY HISTOGRAM [command ...]
+//! `LATENCY HISTOGRAM [command ...]`
 use super::FAMILY;
 use crate::command::lookup;
 use crate::command::prelude::*;

@@ -1,4 +1,4 @@
-//! LATENCY DOCTOR | LATENCY GRAPH event
+//! `LATENCY DOCTOR | LATENCY GRAPH event`
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::FAMILY;
