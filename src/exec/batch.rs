@@ -1,7 +1,7 @@
 //! Executes a batch of works on one connection. The same code serves lanes (many clients' works) and the pool (one work). Hot path.
 //!
 //! - Reads: one SELECT; its snapshot is the moment of all of them.
-//! - Overwrites (plain SETs): one upsert.
+//! - Overwrites (plain SETs): one statement, an upsert for few keys, UPDATE and INSERT for many.
 //! - Updates: lock and read the rows in one statement, apply the commands in memory, write the changed rows, commit. Every key of the
 //!   batch is locked, those that are only read too, so that a client's pipelined commands take effect together. A key that
 //!   is absent cannot be locked when it is read: if it stays absent and its absence was seen together with other keys,

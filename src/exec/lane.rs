@@ -56,6 +56,7 @@ impl LaneQueue {
                 return batch;
             }
             self.arrived.notified().await;
+            // One turn of the runtime: what has arrived at this moment joins; a lone work waits for nobody.
             tokio::task::yield_now().await;
         }
     }
