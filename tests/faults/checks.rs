@@ -111,6 +111,29 @@ const CASES: &[Case] = &[
         "the same from four clients",
         &["1 0 5 SET x 1 -> OK", "3 0 6 GET y -> nil", "2 0 5 SET y 1 -> OK", "4 0 6 GET x -> nil"],
     ),
+    possible(
+        "a write that would change nothing now, and does later",
+        &[
+            "1 0 1 SET x a -> OK",
+            "2 2 9 SET x a -> OK",
+            "1 3 4 SET x b -> OK",
+            "3 5 6 GET x -> b",
+            "3 10 11 GET x -> a",
+        ],
+    ),
+    possible(
+        "came and went in MULTI, after another's write",
+        &[
+            "1 0 9 [SET x 1; DEL x] -> [OK; :1]",
+            "2 0 8 SET x 5 -> OK",
+            "3 0 7 INCR x -> :1",
+            "2 10 11 GET x -> nil",
+        ],
+    ),
+    impossible(
+        "a write that changed nothing, too late",
+        &["1 0 1 SET x a -> OK", "2 2 3 SET x a -> OK", "1 4 5 SET x b -> OK", "3 10 11 GET x -> a"],
+    ),
     impossible("both compare-and-sets", &["1 0 5 ?x[SET x a] -> [OK]", "2 0 5 ?x[SET x b] -> [OK]"]),
     possible("one compare-and-set", &["1 0 5 ?x[SET x a] -> [OK]", "2 0 5 ?x[SET x b] -> aborted"]),
     possible(

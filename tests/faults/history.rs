@@ -84,15 +84,27 @@ impl Operation {
 
     /// Whether it may have changed one of these keys.
     fn may_have_written(&self, keys: &[String]) -> bool {
-        let replies = match &self.outcome {
-            Outcome::Replied(replies) => Some(replies),
-            Outcome::Aborted => return false,
-            Outcome::Unknown => None,
+        self.writes().any(|command| command.keys().any(|key| keys.iter().any(|watched| watched == key)))
+    }
+
+    /// Whether a client got replies that say it changed nothing, in whatever state it took effect.
+    pub fn only_read(&self) -> bool {
+        self.client.is_some() && self.returned.is_some() && self.writes().next().is_none()
+    }
+
+    /// The commands that may have changed something, by their replies.
+    fn writes(&self) -> impl Iterator<Item = &Command> {
+        let (commands, replies) = match &self.outcome {
+            Outcome::Replied(replies) => (self.program.commands.as_slice(), Some(replies)),
+            Outcome::Aborted => (&[][..], None),
+            Outcome::Unknown => (self.program.commands.as_slice(), None),
         };
-        self.program.commands.iter().enumerate().any(|(at, command)| {
-            command.may_have_written(replies.map(|replies| &replies[at]))
-                && command.keys().any(|key| keys.iter().any(|watched| watched == key))
-        })
+        let replied = move |at: usize| replies.map(|replies| &replies[at]);
+        commands
+            .iter()
+            .enumerate()
+            .filter(move |&(at, command)| command.may_have_written(replied(at)))
+            .map(|(_, command)| command)
     }
 }
 

@@ -9,8 +9,8 @@
 //! An operation whose outcome is unknown never returns: it may take effect at any time after its invocation, or
 //! never. The expiry of a value is an operation of nobody, which has happened as soon as the value is gone.
 //!
-//! Some rules keep the search small without changing its verdict. An operation that changes nothing and explains its
-//! reply takes effect at once, for waiting could only hurt. Equal unknown operations take effect in the order of
+//! Some rules keep the search small without changing its verdict. An operation that explains its reply, and by that
+//! reply cannot have changed anything at any time, takes effect at once, for waiting could only hurt. Equal unknown operations take effect in the order of
 //! their invocation; one that would change nothing does not take effect; and of two configurations which differ only
 //! in the unknown operations used, one that used a subset makes the other superfluous. Operations on other keys wait.
 
@@ -152,17 +152,16 @@ impl<'a> Search<'a> {
         position.is_ok()
     }
 
-    /// Lets everything take effect that changes nothing.
+    /// Lets everything take effect that can only have read.
     fn settle(&self, configuration: &mut Configuration) {
         let mut settled = false;
         while !settled {
             settled = true;
             for &next in &self.pending {
                 let operation = &self.operations[next];
-                if operation.returned.is_some()
-                    && operation.client.is_some()
+                if operation.only_read()
                     && let Some(position) = self.may_happen(configuration, next)
-                    && self.changes_nothing(&configuration.state, next)
+                    && operation.explains(&mut configuration.state.clone())
                 {
                     configuration.done.insert(position, next);
                     settled = false;
@@ -171,10 +170,15 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The configuration after `next`, if that can take effect and changes something.
+    /// The configuration after `next`, if that can take effect. What nobody asked for or nobody saw must have changed
+    /// something; a write that was answered need not, its answer says when it happened.
     fn extend(&self, configuration: &Configuration, next: usize) -> Option<Configuration> {
         let position = self.may_happen(configuration, next)?;
-        let state = self.changed(&configuration.state, next)?;
+        let operation = &self.operations[next];
+        let state = match operation.client.is_some() && operation.returned.is_some() {
+            true => self.outcome(&configuration.state, next)?,
+            false => self.changed(&configuration.state, next)?,
+        };
         let mut done = configuration.done.clone();
         if self.operations[next].client.is_some() {
             done.insert(position, next);
@@ -191,16 +195,15 @@ impl<'a> Search<'a> {
         (!waits).then_some(position)
     }
 
-    /// Whether an operation explains its replies and leaves the state alone.
-    fn changes_nothing(&self, before: &State, operation: usize) -> bool {
+    /// The state after an operation, if it explains its replies.
+    fn outcome(&self, before: &State, operation: usize) -> Option<State> {
         let mut state = before.clone();
-        self.operations[operation].explains(&mut state) && state == *before
+        self.operations[operation].explains(&mut state).then_some(state)
     }
 
     /// The state after an operation, if it explains its replies and is another one.
     fn changed(&self, before: &State, operation: usize) -> Option<State> {
-        let mut state = before.clone();
-        (self.operations[operation].explains(&mut state) && state != *before).then_some(state)
+        self.outcome(before, operation).filter(|state| state != before)
     }
 
     fn without_superfluous(&self, configurations: HashSet<Configuration>) -> HashSet<Configuration> {

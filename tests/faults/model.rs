@@ -93,12 +93,20 @@ impl Command {
     /// Whether the command, having got this reply, may have changed something.
     pub fn may_have_written(&self, reply: Option<&Reply>) -> bool {
         let refused = match self.name() {
-            "SET" => reply == Some(&Reply::nil()) && self.words.len() > 3,
+            "SET" => reply.is_some_and(|reply| self.set_was_refused(*reply == Reply::nil())),
             "GETDEL" => reply == Some(&Reply::nil()),
-            "DEL" | "UNLINK" | "MSETNX" | "RENAMENX" => reply == Some(&Reply::Int(0)),
+            "DEL" | "UNLINK" | "MSETNX" | "RENAMENX" | "PEXPIRE" => reply == Some(&Reply::Int(0)),
             _ => matches!(reply, Some(Reply::Error(_))),
         };
         !self.only_reads() && !refused
+    }
+
+    fn set_was_refused(&self, nil: bool) -> bool {
+        let has = |option| self.words[3..].iter().any(|word| word == option);
+        match has("GET") {
+            true => has("NX") && !nil || has("XX") && nil,
+            false => nil,
+        }
     }
 }
 
