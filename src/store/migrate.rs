@@ -11,13 +11,17 @@ use super::error::StoreError;
 use super::tls::Target;
 
 /// Numbered migrations: append-only, each applied once.
-const MIGRATIONS: &[(i32, &str)] = &[(1, include_str!("../../migrations/0001_keyspace.sql"))];
+const MIGRATIONS: &[(i32, &str)] = &[
+    (1, include_str!("../../migrations/0001_keyspace.sql")),
+    (2, include_str!("../../migrations/0002_streams.sql")),
+];
 
 /// Function files: `CREATE OR REPLACE` and views, applied again whenever their text changes, in this order.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("generic", include_str!("../../migrations/functions/generic.sql")),
     ("server", include_str!("../../migrations/functions/server.sql")),
     ("sql_client", include_str!("../../migrations/functions/sql_client.sql")),
+    ("streams", include_str!("../../migrations/functions/streams.sql")),
     ("transactions", include_str!("../../migrations/functions/transactions.sql")),
 ];
 
