@@ -14,6 +14,7 @@ use super::tls::Target;
 const MIGRATIONS: &[(i32, &str)] = &[
     (1, include_str!("../../migrations/0001_keyspace.sql")),
     (2, include_str!("../../migrations/0002_streams.sql")),
+    (3, include_str!("../../migrations/0003_groups.sql")),
 ];
 
 /// Function files: `CREATE OR REPLACE` and views, applied again whenever their text changes, in this order.
