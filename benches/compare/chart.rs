@@ -28,11 +28,12 @@ struct Series {
     style: &'static str,
 }
 
-const SERIES: [Series; 4] = [
+const SERIES: [Series; 5] = [
     Series { kind: Kind::Respg, name: "respg, durable", style: "fill=\"#2f81f7\"" },
     Series { kind: Kind::RedisAof, name: "Redis, appendfsync always", style: "fill=\"#d9480f\"" },
     Series { kind: Kind::RedisMem, name: "Redis, in memory", style: "fill=\"#e59866\"" },
     Series { kind: Kind::Pgbench, name: "pgbench, a key per statement", style: "fill=\"#2da44e\"" },
+    Series { kind: Kind::Pgmq, name: "pgmq", style: "fill=\"#8250df\"" },
 ];
 
 pub fn draw(results: &Results) -> String {
@@ -101,11 +102,15 @@ fn bar(body: &mut String, y: f64, length: f64, mark: f64, series: &Series, label
 
 fn title(body: &mut String, middle: f64, load: &Load) {
     let work = match load.work {
-        Work::Set => "SET",
-        Work::Get => "GET",
-        Work::Incr => "INCR, random keys",
-        Work::IncrHot => "INCR, one hot key",
-        Work::Mixed => "7 GET, 2 SET, 1 INCR",
+        Work::Publish { subscribers: 1 } => "PUBLISH, 1 subscriber".to_owned(),
+        Work::Publish { subscribers } => format!("PUBLISH, {subscribers} subscribers"),
+        Work::Queue { count } => format!("queue, {} a call ({})", count.redis, count.pgmq),
+        Work::Xadd => "XADD".to_owned(),
+        Work::Set => "SET".to_owned(),
+        Work::Get => "GET".to_owned(),
+        Work::Incr => "INCR, random keys".to_owned(),
+        Work::IncrHot => "INCR, one hot key".to_owned(),
+        Work::Mixed => "7 GET, 2 SET, 1 INCR".to_owned(),
     };
     let clients = if load.clients == 1 { "1 client".to_owned() } else { format!("{} clients", load.clients) };
     let pipeline = if load.pipeline == 1 { String::new() } else { format!(", pipeline {}", load.pipeline) };

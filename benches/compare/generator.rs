@@ -35,6 +35,42 @@ pub fn mixed(random: &mut Random, value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// A connection that sends and waits.
+pub struct Client {
+    stream: TcpStream,
+    input: Vec<u8>,
+}
+
+impl Client {
+    pub async fn open(port: u16) -> io::Result<Client> {
+        Ok(Client { stream: connect(port).await?, input: Vec::new() })
+    }
+
+    /// Sends one request; its reply.
+    pub async fn exchange(&mut self, request: &[u8]) -> io::Result<Vec<u8>> {
+        self.stream.write_all(request).await?;
+        loop {
+            let length = if self.input.is_empty() { None } else { reply_length(&self.input)? };
+            if let Some(length) = length {
+                return Ok(self.input.drain(..length).collect());
+            }
+            if self.stream.read_buf(&mut self.input).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+}
+
+async fn connect(port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// What to send: `next` appends one request.
 #[derive(Clone, Copy)]
 pub struct Traffic<F> {
@@ -52,9 +88,7 @@ where
     runtime.block_on(async {
         let mut streams = Vec::new();
         for _ in 0..traffic.clients {
-            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-            stream.set_nodelay(true)?;
-            streams.push(stream);
+            streams.push(connect(port).await?);
         }
         let start = Instant::now();
         let mut clients = JoinSet::new();

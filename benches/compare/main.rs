@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench compare` starts all servers on one machine and one disk, puts the same loads on them in
 //! alternating rounds and prints medians, ratios and their spread. Absolute numbers belong to the machine, ratios travel
-//! better. `-- --help` lists the options; `--memory` and `--soak` look at respg's memory and tables instead.
+//! better. `-- --help` lists the options; `--memory`, `--soak` and `--queue-soak` look at respg's memory and tables
+//! instead, `--wake-up` at blocked readers.
 
 mod chart;
 mod generator;
@@ -11,14 +12,20 @@ mod machine;
 mod memory;
 mod options;
 mod pgbench;
+mod pgmq;
 mod postgres;
 mod process;
+mod pubsub;
+mod queue;
+mod queue_soak;
 mod redis_benchmark;
 mod report;
 mod result;
 mod server;
 mod soak;
 mod stats;
+mod streams;
+mod wakeup;
 mod wire;
 
 use std::fs;
@@ -31,7 +38,7 @@ use clap::Parser;
 use crate::load::{LOADS, Load, Target};
 use crate::options::Options;
 use crate::result::Results;
-use crate::server::{Amount, Fleet};
+use crate::server::{Amount, Fleet, Server};
 
 fn main() -> ExitCode {
     let mut options = Options::parse();
@@ -50,6 +57,10 @@ fn main() -> ExitCode {
         memory::run(&options)
     } else if let Some(minutes) = options.soak {
         soak::run(&options, minutes)
+    } else if let Some(minutes) = options.queue_soak {
+        queue_soak::run(&options, minutes)
+    } else if options.wake_up {
+        wakeup::run(&options)
     } else {
         compare(&options)
     };
@@ -65,7 +76,7 @@ fn main() -> ExitCode {
 fn list() {
     for load in &LOADS {
         let target = match load.target {
-            Target::OfRedisAof(part) => format!("at least {part} of redis-aof"),
+            Target::Of(kind, part) => format!("at least {part} of {}", kind.name()),
             Target::OfLoad(other, part) => format!("at least {part} of respg's {other}"),
             Target::None => String::new(),
         };
@@ -103,16 +114,17 @@ fn measure(options: &Options, fleet: &Fleet, load: &'static Load, results: &mut 
     let amount = Amount { seconds: options.seconds, requests: options.requests };
     let trial =
         Amount { seconds: options.seconds.min(0.5), requests: options.requests.map(|n| n.div_ceil(10)) };
+    let servers: Vec<&Server> = fleet.servers.iter().filter(|server| server.kind().serves(load)).collect();
     let mut rates = Vec::new();
-    for server in &fleet.servers {
+    for server in &servers {
         let first = server.measure(load, trial, None)?.per_second;
         let second = server.measure(load, trial, Some(first))?.per_second;
         rates.push(second);
     }
     for round in 0..options.rounds {
-        for turn in 0..fleet.servers.len() {
-            let at = (round + turn) % fleet.servers.len();
-            let server = &fleet.servers[at];
+        for turn in 0..servers.len() {
+            let at = (round + turn) % servers.len();
+            let server = servers[at];
             let sample = server.measure(load, amount, Some(rates[at]))?;
             eprintln!(
                 "{:16} round {} {:10} {:9.0}/s",

@@ -23,12 +23,12 @@ pub struct Options {
     #[arg(long)]
     pub requests: Option<u64>,
 
-    /// Loads to run, by name or family (set, get, incr, incr-hot, mixed); all when absent.
+    /// Loads to run, by name or family (set, get, incr, incr-hot, mixed, publish, xadd, queue); all when absent.
     #[arg(long, value_delimiter = ',', value_name = "LOAD")]
     pub loads: Vec<String>,
 
     /// Servers to run.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "redis-aof,redis-mem,respg,pgbench")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "redis-aof,redis-mem,respg,pgbench,pgmq")]
     pub servers: Vec<Kind>,
 
     /// One short round: shows that everything works, its numbers mean nothing.
@@ -54,6 +54,26 @@ pub struct Options {
     /// Distinct keys of the soak.
     #[arg(long, default_value_t = 100_000)]
     pub soak_keys: u64,
+
+    /// Run a queue on respg instead, for that many minutes: producers, a consumer group, a trimmed stream.
+    #[arg(long, value_name = "MINUTES")]
+    pub queue_soak: Option<u64>,
+
+    /// Of the minutes of --queue-soak, how many a transaction with a snapshot is held open elsewhere; from the end of the first quarter.
+    #[arg(long, default_value_t = 0, value_name = "MINUTES")]
+    pub held: u64,
+
+    /// Measure instead how long a blocked reader takes to wake up, with the writer on the same and on another respg.
+    #[arg(long)]
+    pub wake_up: bool,
+
+    /// Further blocked readers, of other streams, for --wake-up.
+    #[arg(long, default_value_t = 0)]
+    pub blocked: usize,
+
+    /// pgmq's SQL; the one in its crate when absent, which cargo fetches.
+    #[arg(long, value_name = "FILE")]
+    pub pgmq_sql: Option<PathBuf>,
 
     /// Whose Postgres respg and pgbench share: the one respg starts by itself, or one started here.
     #[arg(long, value_enum, default_value = "own")]

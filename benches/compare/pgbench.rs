@@ -114,6 +114,7 @@ fn scripts(work: Work, batch: usize) -> Vec<(u32, String)> {
          ON CONFLICT (db, key) DO UPDATE SET value = c.value + 1 RETURNING value;\n"
     );
     match work {
+        Work::Publish { .. } | Work::Xadd | Work::Queue { .. } => Vec::new(),
         Work::Set => vec![(1, set)],
         Work::Get if batch > 1 => vec![(1, format!("\\startpipeline\n{}\\endpipeline\n", get.repeat(batch)))],
         Work::Get => vec![(1, get)],

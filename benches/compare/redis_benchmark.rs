@@ -6,8 +6,9 @@ use std::process::Command;
 use crate::load::{KEYS, Load, VALUE_BYTES, Work};
 use crate::process::run;
 use crate::stats::Sample;
+use crate::streams;
 
-/// Sends `requests` requests of a load to a port. Mixed loads are not redis-benchmark's.
+/// Sends `requests` requests of a load to a port. Not all loads are redis-benchmark's.
 pub fn measure(port: u16, load: &Load, requests: u64) -> io::Result<Sample> {
     let mut command = Command::new("redis-benchmark");
     command.args(["--csv", "--precision", "3", "-h", "127.0.0.1"]);
@@ -26,7 +27,10 @@ pub fn measure(port: u16, load: &Load, requests: u64) -> io::Result<Sample> {
         Work::Get => command.args(["-t", "get"]),
         Work::Incr => command.args(["-t", "incr"]),
         Work::IncrHot => command.args(["incr", "hot"]),
-        Work::Mixed => return Err(io::Error::other("redis-benchmark cannot mix commands")),
+        Work::Xadd => command.args(["xadd", &streams::fresh_name(), "*", "field", &"x".repeat(VALUE_BYTES)]),
+        Work::Mixed | Work::Publish { .. } | Work::Queue { .. } => {
+            return Err(io::Error::other("redis-benchmark cannot do this"));
+        }
     };
     parse(&run(&mut command)?)
 }

@@ -9,59 +9,47 @@ use crate::result::{Results, Row};
 use crate::server::Kind;
 use crate::stats::Spread;
 
-/// Rates and ratios, then latencies.
+/// Rates and ratios, then latencies; a column for every server that was measured.
 pub fn table(results: &Results) -> String {
-    let mut rates = vec![columns(&[
-        "load",
-        "redis-aof",
-        "redis-mem",
-        "respg",
-        "pgbench",
-        ":redis-aof",
-        ":redis-mem",
-        ":pgbench",
-        "target",
-        "",
-    ])];
+    let measured = |kind: &Kind| results.rows.iter().any(|row| row.rate(*kind).is_some());
+    let kinds: Vec<Kind> = COLUMNS.into_iter().filter(measured).collect();
+    let others: Vec<Kind> = kinds.iter().copied().filter(|kind| *kind != Kind::Respg).collect();
+
+    let names = |of: &[Kind], before: &str| of.iter().map(|k| format!("{before}{}", k.name())).collect();
+    let line = |parts: [Vec<String>; 4]| parts.concat();
+    let end = vec!["target".to_owned(), String::new()];
+    let mut rates = vec![line([vec!["load".to_owned()], names(&kinds, ""), names(&others, ":"), end])];
     for row in &results.rows {
-        let rate = |kind| row.rate(kind).map_or_else(missing, |rate| rate_text(&rate));
-        let ratio = |kind| row.ratio(kind).map_or_else(missing, |ratio| ratio_text(&ratio));
-        let (target, state) = match results.verdict(row) {
-            Some(verdict) => (format!("{:.2}", verdict.target), if verdict.is_ok() { "ok" } else { "below" }),
-            None => (missing(), ""),
+        let rate = |kind: &Kind| row.rate(*kind).map_or_else(missing, |rate| rate_text(&rate));
+        let ratio = |kind: &Kind| row.ratio(*kind).map_or_else(missing, |ratio| ratio_text(&ratio));
+        let verdict = match results.verdict(row) {
+            Some(verdict) => {
+                [format!("{:.2}", verdict.target), if verdict.is_ok() { "ok" } else { "below" }.to_owned()]
+            }
+            None => [missing(), String::new()],
         };
-        rates.push(vec![
-            row.load.name.to_owned(),
-            rate(Kind::RedisAof),
-            rate(Kind::RedisMem),
-            rate(Kind::Respg),
-            rate(Kind::Pgbench),
-            ratio(Kind::RedisAof),
-            ratio(Kind::RedisMem),
-            ratio(Kind::Pgbench),
-            target,
-            state.to_owned(),
-        ]);
+        rates.push(line([
+            vec![row.load.name.to_owned()],
+            kinds.iter().map(rate).collect(),
+            others.iter().map(ratio).collect(),
+            verdict.to_vec(),
+        ]));
     }
-    let mut latencies = vec![columns(&["p50 / p99 in ms", "redis-aof", "redis-mem", "respg", "pgbench"])];
+    let mut latencies = vec![[vec!["p50 / p99 in ms".to_owned()], names(&kinds, "")].concat()];
     for row in &results.rows {
-        let mut line = vec![row.load.name.to_owned()];
-        line.extend(
-            [Kind::RedisAof, Kind::RedisMem, Kind::Respg, Kind::Pgbench].map(|kind| latency(row, kind)),
-        );
-        latencies.push(line);
+        let cells = kinds.iter().map(|kind| latency(row, *kind)).collect();
+        latencies.push([vec![row.load.name.to_owned()], cells].concat());
     }
     format!(
         "Requests per second (median, half the range); respg : others (median, smallest and largest round).\n\
-         The target is a part of redis-aof; for the hot counter, of respg's own random keys.\n\n{}\n{}",
+         Targets are parts of redis-aof; for the hot counter, of respg's own random keys; for the queue, of pgmq.\n\
+         Latencies of publish and queue are those of the delivery.\n\n{}\n{}",
         align(&rates),
         align(&latencies)
     )
 }
 
-fn columns(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
+const COLUMNS: [Kind; 5] = [Kind::RedisAof, Kind::RedisMem, Kind::Respg, Kind::Pgbench, Kind::Pgmq];
 
 fn missing() -> String {
     "-".to_owned()
@@ -130,7 +118,7 @@ fn json_row(results: &Results, row: &Row) -> String {
             list(|s| s.p99_ms)
         ))
     });
-    let ratios = [Kind::RedisAof, Kind::RedisMem, Kind::Pgbench].into_iter().filter_map(|kind| {
+    let ratios = [Kind::RedisAof, Kind::RedisMem, Kind::Pgbench, Kind::Pgmq].into_iter().filter_map(|kind| {
         let ratio = row.ratio(kind)?;
         let Spread { median, low, high } = ratio;
         Some(format!(

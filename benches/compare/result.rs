@@ -63,7 +63,7 @@ impl Results {
     pub fn verdict(&self, row: &Row) -> Option<Verdict> {
         let (target, reached) = match row.load.target {
             Target::None => return None,
-            Target::OfRedisAof(part) => (part, row.ratio(Kind::RedisAof)?),
+            Target::Of(kind, part) => (part, row.ratio(kind)?),
             Target::OfLoad(name, part) => {
                 let other = self.rows.iter().find(|row| row.load.name == name)?;
                 (part, ratio(row.samples(Kind::Respg), other.samples(Kind::Respg))?)

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::ops::Range;
 
 /// Appends a request.
 pub fn request(out: &mut Vec<u8>, words: &[&[u8]]) {
@@ -13,22 +14,44 @@ pub fn request(out: &mut Vec<u8>, words: &[&[u8]]) {
     }
 }
 
-/// Length of the reply at the start of `input`, once it is complete. Only replies that are no
-/// aggregates are expected; an error reply is an error.
+/// Length of the reply at the start of `input`, once it is complete. An error reply, also within another, is an error.
 pub fn reply_length(input: &[u8]) -> io::Result<Option<usize>> {
-    let Some(line) = input.windows(2).position(|pair| pair == b"\r\n") else { return Ok(None) };
-    let head = line + 2;
-    let text = String::from_utf8_lossy(&input[1..line]);
-    match input[0] {
-        b'+' | b':' => Ok(Some(head)),
-        b'$' if text == "-1" => Ok(Some(head)),
-        b'$' => {
-            let size: usize = text.parse().map_err(io::Error::other)?;
-            let whole = head + size + 2;
-            Ok((input.len() >= whole).then_some(whole))
+    scan(input, &mut |_| ())
+}
+
+/// The bulk strings in a complete reply, those of nested arrays included, in their order.
+pub fn bulks(reply: &[u8]) -> io::Result<Vec<&[u8]>> {
+    let mut places = Vec::new();
+    scan(reply, &mut |range| places.push(range))?;
+    Ok(places.into_iter().map(|range| &reply[range]).collect())
+}
+
+/// Walks one reply of RESP2; its length once it is complete.
+fn scan(input: &[u8], bulk: &mut impl FnMut(Range<usize>)) -> io::Result<Option<usize>> {
+    let (mut at, mut missing) = (0, 1_usize);
+    while missing > 0 {
+        let rest = &input[at..];
+        let Some(line) = rest.windows(2).position(|pair| pair == b"\r\n") else { return Ok(None) };
+        let text = std::str::from_utf8(&rest[1..line]).map_err(io::Error::other)?;
+        let number = || text.parse::<i64>().map_err(io::Error::other);
+        at += line + 2;
+        missing -= 1;
+        match rest[0] {
+            b'+' | b':' => {}
+            b'$' => {
+                if let Ok(size) = usize::try_from(number()?) {
+                    bulk(at..at + size);
+                    at += size + 2;
+                    if input.len() < at {
+                        return Ok(None);
+                    }
+                }
+            }
+            b'*' => missing += usize::try_from(number()?).unwrap_or(0),
+            other => return Err(io::Error::other(format!("unexpected reply: {}{text}", other as char))),
         }
-        _ => Err(io::Error::other(format!("unexpected reply: {}{text}", input[0] as char))),
     }
+    Ok(Some(at))
 }
 
 /// A blocking connection.
@@ -54,7 +77,11 @@ impl Connection {
         Ok(last)
     }
 
-    fn reply(&mut self) -> io::Result<Vec<u8>> {
+    pub fn send(&mut self, requests: &[u8]) -> io::Result<()> {
+        self.stream.write_all(requests)
+    }
+
+    pub fn reply(&mut self) -> io::Result<Vec<u8>> {
         let mut chunk = [0; 16 * 1024];
         loop {
             if let Some(length) = if self.input.is_empty() { None } else { reply_length(&self.input)? } {
