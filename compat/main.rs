@@ -35,33 +35,61 @@
 //! | `~cursor` | any cursor, with the same elements in any order |
 //! | `~scan` | repeated until the cursor is 0 again, then the set of all elements is compared |
 //! | `~any` | not compared |
+//! | `~took=A..B` | it comes A to B milliseconds after the connection last sent something |
 //! | `$name=` | keep the reply's text; `${name}` in later lines stands for it |
+//! | `=N` | the command has N replies (SUBSCRIBE of N channels) |
 //! | `&` | send, and do not wait for a reply |
+//! | `&blocked` | send, and wait until the client is blocked |
 //!
-//! Instead of a command: `> "bytes"` sends raw bytes; `<` reads a reply, `< N` reads N, `< closed` expects the
-//! end of the connection, `< nothing MS` expects silence; `%open`, `%close` (all with `@name`); `%sleep MS`;
+//! Instead of a command: `> "bytes"` sends raw bytes; `<` reads a reply or a message, `< N` reads N (`~sorted < N` in any
+//! order), `< closed` expects the end of the connection, `< nothing MS` expects silence; `%blocked` waits until the client
+//! is blocked, `%open`, `%close`, `%gone` closes and waits until the server has noticed (all with `@name`); `%sleep MS`;
 //! `%pipeline` ... `%end` around lines that are sent at once.
 //!
 //! At the top of a file: `%oracle redis|valkey` for all lines; `%needs COMMAND...` waits until the subject has the
-//! commands; `%not MODE...: REASON` and `%only MODE...: REASON` restrict the matrix (`plain`, `pipelined`, `multi`
+//! commands, where `"COMMAND ARGS"` in quotes must be done without an error; `%spread` also plays the case (plain) with its
+//! connections going by turns to two processes of the subject; `%not MODE...: REASON` and `%only MODE...: REASON` restrict the matrix (`plain`, `pipelined`, `multi`
 //! (which includes `block`), `block`, `resp2`, `resp3`); `%config NAME VALUE` for a parameter during the case;
 //! `%server --flag value` for servers of the case's own;
 //! `%patience SECONDS` to wait longer for replies.
+//!
+//! # Several connections
+//!
+//! The file is the schedule: each line happens after the one before has had its answer. Order among clients is made
+//! certain, never by sleeping:
+//!
+//! ```text
+//! @a =2 SUBSCRIBE one two
+//! @b PUBLISH one x
+//! @a <                              # what a gets; as a push in RESP3
+//! @b &blocked XREAD BLOCK 0 STREAMS s $
+//! @c &blocked XREAD BLOCK 0 STREAMS s $
+//! @a XADD s 1-1 f v                 # (in RESP3, or another connection)
+//! @b <
+//! @c <
+//! ```
+//!
+//! "Blocked" is flag `b` in CLIENT LIST: a server must show it only when nothing that is written from now on can pass the
+//! client by. That nothing came is shown by what comes next: publish a mark the subscriber does get, and read that.
+//! At the end of a case with `&blocked`, `%blocked` or `%gone` these clients are known to be gone before the next one starts.
+//! `broken/` shows that each of these expectations fails on a server that breaks it.
 //!
 //! `known_differences.toml` lists what differs on purpose; an entry that stops differing fails the run.
 //!
 //! # Beyond cases
 //!
-//! `programs/` plays random programs (the filter `programs` chooses them alone), `commands/` compares what the subject
+//! `broken/` tests the tests (the filter `expectations`), `programs/` plays random programs (the filter `programs`), `commands/` compares what the subject
 //! says about its commands (COMMAND) with the references, demands a case for each, and makes the README's table of
 //! commands (`UPDATE=1` rewrites it). Both are left out when cases are filtered.
 //!
 //! # Environment
 //!
-//! `COMPAT_SUBJECT=host:port` compares a server that is running already; `COMPAT_SUBJECT=redis` or `valkey` checks
+//! `COMPAT_SUBJECT=host:port` compares a server that is running already (`host:port,host:port` two processes over one
+//! database); `COMPAT_SUBJECT=redis` or `valkey` checks
 //! the cases themselves. `COMPAT_ORACLES=redis` does without Valkey. `RESPG_TEST_DATABASE_URL` is the database
 //! given to respg, otherwise one of the tests' own Postgres.
 
+mod broken;
 mod commands;
 mod programs;
 mod runner;
@@ -88,6 +116,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What cases expect of several connections can fail.
+fn self_test(launcher: &Launcher, outcome: &mut Outcome) -> Result<(), String> {
+    for line in broken::expectations::self_test(launcher)? {
+        match line {
+            Ok(found) => outcome.pass(&found),
+            Err(problem) => outcome.fail(&problem),
+        }
+    }
+    Ok(())
 }
 
 /// Random programs, first against servers that are broken on purpose.
@@ -158,8 +197,15 @@ fn run(filters: &[String]) -> Result<bool, String> {
         Suite { launcher: &launcher, servers, known, catalogues: catalogues?, coverage: RefCell::default() };
     let mut outcome = suite.run(&cases);
     outcome.print();
-    let wanted = filters.is_empty() || filters.iter().any(|filter| filter == "programs");
-    if wanted && let Err(problem) = random_programs(&mut suite, &mut outcome) {
+    let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| filter == name);
+    if wanted("expectations")
+        && let Err(problem) = self_test(&launcher, &mut outcome)
+    {
+        outcome.fail(&format!("expectations: {problem}"));
+    }
+    if wanted("programs")
+        && let Err(problem) = random_programs(&mut suite, &mut outcome)
+    {
         outcome.fail(&format!("random programs: {problem}"));
     }
     // A reference in the subject's place does not differ where respg does.

@@ -1,10 +1,8 @@
 //! A redis-server with a fault, made by a proxy that changes one kind of command: the search has to find it.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::thread;
+use std::net::SocketAddr;
 
-use crate::runner::resp::{encode, parse};
+use crate::broken::proxy::{self, Fault};
 
 pub struct Mutant {
     pub what: &'static str,
@@ -73,36 +71,6 @@ fn is(args: &[Vec<u8>], name: &str) -> bool {
 impl Mutant {
     /// Listens on a free port for as long as the process lives.
     pub fn start(&self, server: SocketAddr) -> std::io::Result<SocketAddr> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?;
-        let change = self.change;
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                thread::spawn(move || proxy(client, server, change));
-            }
-        });
-        Ok(address)
-    }
-}
-
-fn proxy(client: TcpStream, server: SocketAddr, change: fn(&mut Vec<Vec<u8>>)) -> std::io::Result<()> {
-    let mut server = TcpStream::connect(server)?;
-    server.set_nodelay(true)?;
-    client.set_nodelay(true)?;
-    let (mut replies, mut back) = (server.try_clone()?, client.try_clone()?);
-    thread::spawn(move || std::io::copy(&mut replies, &mut back));
-    let (mut client, mut buffer, mut chunk) = (client, Vec::new(), [0; 16 * 1024]);
-    loop {
-        let count = client.read(&mut chunk)?;
-        if count == 0 {
-            return server.shutdown(std::net::Shutdown::Both);
-        }
-        buffer.extend_from_slice(&chunk[..count]);
-        while let Ok(Some((request, used))) = parse(&buffer) {
-            buffer.drain(..used);
-            let mut args = request.items.into_iter().map(|item| item.text).collect();
-            change(&mut args);
-            server.write_all(&encode(&args))?;
-        }
+        proxy::start(Fault { request: self.change, ..Fault::NONE }, server)
     }
 }

@@ -44,17 +44,20 @@ impl Mode {
 pub struct Variant {
     pub mode: Mode,
     pub resp: u8,
+    /// The connections go by turns to two processes of the subject, over one database.
+    pub spread: bool,
 }
 
 impl Variant {
     pub fn all() -> impl Iterator<Item = Variant> {
-        Mode::ALL.into_iter().flat_map(|mode| [2, 3].map(|resp| Variant { mode, resp }))
+        Mode::ALL.into_iter().flat_map(|mode| [2, 3].map(|resp| Variant { mode, resp, spread: false }))
     }
 }
 
 impl std::fmt::Display for Variant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/resp{}", self.mode.name(), self.resp)
+        let spread = if self.spread { "/spread" } else { "" };
+        write!(f, "{}/resp{}{spread}", self.mode.name(), self.resp)
     }
 }
 
@@ -94,6 +97,19 @@ pub struct Terms {
     pub matcher: Matcher,
     /// `None` means the case's oracle.
     pub oracle: Option<Oracle>,
+    /// How many milliseconds after its connection last sent something it comes, at least and at most.
+    pub took: Option<(u64, u64)>,
+}
+
+/// What a command is followed by, before the next line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// So many replies; SUBSCRIBE has one for each channel.
+    Replies(usize),
+    /// None is waited for.
+    Later,
+    /// None: the client is blocked.
+    Blocked,
 }
 
 #[derive(Clone, Debug)]
@@ -102,7 +118,7 @@ pub enum Action {
         words: Vec<Word>,
         terms: Terms,
         capture: Option<String>,
-        wait: bool,
+        answer: Answer,
     },
     /// A SCAN repeated until its cursor is 0 again; the reply is the sorted set of all it returned.
     Scan {
@@ -113,13 +129,18 @@ pub enum Action {
     Read {
         count: usize,
         terms: Terms,
+        capture: Option<String>,
     },
     ReadNothing {
         millis: u64,
     },
     ReadClosed,
+    /// Waits until the server says that the client is blocked.
+    AwaitBlocked,
     Open,
     Close,
+    /// Closes the connection and waits until the server has noticed.
+    CloseNoticed,
     Sleep {
         millis: u64,
     },
@@ -135,20 +156,32 @@ pub struct Step {
     pub pipeline: Option<usize>,
 }
 
+impl Step {
+    /// Whether the connection's client is looked up in the server's list of clients.
+    pub fn asks_for_client(&self) -> bool {
+        match self.action {
+            Action::Command { answer, .. } => answer == Answer::Blocked,
+            _ => matches!(self.action, Action::AwaitBlocked | Action::CloseNoticed),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Case {
     /// `group/name`.
     pub name: String,
     pub path: String,
     pub oracle: Oracle,
-    /// Commands the subject must know for the case to make sense.
-    pub needs: Vec<String>,
+    /// Commands the subject must know for the case to make sense: names, or whole ones that must have no error.
+    pub needs: Vec<Vec<Vec<u8>>>,
     /// Variants that are left out, and why.
     pub excluded: Vec<(Variant, String)>,
     /// Parameters set by CONFIG SET before and restored after the case.
     pub config: Vec<(String, String)>,
     /// Arguments of servers started for this case alone.
     pub server_args: Vec<String>,
+    /// Played with two processes of the subject, too.
+    pub spread: bool,
     /// How long to wait for a reply.
     pub patience: Duration,
     pub steps: Vec<Step>,
@@ -167,6 +200,11 @@ impl Case {
     }
 
     pub fn variants(&self) -> impl Iterator<Item = Variant> {
-        Variant::all().filter(|variant| self.excluded.iter().all(|(excluded, _)| excluded != variant))
+        let variants: Vec<Variant> = Variant::all()
+            .filter(|variant| self.excluded.iter().all(|(excluded, _)| excluded != variant))
+            .collect();
+        let plain = variants.clone().into_iter().filter(|variant| self.spread && variant.mode == Mode::Plain);
+        let spread: Vec<Variant> = plain.map(|variant| Variant { spread: true, ..variant }).collect();
+        variants.into_iter().chain(spread)
     }
 }

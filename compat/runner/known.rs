@@ -19,6 +19,7 @@
 use std::cell::Cell;
 use std::path::Path;
 
+#[derive(Default)]
 pub struct Known {
     differences: Vec<Difference>,
     info: Vec<Difference>,

@@ -3,6 +3,7 @@
 pub mod case;
 pub mod catalogue;
 pub mod compare;
+pub mod connections;
 pub mod coverage;
 pub mod known;
 pub mod parse;

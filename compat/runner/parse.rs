@@ -1,6 +1,6 @@
 //! Case files to [`Case`] values. The format is described in `compat/main.rs`.
 
-use super::case::{Action, Case, Matcher, Mode, Oracle, Step, Terms, Variant};
+use super::case::{Action, Answer, Case, Matcher, Mode, Oracle, Step, Terms, Variant};
 use super::text::{Word, split};
 
 pub fn parse(name: &str, path: &str, text: &str) -> Result<Case, String> {
@@ -13,6 +13,7 @@ pub fn parse(name: &str, path: &str, text: &str) -> Result<Case, String> {
             excluded: Vec::new(),
             config: Vec::new(),
             server_args: Vec::new(),
+            spread: false,
             patience: super::resp::PATIENCE,
             steps: Vec::new(),
         },
@@ -44,7 +45,7 @@ struct Marks {
     connection: String,
     terms: Terms,
     capture: Option<String>,
-    wait: bool,
+    answer: Answer,
     scan: bool,
 }
 
@@ -61,16 +62,20 @@ impl Parser {
             Action::Raw(split(raw)?)
         } else if let Some(read) = rest.strip_prefix('<') {
             match read.split_whitespace().collect::<Vec<_>>()[..] {
-                [] => Action::Read { count: 1, terms },
+                [] => Action::Read { count: 1, terms, capture: marks.capture },
                 ["closed"] => Action::ReadClosed,
                 ["nothing", millis] => Action::ReadNothing { millis: number_of(millis)? },
-                [count] => Action::Read { count: number_of(count)?, terms },
+                [count] => Action::Read { count: number_of(count)?, terms, capture: marks.capture },
                 _ => return Err("expected: <, < COUNT, < closed, < nothing MILLISECONDS".into()),
             }
         } else if rest == "%open" {
             Action::Open
         } else if rest == "%close" {
             Action::Close
+        } else if rest == "%gone" {
+            Action::CloseNoticed
+        } else if rest == "%blocked" {
+            Action::AwaitBlocked
         } else {
             let words = split(rest)?;
             if words.is_empty() {
@@ -78,7 +83,7 @@ impl Parser {
             }
             match marks.scan {
                 true => Action::Scan { words, terms },
-                false => Action::Command { words, terms, capture: marks.capture, wait: marks.wait },
+                false => Action::Command { words, terms, capture: marks.capture, answer: marks.answer },
             }
         };
         self.push(number, line, marks.connection, action);
@@ -93,13 +98,20 @@ impl Parser {
     fn directive(&mut self, number: usize, directive: &str, line: &str) -> Result<bool, String> {
         let (word, rest) = directive.split_once(char::is_whitespace).unwrap_or((directive, ""));
         let rest = rest.trim();
-        let header = ["oracle", "needs", "not", "only", "config", "server", "patience"].contains(&word);
+        let header =
+            ["oracle", "needs", "not", "only", "config", "server", "spread", "patience"].contains(&word);
         if header && !self.case.steps.is_empty() {
             return Err(format!("%{word} must stand before the first command"));
         }
         match word {
             "oracle" => self.case.oracle = oracle(rest).ok_or("expected: %oracle redis|valkey")?,
-            "needs" => self.case.needs.extend(rest.split_whitespace().map(str::to_ascii_uppercase)),
+            "needs" => {
+                for command in split(rest)? {
+                    let words = split(&String::from_utf8_lossy(&command.bytes))?;
+                    self.case.needs.push(words.into_iter().map(|word| word.bytes).collect());
+                }
+            }
+            "spread" => self.case.spread = true,
             "not" | "only" => self.exclude(word == "only", rest)?,
             "config" => {
                 let (name, value) =
@@ -108,14 +120,14 @@ impl Parser {
                 self.case.config.push((name.into(), String::from_utf8_lossy(&value.bytes).into_owned()));
             }
             "server" => self.case.server_args.extend(rest.split_whitespace().map(str::to_owned)),
-            "patience" => self.case.patience = std::time::Duration::from_secs(number_of(rest)?),
+            "patience" => self.case.patience = std::time::Duration::from_secs_f64(number_of(rest)?),
             "sleep" => self.push(number, line, "main".into(), Action::Sleep { millis: number_of(rest)? }),
             "pipeline" if self.pipeline.is_none() => {
                 self.pipelines += 1;
                 self.pipeline = Some(self.pipelines);
             }
             "end" if self.pipeline.is_some() => self.pipeline = None,
-            "open" | "close" => return Ok(false),
+            "open" | "close" | "gone" | "blocked" => return Ok(false),
             _ => return Err(format!("unknown directive %{word}")),
         }
         Ok(true)
@@ -147,8 +159,9 @@ impl Parser {
 }
 
 fn marks(line: &str) -> Result<(Marks, &str), String> {
-    let terms = Terms { matcher: Matcher::Exact, oracle: None };
-    let mut marks = Marks { connection: "main".into(), terms, capture: None, wait: true, scan: false };
+    let terms = Terms { matcher: Matcher::Exact, oracle: None, took: None };
+    let answer = Answer::Replies(1);
+    let mut marks = Marks { connection: "main".into(), terms, capture: None, answer, scan: false };
     let mut rest = line;
     loop {
         let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -158,7 +171,14 @@ fn marks(line: &str) -> Result<(Marks, &str), String> {
         } else if word == "~scan" {
             marks.scan = true;
         } else if word == "&" {
-            marks.wait = false;
+            marks.answer = Answer::Later;
+        } else if word == "&blocked" {
+            marks.answer = Answer::Blocked;
+        } else if let Some(count) = word.strip_prefix('=') {
+            marks.answer = Answer::Replies(number_of(count)?);
+        } else if let Some(range) = word.strip_prefix("~took=") {
+            let (least, most) = range.split_once("..").ok_or("expected: ~took=LEAST..MOST")?;
+            marks.terms.took = Some((number_of(least)?, number_of(most)?));
         } else if let Some(name) = word.strip_prefix('$').and_then(|word| word.strip_suffix('=')) {
             marks.capture = Some(name.into());
         } else if let Some(pattern) = rest.strip_prefix("~re=/") {

@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::case::{Action, Case, Mode, Step, Variant};
+use super::case::{Action, Answer, Case, Matcher, Mode, Step, Variant};
 use super::catalogue::Catalogue;
+use super::connections::Connections;
 use super::parse::{expand, references};
 use super::resp::{Client, Event, Reply, encode};
 use super::text::Word;
@@ -26,26 +27,26 @@ pub enum Part {
     Queued,
     /// The whole reply of an EXEC whose elements could not be told apart, or its header.
     Exec,
+    /// The client is blocked: nothing, or a loss when the server does not say so in time.
+    Blocked,
+    /// The client's connection was closed: likewise.
+    Gone,
 }
 
-/// Plays the case; an error is a fault of the case or of the machinery, not a difference.
+/// Plays the case on a server of one or more processes; an error is a fault of the case or of the machinery, not a
+/// difference.
 pub fn play(
     case: &Case,
     variant: Variant,
-    address: SocketAddr,
+    addresses: &[SocketAddr],
     catalogues: &[Catalogue],
 ) -> Result<Vec<Observed>, String> {
-    let mut player = Player {
-        case,
-        variant,
-        address,
-        connections: HashMap::new(),
-        captured: HashMap::new(),
-        transcript: Vec::new(),
-    };
+    let connections = Connections::new(case, variant, addresses);
+    let mut player = Player { case, variant, connections, captured: HashMap::new(), transcript: Vec::new() };
     for unit in units(case, variant.mode, catalogues) {
         player.unit(&unit)?;
     }
+    player.connections.finish()?;
     Ok(player.transcript)
 }
 
@@ -86,12 +87,12 @@ fn units(case: &Case, mode: Mode, catalogues: &[Catalogue]) -> Vec<Unit> {
 }
 
 fn is_plain_command(step: &Step) -> bool {
-    matches!(step.action, Action::Command { wait: true, .. })
+    matches!(step.action, Action::Command { answer: Answer::Replies(_), .. })
 }
 
 fn capture(step: &Step) -> Option<&String> {
     match &step.action {
-        Action::Command { capture, .. } => capture.as_ref(),
+        Action::Command { capture, .. } | Action::Read { capture, .. } => capture.as_ref(),
         _ => None,
     }
 }
@@ -117,8 +118,7 @@ fn refused(step: &Step, catalogues: &[Catalogue]) -> bool {
 struct Player<'a> {
     case: &'a Case,
     variant: Variant,
-    address: SocketAddr,
-    connections: HashMap<String, Client>,
+    connections: Connections<'a>,
     captured: HashMap<String, Vec<u8>>,
     transcript: Vec<Observed>,
 }
@@ -144,16 +144,17 @@ impl Player<'_> {
             written.extend(encode(&["EXEC"]));
         }
         for (connection, bytes) in writes.iter().filter(|(_, bytes)| !bytes.is_empty()) {
-            self.connection(connection)?.send(bytes);
+            self.connections.send(connection, bytes)?;
         }
         if together { self.read_together(&unit.steps) } else { self.read_each(&unit.steps) }
     }
 
     fn outgoing(&self, step: &Step, together: bool) -> Result<Vec<u8>, String> {
         match &step.action {
-            Action::Command { words, wait, .. } => {
+            Action::Command { words, .. } => {
                 let command = encode(&self.arguments(words)?);
-                let wrap = *wait && !together && matches!(self.variant.mode, Mode::Multi | Mode::Block);
+                let alone = matches!(self.variant.mode, Mode::Multi | Mode::Block) && !together;
+                let wrap = alone && is_plain_command(step);
                 Ok(if wrap { [encode(&["MULTI"]), command, encode(&["EXEC"])].concat() } else { command })
             }
             Action::Raw(words) => Ok(self.arguments(words)?.concat()),
@@ -166,77 +167,104 @@ impl Player<'_> {
         words.iter().map(|word| expand(word, &lookup)).collect()
     }
 
-    fn connection(&mut self, name: &str) -> Result<&mut Client, String> {
-        if !self.connections.contains_key(name) {
-            let mut client =
-                Client::connect(self.address).map_err(|error| format!("cannot connect: {error}"))?;
-            client.set_patience(self.case.patience);
-            if self.variant.resp == 3 {
-                client.demand(&["HELLO", "3"])?;
-            }
-            self.connections.insert(name.into(), client);
-        }
-        self.connections.get_mut(name).ok_or_else(|| "no such connection".into())
-    }
-
     fn read_together(&mut self, steps: &[usize]) -> Result<(), String> {
-        let name = self.case.steps[steps[0]].connection.clone();
-        self.read_as(&name, steps[0], Part::Multi)?;
+        let first = steps[0];
+        self.read(first, Part::Multi)?;
         for &index in steps {
-            self.read_as(&name, index, Part::Queued)?;
+            self.read(index, Part::Queued)?;
         }
-        let event = self.connection(&name)?.read();
+        let name = &self.case.steps[first].connection;
+        let event = self.connections.get(name)?.client.read();
         self.take_apart(steps, event);
+        // In a transaction, too, SUBSCRIBE of several channels has several replies, of which EXEC counts one.
+        for &index in steps {
+            if let Action::Command { answer: Answer::Replies(count), .. } = self.case.steps[index].action {
+                self.read_many(index, count - 1)?;
+            }
+        }
         Ok(())
     }
 
     fn read_each(&mut self, steps: &[usize]) -> Result<(), String> {
         for &index in steps {
             let step = &self.case.steps[index];
-            let name = step.connection.clone();
+            let name = &step.connection;
             match &step.action {
-                Action::Command { wait: true, .. } => match self.variant.mode {
-                    Mode::Plain | Mode::Pipelined => {
-                        let event = self.connection(&name)?.read();
-                        self.remember(step, &event);
-                        self.note(index, Part::Reply, event);
-                    }
+                Action::Command { answer: Answer::Replies(count), .. } => match self.variant.mode {
+                    Mode::Plain | Mode::Pipelined => self.read_many(index, *count)?,
                     Mode::Multi | Mode::Block => self.read_together(&[index])?,
                 },
-                Action::Command { .. } | Action::Raw(_) => {}
-                Action::Read { count, .. } => {
-                    for _ in 0..*count {
-                        self.read_as(&name, index, Part::Reply)?;
-                    }
+                Action::Command { answer: Answer::Later, .. } | Action::Raw(_) => {}
+                Action::Command { answer: Answer::Blocked, .. } | Action::AwaitBlocked => {
+                    let event = self.connections.await_blocked(name)?;
+                    self.note(index, Part::Blocked, event);
                 }
+                Action::Read { count, terms, .. } => match terms.matcher {
+                    Matcher::Sorted if *count > 1 => self.gather(index, *count)?,
+                    _ => self.read_many(index, *count)?,
+                },
                 Action::Scan { words, .. } => {
                     let args = self.arguments(words)?;
-                    let event = scan(self.connection(&name)?, args);
+                    let event = scan(&mut self.connections.get(name)?.client, args);
                     self.note(index, Part::Reply, event);
                 }
                 Action::ReadNothing { millis } => {
-                    let event = self.connection(&name)?.read_within(Duration::from_millis(*millis));
+                    let patience = Duration::from_millis(*millis);
+                    let event = self.connections.get(name)?.client.read_within(patience);
                     self.note(index, Part::Reply, event);
                 }
-                Action::ReadClosed => {
-                    let event = self.connection(&name)?.read();
-                    self.note(index, Part::Reply, event);
-                }
+                Action::ReadClosed => self.read(index, Part::Reply)?,
                 Action::Sleep { millis } => std::thread::sleep(Duration::from_millis(*millis)),
                 Action::Open => {
-                    self.connection(&name)?;
+                    self.connections.get(name)?;
                 }
-                Action::Close => {
-                    self.connections.remove(&name);
+                Action::Close => self.connections.close(name),
+                Action::CloseNoticed => {
+                    let event = self.connections.close_noticed(name)?;
+                    self.note(index, Part::Gone, event);
                 }
             }
         }
         Ok(())
     }
 
-    fn read_as(&mut self, name: &str, step: usize, part: Part) -> Result<(), String> {
-        let event = self.connection(name)?.read();
-        self.note(step, part, event);
+    fn read_many(&mut self, step: usize, count: usize) -> Result<(), String> {
+        (0..count).try_for_each(|_| self.read(step, Part::Reply))
+    }
+
+    fn read(&mut self, index: usize, part: Part) -> Result<(), String> {
+        let step = &self.case.steps[index];
+        let connection = self.connections.get(&step.connection)?;
+        let mut event = connection.client.read();
+        if let Action::Command { terms, .. } | Action::Read { terms, .. } = &step.action
+            && let (Part::Reply, Some((least, most))) = (part, terms.took)
+        {
+            let took = connection.sent.elapsed().as_millis() as u64;
+            if !(least..=most).contains(&took) {
+                event = Event::Lost(format!("took {took} ms, not {least} to {most}: {event:?}"));
+            }
+        }
+        if part == Part::Reply {
+            self.remember(step, &event);
+        }
+        self.note(index, part, event);
+        Ok(())
+    }
+
+    /// Reads several replies as one list.
+    fn gather(&mut self, step: usize, count: usize) -> Result<(), String> {
+        let connection = self.connections.get(&self.case.steps[step].connection)?;
+        let mut items = Vec::new();
+        for _ in 0..count {
+            match connection.client.read() {
+                Event::Reply(reply) => items.push(reply),
+                other => {
+                    self.note(step, Part::Reply, other);
+                    return Ok(());
+                }
+            }
+        }
+        self.note(step, Part::Reply, Event::Reply(Reply::of(items)));
         Ok(())
     }
 

@@ -23,7 +23,11 @@ impl Reply {
             let raw = [format!("${}\r\n", text.len()).as_bytes(), &text, b"\r\n"].concat();
             Reply { kind: b'$', raw, text, items: Vec::new(), null: false }
         };
-        let items: Vec<Reply> = items.into_iter().map(bulk).collect();
+        Reply::of(items.into_iter().map(bulk).collect())
+    }
+
+    /// An array the runner makes up.
+    pub fn of(items: Vec<Reply>) -> Reply {
         let mut raw = format!("*{}\r\n", items.len()).into_bytes();
         items.iter().for_each(|item| raw.extend_from_slice(&item.raw));
         Reply { kind: b'*', raw, text: Vec::new(), items, null: false }

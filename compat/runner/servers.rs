@@ -30,6 +30,8 @@ pub struct Server {
     pub label: String,
     pub address: SocketAddr,
     pub control: Client,
+    /// Another process over the same data.
+    pub twin: Option<Box<Server>>,
     process: Option<Child>,
     log: PathBuf,
 }
@@ -52,13 +54,29 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// A server that was not started here.
+    pub fn running(kind: Kind, address: SocketAddr) -> Result<Server, String> {
+        let control = Client::connect(address).map_err(|error| format!("{address}: {error}"))?;
+        let (label, log) = (format!("{kind:?}").to_lowercase(), PathBuf::new());
+        Ok(Server { kind, label, address, control, twin: None, process: None, log })
+    }
+
     /// Why the server is not running any more, with the end of what it wrote.
     pub fn obituary(&mut self) -> Option<String> {
-        let status = self.process.as_mut()?.try_wait().ok()??;
+        let twin = self.twin.as_mut().and_then(|twin| twin.obituary());
+        let status = self.process.as_mut().and_then(|process| process.try_wait().ok().flatten());
+        let Some(status) = status else { return twin };
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let end = lines[lines.len().saturating_sub(20)..].join("\n");
         Some(format!("{} ended by itself ({status}):\n{end}", self.label))
+    }
+
+    /// The address of each process, and a connection to it.
+    pub fn processes(&mut self) -> Vec<(SocketAddr, &mut Client)> {
+        let mut all = vec![(self.address, &mut self.control)];
+        all.extend(self.twin.as_mut().map(|twin| (twin.address, &mut twin.control)));
+        all
     }
 
     /// Whether the server has a command of this name, whatever it says about its commands.
@@ -66,6 +84,14 @@ impl Server {
         match self.control.call(&[name]) {
             Event::Reply(reply) => !reply.text.starts_with(b"ERR unknown command"),
             _ => false,
+        }
+    }
+
+    /// Whether the server has the command, or, when there are arguments, does it without an error.
+    pub fn can(&mut self, command: &[Vec<u8>]) -> bool {
+        match command {
+            [name] => self.knows(&String::from_utf8_lossy(name)),
+            _ => self.control.demand(command).is_ok(),
         }
     }
 }
@@ -82,7 +108,8 @@ enum Subject {
     Respg,
     Redis,
     Valkey,
-    Running(SocketAddr),
+    /// One process, or two over the same data.
+    Running(Vec<SocketAddr>),
 }
 
 impl Drop for Launcher {
@@ -99,9 +126,12 @@ impl Launcher {
             None | Some("" | "respg") => Subject::Respg,
             Some("redis") => Subject::Redis,
             Some("valkey") => Subject::Valkey,
-            Some(address) => {
-                let found = address.to_socket_addrs().ok().and_then(|mut found| found.next());
-                Subject::Running(found.ok_or_else(|| format!("COMPAT_SUBJECT={address} is no host:port"))?)
+            Some(addresses) => {
+                let resolve = |address: &str| {
+                    let found = address.to_socket_addrs().ok().and_then(|mut found| found.next());
+                    found.ok_or_else(|| format!("COMPAT_SUBJECT={address} is no host:port"))
+                };
+                Subject::Running(addresses.split(',').map(resolve).collect::<Result<_, _>>()?)
             }
         };
         let valkey = std::env::var_os("COMPAT_VALKEY").map_or(PathBuf::from(VALKEY), PathBuf::from);
@@ -158,20 +188,23 @@ impl Launcher {
             Subject::Respg => self.respg_command(args)?,
             Subject::Redis => self.reference_command(Path::new(REDIS), args),
             Subject::Valkey => self.reference_command(Path::new(VALKEY), args),
-            Subject::Running(address) => {
-                let control = Client::connect(*address).map_err(|error| format!("{address}: {error}"))?;
-                let label = "subject".into();
-                return Ok(Server {
-                    kind: Kind::Subject,
-                    label,
-                    address: *address,
-                    control,
-                    process: None,
-                    log: PathBuf::new(),
-                });
-            }
+            Subject::Running(addresses) => return Server::running(Kind::Subject, addresses[0]),
         };
         self.start(Kind::Subject, if self.subject_is().is_some() { "subject" } else { "respg" }, command)
+    }
+
+    /// Sees to it that the subject has two processes over the same data; `false` when it cannot have them.
+    pub fn give_twin(&self, subject: &mut Server, args: &[String]) -> Result<bool, String> {
+        if subject.twin.is_none() {
+            subject.twin = match &self.subject {
+                Subject::Respg => Some(Box::new(self.start_subject(args)?)),
+                Subject::Running(addresses) if addresses.len() > 1 => {
+                    Some(Box::new(Server::running(Kind::Subject, addresses[1])?))
+                }
+                _ => None,
+            };
+        }
+        Ok(subject.twin.is_some())
     }
 
     fn reference_command(&self, program: &Path, args: &[String]) -> Command {
@@ -217,7 +250,7 @@ impl Launcher {
                 && let Event::Reply(_) = control.call(&["PING"])
             {
                 let label = label.into();
-                return Ok(Server { kind, label, address, control, process: Some(process), log });
+                return Ok(Server { kind, label, address, control, twin: None, process: Some(process), log });
             }
             let ended = process.try_wait().ok().flatten();
             if ended.is_some() || Instant::now() > deadline {

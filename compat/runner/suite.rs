@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use super::case::{Action, Case, Matcher, Oracle, Terms, Variant};
+use super::case::{Action, Answer, Case, Matcher, Oracle, Terms, Variant};
 use super::catalogue::Catalogue;
 use super::compare::same;
 use super::coverage::Coverage;
@@ -14,7 +15,7 @@ use super::parse::parse;
 use super::play::{Observed, Part, play};
 use super::resp::Event;
 use super::servers::{Kind, Launcher, Server};
-use super::text::{Word, escape_short};
+use super::text::{Word, escape_short, quote};
 
 /// All cases under a folder whose name contains one of the filters; every one if there are none.
 pub fn load(folder: &Path, filters: &[String]) -> Result<Vec<Case>, String> {
@@ -66,6 +67,11 @@ impl Outcome {
         }
     }
 
+    /// The lines of cases in which servers differ, 0 for those that could not be played.
+    pub fn failing_lines(&self) -> Vec<usize> {
+        self.differences.keys().map(|(_, line)| *line).collect()
+    }
+
     fn differs(&mut self, case: &Case, line: usize, text: String, variant: Variant) {
         let entry = self.differences.entry((case.name.clone(), line));
         entry.or_insert((text, Vec::new())).1.push(variant);
@@ -96,10 +102,8 @@ impl Suite<'_> {
     pub fn run(&mut self, cases: &[Case]) -> Outcome {
         let mut outcome = Outcome::default();
         for case in cases {
-            let missing =
-                case.needs.iter().find(|name| !self.servers.iter_mut().all(|server| server.knows(name)));
-            if let Some(name) = missing {
-                *outcome.waiting.entry(name.clone()).or_default() += 1;
+            if let Some(command) = self.missing(case) {
+                *outcome.waiting.entry(command).or_default() += 1;
                 continue;
             }
             if !case.server_args.is_empty() {
@@ -111,6 +115,14 @@ impl Suite<'_> {
             }
         }
         outcome
+    }
+
+    /// What the subject would need for this case and does not have.
+    fn missing(&mut self, case: &Case) -> Option<String> {
+        let subject = self.servers.last_mut()?;
+        let command = case.needs.iter().find(|command| !subject.can(command))?;
+        let words: Vec<String> = command.iter().map(|word| quote(word)).collect();
+        Some(words.join(" "))
     }
 
     fn run_apart(&self, case: &Case, outcome: &mut Outcome) {
@@ -133,6 +145,16 @@ impl Suite<'_> {
         };
         let mut servers: Vec<&mut Server> = servers.iter_mut().filter(consulted).collect();
         for variant in case.variants() {
+            if variant.spread {
+                match servers.last_mut().map(|subject| self.launcher.give_twin(subject, &case.server_args)) {
+                    Some(Ok(true)) => {}
+                    Some(Err(problem)) => {
+                        outcome.fail(&format!("{}: {problem}", case.path));
+                        continue;
+                    }
+                    _ => continue,
+                }
+            }
             let catalogues = &self.catalogues[..];
             let transcripts: Vec<_> = thread::scope(|scope| {
                 let mut threads = Vec::new();
@@ -182,7 +204,7 @@ impl Suite<'_> {
                 Action::Command { terms, .. } | Action::Read { terms, .. } | Action::Scan { terms, .. } => {
                     terms.clone()
                 }
-                _ => Terms { matcher: Matcher::Exact, oracle: None },
+                _ => Terms { matcher: Matcher::Exact, oracle: None, took: None },
             };
             let part = transcripts[0].1[at].part;
             let matcher = if part == Part::Reply { terms.matcher } else { Matcher::Exact };
@@ -236,8 +258,10 @@ impl Suite<'_> {
     /// Commands without a reply of their own have been shown by what came after them.
     fn note_unanswered(&self, case: &Case) {
         for step in &case.steps {
-            if let Action::Command { words, wait: false, .. } = &step.action {
-                self.note(words, true, false);
+            match &step.action {
+                Action::Command { answer: Answer::Replies(1..), .. } => {}
+                Action::Command { words, .. } => self.note(words, true, false),
+                _ => {}
             }
         }
     }
@@ -291,16 +315,23 @@ fn run_on(
     catalogues: &[Catalogue],
 ) -> Result<Vec<Observed>, String> {
     server.control.demand(&["FLUSHALL"])?;
-    let mut restore = Vec::new();
-    for (name, value) in &case.config {
-        let before = server.control.demand(&["CONFIG", "GET", name])?;
-        let before = before.items.get(1).ok_or_else(|| format!("CONFIG GET {name} is empty"))?;
-        restore.push((name, before.text_lossy()));
-        server.control.demand(&["CONFIG", "SET", name, value])?;
+    let mut processes = server.processes();
+    if !variant.spread {
+        processes.truncate(1);
     }
-    let transcript = play(case, variant, server.address, catalogues);
-    for (name, value) in restore {
-        server.control.demand(&["CONFIG", "SET", name, &value])?;
+    let addresses: Vec<SocketAddr> = processes.iter().map(|(address, _)| *address).collect();
+    let mut restore = Vec::new();
+    for (at, (_, control)) in processes.iter_mut().enumerate() {
+        for (name, value) in &case.config {
+            let before = control.demand(&["CONFIG", "GET", name])?;
+            let before = before.items.get(1).ok_or_else(|| format!("CONFIG GET {name} is empty"))?;
+            restore.push((at, name, before.text_lossy()));
+            control.demand(&["CONFIG", "SET", name, value])?;
+        }
+    }
+    let transcript = play(case, variant, &addresses, catalogues);
+    for (at, name, value) in restore {
+        processes[at].1.demand(&["CONFIG", "SET", name, &value])?;
     }
     transcript
 }
