@@ -82,6 +82,22 @@ impl Plan {
         ))
     }
 
+    /// Adds `increment` to the integer that `key` holds. What small increments of many clients amount to is computed by Postgres in the
+    /// statement that writes it; `apply` says the same for all other cases (text that is no integer, near the limits, beside other
+    /// commands).
+    pub fn add(
+        context: &PlanContext,
+        key: Bytes,
+        increment: i64,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        let small = i32::try_from(increment).is_ok();
+        let access = if small { Access::Add } else { Access::Update };
+        let mut op = KeyOp::new(access, [KeyUse::value(context.db, key)], apply);
+        op.increment = increment;
+        Plan::Keys(op)
+    }
+
     /// Overwrites `keys` whatever they held; `apply` must put every one of them and look at nothing.
     pub fn overwrite(
         context: &PlanContext,
@@ -132,6 +148,8 @@ pub enum Access {
     Read,
     /// Writes without looking at what was there.
     Overwrite,
+    /// Adds to an integer ([`KeyOp::increment`]).
+    Add,
     /// Reads, then writes.
     Update,
 }
@@ -161,6 +179,8 @@ pub struct KeyOp {
     pub keys: SmallVec<[KeyUse; 1]>,
     /// Bytes that it may write beyond those of its arguments and of the values it reads: large ones do not go through a lane.
     pub grows_by: usize,
+    /// What [`Access::Add`] adds; as small as an i32, so that the sum over a batch is far from any limit.
+    pub increment: i64,
     pub apply: Apply,
 }
 
@@ -170,7 +190,7 @@ impl KeyOp {
         keys: impl IntoIterator<Item = KeyUse>,
         apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
     ) -> KeyOp {
-        KeyOp { access, keys: keys.into_iter().collect(), grows_by: 0, apply: Box::new(apply) }
+        KeyOp { access, keys: keys.into_iter().collect(), grows_by: 0, increment: 0, apply: Box::new(apply) }
     }
 }
 

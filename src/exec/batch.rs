@@ -2,6 +2,7 @@
 //!
 //! - Reads: one SELECT; its snapshot is the moment of all of them.
 //! - Overwrites (plain SETs): one statement, an upsert for few keys, UPDATE and INSERT for many.
+//! - Increments: one statement that adds; what it refuses to add is an update.
 //! - Updates: lock and read the rows in one statement, apply the commands in memory, write the changed rows, commit. Every key of the
 //!   batch is locked, those that are only read too, so that a client's pipelined commands take effect together. A key that
 //!   is absent cannot be locked when it is read: if it stays absent and its absence was seen together with other keys,
@@ -14,12 +15,13 @@ use futures_util::future::OptionFuture;
 use tokio::join;
 
 use super::columns::{Changes, KeyColumns, RowColumns};
+use super::sums::Sums;
 use super::work::{Item, Route, Tables};
 use super::working_set::{Applied, LANE_INLINE, WorkingSet};
 use crate::command::Access;
 use crate::resp::Reply;
 use crate::store::statements::keys::{
-    BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, OVERWRITE_FEW, READ, ROLLBACK, UPDATE,
+    ADD, ADD_FEW, BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, OVERWRITE_FEW, READ, ROLLBACK, UPDATE,
 };
 use crate::store::statements::{KeyStatement, Statement};
 use crate::store::{Connection, DatabaseMap, Lookups, Params, StoreError};
@@ -59,6 +61,7 @@ impl Batch<'_> {
         let outcome = match self.route.access {
             Access::Read => self.read(&mut set, works).await,
             Access::Overwrite => self.overwrite(&mut set, works).await,
+            Access::Add => self.add(&set, works).await,
             Access::Update => self.update(&mut set, works).await,
         };
         // What lanes carry is bounded.
@@ -126,6 +129,37 @@ impl Batch<'_> {
         match written.map_err(|error| StoreError::at_commit(&error))? {
             0 => Err(StoreError::Conflict),
             _ => Ok(replies),
+        }
+    }
+
+    /// Sums up per key, has Postgres add, and counts the replies back from the results. If Postgres finds anything but a plain
+    /// integer, nothing is written and the batch becomes an update.
+    async fn add(&self, set: &WorkingSet, works: &[&[Item]]) -> Result<Replies, StoreError> {
+        let sums = Sums::of(set, works);
+        let mut columns = KeyColumns::default();
+        let (mut long_keys, mut increments) = (Vec::new(), Vec::new());
+        for &position in &set.order {
+            let key = &set.keys[position as usize];
+            columns.push(key);
+            long_keys.push(key.long_key.as_deref());
+            increments.push(sums.totals[position as usize]);
+        }
+        let forms = if columns.keys.len() < MANY_KEYS { &ADD_FEW } else { &ADD };
+        let params: Params<'_> =
+            &[&self.databases.version, &columns.spaces, &columns.keys, &long_keys, &increments];
+        let statement = self.connection.prepare(self.statement(forms)).await;
+        let statement = statement.map_err(|error| StoreError::before_commit(&error))?;
+        let rows = self.connection.client().query(&statement, params).await.map_err(|error| {
+            if StoreError::is_data_exception(&error) {
+                StoreError::Conflict
+            } else {
+                StoreError::at_commit(&error)
+            }
+        })?;
+        match rows.len() {
+            0 => Err(StoreError::Conflict),
+            found if found == set.keys.len() => sums.replies(set, works, &rows),
+            _ => Err(StoreError::Unknown),
         }
     }
 

@@ -8,6 +8,7 @@ mod engine;
 mod lane;
 mod pinned;
 mod retry;
+mod sums;
 mod work;
 mod working_set;
 

@@ -54,9 +54,11 @@ pub async fn run<S: Source + Send>(
                 }
             },
         };
-        // A read that cannot tell whether a key has expired waits for who holds it.
-        let access =
-            if conflicts > 0 && route.access == Access::Read { Access::Update } else { route.access };
+        // A read that cannot tell whether a key has expired waits for who holds it; a sum that Postgres would not compute is ours.
+        let access = match route.access {
+            Access::Read | Access::Add if conflicts > 0 => Access::Update,
+            access => access,
+        };
         let route = Route { tables, access, ..route };
         let batch = Batch {
             connection: &connection,
@@ -74,7 +76,7 @@ pub async fn run<S: Source + Send>(
                 connection.abandon();
                 return Err(match route.access {
                     Access::Read => StoreError::Unavailable("no answer in time".into()),
-                    Access::Overwrite | Access::Update => StoreError::Unknown,
+                    Access::Overwrite | Access::Add | Access::Update => StoreError::Unknown,
                 });
             }
         };

@@ -112,7 +112,10 @@ impl Item {
         match self {
             Item::Op(op) => op.access,
             Item::Transaction(transaction) if !transaction.watched.is_empty() => Access::Update,
-            Item::Transaction(_) => combined(self.ops().map(|op| op.access)),
+            Item::Transaction(_) => match combined(self.ops().map(|op| op.access)) {
+                Access::Add => Access::Update,
+                access => access,
+            },
         }
     }
 }
@@ -140,7 +143,7 @@ pub enum Tables {
 
 impl Route {
     /// How many different routes there are, and this one's number.
-    pub const COUNT: usize = 18;
+    pub const COUNT: usize = 24;
 
     pub fn number(self) -> usize {
         (self.access as usize * 3 + self.tables as usize) * 2 + self.durable as usize

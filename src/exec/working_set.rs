@@ -201,6 +201,20 @@ impl WorkingSet {
         same_row && (then == now || (!watched.live && self.slots[now].entry.is_none()))
     }
 
+    /// The place in `keys` and `slots` of a key that the set has.
+    pub fn position(&self, space: i32, key: &[u8]) -> Option<u32> {
+        let found = self.order.binary_search_by(|position| {
+            let at = &self.keys[*position as usize];
+            (at.stored.as_bytes(), at.space).cmp(&(key, space))
+        });
+        found.ok().map(|at| self.order[at])
+    }
+
+    /// Places of every operation's keys, operation after operation, in the order of the works.
+    pub fn places(&self) -> &[u32] {
+        &self.positions
+    }
+
     /// Bytes of the keys and of the values that were read or are to be written.
     pub fn bytes(&self) -> usize {
         let keys: usize = self.keys.iter().map(|key| key.stored.as_bytes().len()).sum();

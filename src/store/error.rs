@@ -42,6 +42,11 @@ impl StoreError {
     pub fn at_commit(error: &tokio_postgres::Error) -> StoreError {
         if ends_connection(error) { StoreError::Unknown } else { StoreError::before_commit(error) }
     }
+
+    /// Whether Postgres answered that a value is not what the statement can work with (class 22): nothing has happened.
+    pub fn is_data_exception(error: &tokio_postgres::Error) -> bool {
+        error.code().is_some_and(|code| code.code().starts_with("22")) && !ends_connection(error)
+    }
 }
 
 /// An error after which the connection is gone: no answer at all, or a FATAL one.

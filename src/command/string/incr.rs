@@ -35,7 +35,7 @@ fn decrby(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> 
 }
 
 fn add(context: &PlanContext, key: Bytes, increment: i64) -> Plan {
-    Plan::update(context, [key], move |view| {
+    Plan::add(context, key, increment, move |view| {
         let old = match view.string(0)? {
             Some(text) => parse_i64(text).ok_or(CommandError::NOT_AN_INTEGER)?,
             None => 0,

@@ -74,6 +74,59 @@ pub static OVERWRITE: KeyStatement = key_statement!(
      SELECT (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted) AS written"
 );
 
+/// The new value of row k when an increment is added to the integer in it: `excluded` or `i` says where the increment is. Anything that Redis would refuse,
+/// or that comes near the limits of 64 bits, or that expires at this very moment, is an error of class 22: the caller decides then.
+macro_rules! sum {
+    ($fresh:literal, $increment:literal) => {
+        concat!(
+            "CASE WHEN k.type = 0 OR k.expires_at < floor(date_part('epoch', now()) * 1000) THEN ", $fresh, "
+                  WHEN k.type = 1 AND octet_length(k.value) <= 20 AND encode(k.value, 'escape')::bigint::text::bytea = k.value
+                       AND abs(encode(k.value, 'escape')::bigint) < 1::bigint << 62
+                       AND (k.expires_at IS NULL OR k.expires_at >= floor(date_part('epoch', clock_timestamp()) * 1000))
+                  THEN (encode(k.value, 'escape')::bigint + ", $increment, ")::text::bytea
+                  ELSE ('not an integer, type ' || k.type)::bigint::text::bytea END,
+             expires_at = CASE WHEN k.expires_at >= floor(date_part('epoch', now()) * 1000) THEN k.expires_at END,
+             type = 1, object_id = NULL"
+        )
+    };
+}
+
+/// $1 the keyspace's version, $2 spaces, $3 keys, $4 long keys, $5 increments. Answers every key with its new value; nothing at all if the version
+/// is another. For few keys.
+pub static ADD_FEW: KeyStatement = key_statement!(
+    "INSERT INTO ",
+    concat!(
+        " AS k (space, key, long_key, type, value)
+     SELECT i.space, i.key, i.long_key, 1, i.increment::text::bytea
+     FROM unnest($2::int[], $3::bytea[], $4::bytea[], $5::bigint[]) AS i (space, key, long_key, increment)
+     WHERE (SELECT version FROM respg.keyspace) = $1
+     ON CONFLICT (space, key) DO UPDATE SET value = ",
+        sum!("excluded.value", "encode(excluded.value, 'escape')::bigint"),
+        "
+     RETURNING 0::bigint AS n, k.space, k.key, k.value"
+    )
+);
+
+/// The same for many keys (see [`OVERWRITE`]). A row says its key by `n`, its place in the arrays from 1, or, where that is 0, by itself.
+pub static ADD: KeyStatement = key_statement!(
+    "WITH i AS MATERIALIZED (
+         SELECT i.n, i.space, i.key, i.long_key, i.increment
+         FROM unnest($2::int[], $3::bytea[], $4::bytea[], $5::bigint[]) WITH ORDINALITY AS i (space, key, long_key, increment, n)
+         WHERE (SELECT version FROM respg.keyspace) = $1),
+     updated AS (
+         UPDATE ", concat!(" k SET value = ", sum!("i.increment::text::bytea", "i.increment"), "
+         FROM i WHERE k.space = i.space AND k.key = i.key
+         RETURNING i.n, k.value),
+     inserted AS (
+         INSERT INTO "), concat!(" AS k (space, key, long_key, type, value)
+         SELECT i.space, i.key, i.long_key, 1, i.increment::text::bytea FROM i
+         WHERE (SELECT count(*) FROM updated) < cardinality($3::bytea[]) AND NOT (i.n = ANY (ARRAY(SELECT n FROM updated)))
+         ON CONFLICT (space, key) DO UPDATE SET value = ", sum!("excluded.value", "encode(excluded.value, 'escape')::bigint"), "
+         RETURNING k.space, k.key, k.value)
+     SELECT n, NULL::int AS space, NULL::bytea AS key, value FROM updated
+     UNION ALL SELECT 0, space, key, value FROM inserted")
+);
+
 /// $1 spaces, $2 keys, $3 types, $4 values, $5 whether the value stays as it is, $6 expiries, $7 object ids: rows that are there and locked.
 pub static UPDATE: KeyStatement = key_statement!(
     "UPDATE ", " k

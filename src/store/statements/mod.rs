@@ -48,6 +48,8 @@ pub fn all() -> Vec<&'static Statement> {
         &keys::LOCK,
         &keys::OVERWRITE,
         &keys::OVERWRITE_FEW,
+        &keys::ADD,
+        &keys::ADD_FEW,
         &keys::UPDATE,
         &keys::INSERT,
         &keys::DELETE,
@@ -68,7 +70,7 @@ pub struct KeyStatement {
 
 /// `key_statement!(before, after ...)`: the text with the table's name put in between the parts.
 macro_rules! key_statement {
-    ($first:literal $(, $part:literal)+) => {
+    ($first:expr $(, $part:expr)+) => {
         $crate::store::statements::KeyStatement {
             logged: $crate::store::statements::Statement::new(concat!($first $(, "respg.keys_logged", $part)+)),
             unlogged: $crate::store::statements::Statement::new(concat!($first $(, "respg.keys_unlogged", $part)+)),
