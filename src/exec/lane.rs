@@ -1,13 +1,14 @@
 //! Lanes: tasks with a Postgres connection each, which make one statement of what many clients have waiting. Hot path.
 //!
 //! A client has at most one work waiting, so any free lane may take it and the client's order is kept. A lone work is taken at once;
-//! while a lane waits for Postgres, the next batch gathers.
+//! while a lane waits for Postgres, the next batch gathers, until it is as large as the one under way.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::batch::Replies;
 use super::retry::{self, Source};
@@ -23,6 +24,9 @@ const MOST_ITEMS: usize = 1024;
 /// transaction of SQL users that holds a key delays only those who want that key.
 const LOCK_WAIT: Duration = Duration::from_millis(200);
 
+/// How long works wait at most for a busy lane, to be joined by others, while another lane is free.
+const GATHERING: Duration = Duration::from_millis(1);
+
 /// The works that wait for a lane, by route.
 #[derive(Default)]
 pub struct LaneQueue {
@@ -32,55 +36,115 @@ pub struct LaneQueue {
 
 #[derive(Default)]
 struct Waiting {
-    routes: [VecDeque<(u64, Route, Work)>; Route::COUNT],
+    routes: [VecDeque<(u64, Work)>; Route::COUNT],
     arrivals: u64,
+    /// Items in all routes.
+    items: usize,
+    running: Vec<Running>,
+}
+
+/// A batch under way.
+struct Running {
+    number: u64,
+    items: usize,
+    since: Instant,
+}
+
+/// Works taken by a lane. They count as under way until this is dropped.
+struct Batch {
+    queue: Arc<LaneQueue>,
+    number: u64,
+    route: Route,
+    works: Vec<Work>,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let mut waiting = self.queue.lock();
+        waiting.running.retain(|running| running.number != self.number);
+    }
 }
 
 impl LaneQueue {
     /// Hands in a work; its answer comes when a lane has executed it.
     pub fn submit(&self, route: Route, items: Vec<Item>) -> oneshot::Receiver<Answer> {
         let (answer, receiver) = oneshot::channel();
-        let mut waiting = self.waiting.lock().expect("no panic while held");
+        let mut waiting = self.lock();
         waiting.arrivals += 1;
+        let first = waiting.items == 0;
+        waiting.items += items.len();
         let number = waiting.arrivals;
-        waiting.routes[route.number()].push_back((number, route, Work { items, answer }));
+        waiting.routes[route.number()].push_back((number, Work { route, items, answer }));
+        let now = waiting.start().is_none();
         drop(waiting);
-        self.arrived.notify_one();
+        // At the first arrival, a free lane sets its alarm; at those after, it is left alone until it may start.
+        if first || now {
+            self.arrived.notify_one();
+        }
         receiver
     }
 
-    /// Waits for works and takes those of the route whose first has waited longest.
-    async fn take(&self) -> (Route, Vec<Work>) {
-        loop {
-            if let Some(batch) = self.try_take() {
-                return batch;
-            }
-            self.arrived.notified().await;
-            // One turn of the runtime: what has arrived at this moment joins; a lone work waits for nobody.
-            tokio::task::yield_now().await;
-        }
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().expect("no panic while held")
     }
 
-    fn try_take(&self) -> Option<(Route, Vec<Work>)> {
-        let mut waiting = self.waiting.lock().expect("no panic while held");
+    /// Waits for works and takes those of the route whose first has waited longest.
+    async fn take(self: &Arc<Self>) -> Batch {
+        loop {
+            let start = {
+                let mut waiting = self.lock();
+                let start = waiting.start();
+                if start.is_none()
+                    && let Some((number, route, works)) = waiting.take()
+                {
+                    if waiting.items > 0 {
+                        self.arrived.notify_one();
+                    }
+                    return Batch { queue: self.clone(), number, route, works };
+                }
+                start
+            };
+            match start {
+                Some(moment) => drop(timeout_at(moment, self.arrived.notified()).await),
+                None => {
+                    self.arrived.notified().await;
+                    // One turn of the runtime: what has arrived at this moment joins; a lone work waits for nobody.
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+}
+
+impl Waiting {
+    /// From when on a free lane may start a batch; `None`: now. Two small batches cost Postgres more than one, so what waits
+    /// is to grow as large as what is under way, as long as that does not take unusually long.
+    fn start(&self) -> Option<Instant> {
+        let larger = self.running.iter().filter(|running| running.items > self.items);
+        let until = larger.map(|running| running.since + GATHERING).max()?;
+        (self.items > 0 && until > Instant::now()).then_some(until)
+    }
+
+    fn take(&mut self) -> Option<(u64, Route, Vec<Work>)> {
         let queue =
-            waiting.routes.iter_mut().filter(|queue| !queue.is_empty()).min_by_key(|queue| queue[0].0)?;
-        let route = queue[0].1;
+            self.routes.iter_mut().filter(|queue| !queue.is_empty()).min_by_key(|queue| queue[0].0)?;
+        let (number, first) = &queue[0];
+        let (number, route) = (*number, first.route);
         let mut items = 0;
         let count = queue
             .iter()
             .take(MOST_WORKS)
-            .take_while(|(_, _, work)| {
+            .take_while(|(_, work)| {
                 items += work.items.len();
                 items <= MOST_ITEMS
             })
             .count()
             .max(1);
-        let works = queue.drain(..count).map(|(_, _, work)| work).collect();
-        if waiting.routes.iter().any(|queue| !queue.is_empty()) {
-            self.arrived.notify_one();
-        }
-        Some((route, works))
+        let works: Vec<Work> = queue.drain(..count).map(|(_, work)| work).collect();
+        let items = works.iter().map(|work| work.items.len()).sum();
+        self.items -= items;
+        self.running.push(Running { number, items, since: Instant::now() });
+        Some((number, route, works))
     }
 }
 
@@ -109,8 +173,10 @@ impl Lane {
 
     async fn run(mut self) {
         loop {
-            let (route, works) = self.queue.take().await;
-            let mut outcome = self.execute(route, &works).await;
+            let mut batch = self.queue.take().await;
+            let mut outcome = self.execute(batch.route, &batch.works).await;
+            let works = std::mem::take(&mut batch.works);
+            drop(batch);
             if outcome == Err(StoreError::Locked) {
                 outcome = Ok(works.iter().map(|_| None).collect());
             }

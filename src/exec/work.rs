@@ -10,6 +10,7 @@ use crate::store::{DatabaseMap, Durability, StoreError};
 
 /// A run of consecutive commands of one client that need nothing but key rows. Executed together, in order.
 pub struct Work {
+    pub route: Route,
     pub items: Vec<Item>,
     pub answer: oneshot::Sender<Answer>,
 }
