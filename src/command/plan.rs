@@ -62,11 +62,7 @@ impl Plan {
         keys: impl IntoIterator<Item = Bytes>,
         apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
     ) -> Plan {
-        Plan::Keys(KeyOp::new(
-            Access::Read,
-            keys.into_iter().map(|key| KeyUse::value(context.db, key)),
-            apply,
-        ))
+        Plan::over(Access::Read, keys.into_iter().map(|key| KeyUse::value(context.db, key)), apply)
     }
 
     /// Reads and writes `keys`, whole values.
@@ -75,11 +71,15 @@ impl Plan {
         keys: impl IntoIterator<Item = Bytes>,
         apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
     ) -> Plan {
-        Plan::Keys(KeyOp::new(
-            Access::Update,
-            keys.into_iter().map(|key| KeyUse::value(context.db, key)),
-            apply,
-        ))
+        Plan::over(Access::Update, keys.into_iter().map(|key| KeyUse::value(context.db, key)), apply)
+    }
+
+    fn over(
+        access: Access,
+        keys: impl Iterator<Item = KeyUse>,
+        apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
+    ) -> Plan {
+        Plan::Keys(KeyOp::new(access, keys, apply))
     }
 
     /// Adds `increment` to the integer that `key` holds. What small increments of many clients amount to is computed by Postgres in the
@@ -104,11 +104,7 @@ impl Plan {
         keys: impl IntoIterator<Item = Bytes>,
         apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
     ) -> Plan {
-        Plan::Keys(KeyOp::new(
-            Access::Overwrite,
-            keys.into_iter().map(|key| KeyUse::presence(context.db, key)),
-            apply,
-        ))
+        Plan::over(Access::Overwrite, keys.into_iter().map(|key| KeyUse::presence(context.db, key)), apply)
     }
 
     /// As [`Plan::read`], but without the strings' bytes: presence, type, length and expiry.
@@ -117,11 +113,7 @@ impl Plan {
         keys: impl IntoIterator<Item = Bytes>,
         apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
     ) -> Plan {
-        Plan::Keys(KeyOp::new(
-            Access::Read,
-            keys.into_iter().map(|key| KeyUse::presence(context.db, key)),
-            apply,
-        ))
+        Plan::over(Access::Read, keys.into_iter().map(|key| KeyUse::presence(context.db, key)), apply)
     }
 
     /// As [`Plan::update`], but without the strings' bytes.
@@ -130,11 +122,7 @@ impl Plan {
         keys: impl IntoIterator<Item = Bytes>,
         apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
     ) -> Plan {
-        Plan::Keys(KeyOp::new(
-            Access::Update,
-            keys.into_iter().map(|key| KeyUse::presence(context.db, key)),
-            apply,
-        ))
+        Plan::over(Access::Update, keys.into_iter().map(|key| KeyUse::presence(context.db, key)), apply)
     }
 }
 

@@ -87,8 +87,10 @@ pub async fn run<S: Source + Send>(
                 // The first time the cause is most likely a stale map of databases; later, let the others finish.
                 tokio::time::sleep(Duration::from_millis(u64::from(conflicts - 1).min(10))).await;
             }
-            StoreError::Unavailable(_) if dead_connections == 0 && connection.is_closed() => {
-                dead_connections += 1
+            // The connection was dead, or its end is what Postgres has just said (a FATAL error): another one may do.
+            StoreError::Unavailable(_) if dead_connections == 0 => {
+                connection.abandon();
+                dead_connections += 1;
             }
             error => return Err(error),
         }

@@ -10,7 +10,7 @@ use super::client::{Client, Failure, Reply};
 use super::scenarios::World;
 
 /// The longest that clients of other keys may wait.
-const BOUND: Duration = Duration::from_millis(1000);
+const BOUND: Duration = Duration::from_millis(2500);
 
 pub async fn delays_one_key_only(world: &mut World, budget: Duration) -> Result<String, String> {
     world.renew(&[]).await?;
@@ -26,7 +26,7 @@ pub async fn delays_one_key_only(world: &mut World, budget: Duration) -> Result<
         if transaction.query(lock, &[]).await.map_err(|error| error.to_string())?.len() != 1 {
             return Err("the key's row was not found".into());
         }
-        let hold = Duration::from_millis(1500);
+        let hold = Duration::from_millis(3000);
         let release = Instant::now() + hold;
         let mut waiting = JoinSet::new();
         for (number, command) in
