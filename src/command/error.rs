@@ -43,6 +43,7 @@ texts! {
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
     LOADING = "LOADING respg is waiting for PostgreSQL";
     NOT_IN_MULTI = "ERR Command not allowed inside a transaction";
+    UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
     NO_PROTO = "NOPROTO unsupported protocol version";
 }
 

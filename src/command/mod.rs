@@ -28,7 +28,7 @@ use bytes::Bytes;
 
 pub use args::Args;
 pub use error::CommandError;
-pub use plan::{Access, Apply, KeyOp, KeyUse, Plan, PlanContext, Steps};
+pub use plan::{Access, Apply, Attempt, Audience, Block, KeyOp, KeyUse, Plan, PlanContext, Steps};
 pub use spec::{Arity, Begin, Command, Find, Flags, Group, KeySpec, PlanFn};
 pub use view::{Slot, View};
 

@@ -1,5 +1,7 @@
 //! What a command wants: the values between `plan` and the executor.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use smallvec::SmallVec;
@@ -39,6 +41,8 @@ pub enum Plan {
     Session(Run),
     /// Several steps that wait.
     Steps(Box<dyn Steps>),
+    /// Waits until an attempt finds something.
+    Block(Block),
 }
 
 impl Plan {
@@ -189,6 +193,38 @@ impl std::fmt::Debug for KeyOp {
             .field("keys", &self.keys)
             .finish_non_exhaustive()
     }
+}
+
+/// A command that waits for its keys until there is something for it (XREAD BLOCK). Inside EXEC it makes its first attempt and does
+/// not wait.
+pub struct Block {
+    /// What is waited for, in the session's database. Whoever writes one of them calls for another attempt.
+    pub keys: Vec<Bytes>,
+    pub audience: Audience,
+    /// `None`: for ever.
+    pub timeout: Option<Duration>,
+    /// What an attempt answers that finds nothing, and the client when its time is over.
+    pub nothing: Reply,
+    /// An ordinary command: a function over keys, or one statement. Attempts may be many.
+    pub attempt: Box<dyn Fn(Attempt) -> Plan + Send + Sync>,
+}
+
+/// Which attempt of a blocking command it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// Made at once, answers the client's mistakes (WRONGTYPE).
+    First,
+    /// Made when a key was written. A key of another type may be no mistake any more: BLPOP and XREAD go on waiting.
+    Again,
+}
+
+/// Whom a write can serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody who waits for the key.
+    All,
+    /// Of those with the same name the one who has waited longest, and the next one if there is more.
+    First(Bytes),
 }
 
 /// A command of several steps that needs the session or truly depends on intermediate results.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::{Access, CommandError, Incoming, Plan, PlanContext, Slot, View};
+use super::{Access, Attempt, CommandError, Incoming, Plan, PlanContext, Slot, View};
 use crate::keyspace::{DbIndex, Entry, Expiry, Value};
 use crate::resp::Reply;
 
@@ -60,7 +60,11 @@ pub fn run(words: &[&str], state: State) -> (Reply, State) {
 
 /// As [`run`], for words that are no text.
 pub fn run_bytes(words: Vec<Bytes>, mut state: State) -> (Reply, State) {
-    let op = match plan_bytes(words) {
+    let plan = match plan_bytes(words) {
+        Ok(Plan::Block(block)) => Ok((block.attempt)(Attempt::First)),
+        plan => plan,
+    };
+    let op = match plan {
         Err(error) => return (error.into(), state),
         Ok(Plan::Ready(reply)) => return (reply, state),
         Ok(Plan::Keys(op)) => op,

@@ -14,6 +14,8 @@ pub struct Slot {
     pub dirty: bool,
     /// Whether more than its expiry was written.
     pub replaced: bool,
+    /// Whether that may be what a client waits for that is blocked on the key.
+    pub ready: bool,
 }
 
 /// The keys of one operation, by their position in its key list.
@@ -106,13 +108,16 @@ impl<'a> View<'a> {
                 entry.expiry = Expiry::At(self.now().saturating_add(ms));
             }
             if entry.expiry.is_past(self.now()) {
-                self.slot_mut(i).entry = None;
+                let slot = self.slot_mut(i);
+                slot.entry = None;
+                slot.ready = true;
                 return;
             }
         }
         let slot = self.slot_mut(i);
         slot.entry = Some(entry);
         slot.replaced = true;
+        slot.ready = true;
     }
 
     /// Puts a string whatever was there.
@@ -158,6 +163,8 @@ impl<'a> View<'a> {
         if !self.exists(i) {
             return None;
         }
-        self.slot_mut(i).entry.take()
+        let slot = self.slot_mut(i);
+        slot.ready = true;
+        slot.entry.take()
     }
 }

@@ -20,6 +20,7 @@ use super::work::{Item, Route, Tables};
 use super::working_set::{Applied, LANE_INLINE, WorkingSet};
 use crate::command::Access;
 use crate::resp::Reply;
+use crate::state::Waiters;
 use crate::store::statements::keys::{
     ADD, ADD_FEW, BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, OVERWRITE_FEW, READ, ROLLBACK, UPDATE,
 };
@@ -40,6 +41,8 @@ pub struct Batch<'b> {
     pub databases: &'b DatabaseMap,
     /// Told what was found, when the batch is done.
     pub lookups: &'b Lookups,
+    /// Told what was written, once it is committed and before anybody gets a reply.
+    pub waiters: &'b Waiters,
     pub route: Route,
     /// Longest value that is read, in bytes.
     pub inline: i32,
@@ -64,6 +67,9 @@ impl Batch<'_> {
             Access::Add => self.add(&set, works).await,
             Access::Update => self.update(&mut set, works).await,
         };
+        if outcome.is_ok() && self.route.access != Access::Read && !self.waiters.is_empty() {
+            self.waiters.signal(&set.ready().collect::<Vec<_>>());
+        }
         // What lanes carry is bounded.
         if self.inline > LANE_INLINE {
             self.connection.carried(set.bytes());

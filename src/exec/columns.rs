@@ -112,7 +112,7 @@ impl<'s> Changes<'s> {
         for &position in &set.order {
             let (key, slot) = (&set.keys[position as usize], &set.slots[position as usize]);
             match (key.row.is_some(), slot) {
-                (true, Slot { dirty: true, entry: Some(entry), replaced }) => {
+                (true, Slot { dirty: true, entry: Some(entry), replaced, .. }) => {
                     changes.update.push(key, entry, !replaced);
                 }
                 (true, Slot { dirty: true, entry: None, .. }) => changes.delete.push(key),

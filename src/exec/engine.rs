@@ -10,11 +10,11 @@ use super::lane::LaneQueue;
 use super::pinned::{self, Step};
 use super::retry::{self, Source};
 use super::work::{Answer, Item, Route, Transaction, TransactionStep, Watched};
-use crate::command::{Access, CommandError, Flags, Incoming, Plan, PlanContext, Request};
+use crate::command::{Access, Attempt, CommandError, Flags, Incoming, Plan, PlanContext, Request};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::session::admission::{Admission, admit};
-use crate::session::{Multi, Session};
+use crate::session::{Multi, Session, Wake};
 use crate::state::Process;
 use crate::store::{Call, Commit, Pooled, Row, Store, StoreError};
 
@@ -47,13 +47,17 @@ impl Executor for Engine {
         Box::pin(async move {
             let mut run = Run::default();
             for incoming in requests {
-                if session.close {
+                if session.close || session.blocked.is_some() {
                     break;
                 }
                 self.one(session, incoming, &mut run, replies).await;
             }
             self.flush(&mut run, replies).await;
         })
+    }
+
+    fn resume<'a>(&'a self, session: &'a mut Session, wake: Wake) -> BoxFuture<'a, Option<Reply>> {
+        Box::pin(self.go_on(session, wake))
     }
 }
 
@@ -78,17 +82,30 @@ impl Engine {
                     run.items.push(Item::Op(op));
                     return replies.push(Reply::Nothing);
                 }
+                Ok(Plan::Block(block)) => {
+                    self.flush(run, replies).await;
+                    match self.block(session, request, block).await {
+                        Some(reply) => reply,
+                        None => return,
+                    }
+                }
                 Ok(plan) => {
                     self.flush(run, replies).await;
                     let reply = self.perform(session, plan).await;
                     if request.command.flags.has(Flags::BARRIER) {
-                        self.process.keyspace.forget();
+                        self.databases_changed();
                     }
                     reply
                 }
             },
         };
         replies.push(if session.takes_reply() { reply } else { Reply::Nothing });
+    }
+
+    /// Databases were emptied or exchanged.
+    fn databases_changed(&self) {
+        self.process.keyspace.forget();
+        self.process.waiters.signal_all();
     }
 
     /// The request if it is to be run now, `None` if it was queued.
@@ -115,11 +132,11 @@ impl Engine {
         PlanContext { db, databases: settings.config.databases, max_string: settings.max_string() }
     }
 
-    /// A plan that is not over keys, outside EXEC.
-    async fn perform(&self, session: &mut Session, plan: Plan) -> Reply {
+    /// A plan that is not over keys and does not wait, outside EXEC.
+    pub(super) async fn perform(&self, session: &mut Session, plan: Plan) -> Reply {
         let mut context = Context { session, engine: self, pinned: None };
         let outcome = match plan {
-            Plan::Keys(_) => unreachable!("joined the run"),
+            Plan::Keys(_) | Plan::Block(_) => unreachable!("executed otherwise"),
             Plan::Ready(reply) => Ok(reply),
             Plan::Select(db) => {
                 context.session.select(db);
@@ -156,7 +173,7 @@ impl Engine {
     }
 
     /// Executes items together, in a lane if they are small.
-    async fn run_items(&self, items: Vec<Item>, bytes: usize) -> Result<Vec<Reply>, StoreError> {
+    pub(super) async fn run_items(&self, items: Vec<Item>, bytes: usize) -> Result<Vec<Reply>, StoreError> {
         let route = Route::of(&items, &self.process.store.databases.current());
         if bytes > LANE_BYTES || items.iter().map(|item| item.uses().count()).sum::<usize>() > LANE_KEYS {
             return self.alone(route, items).await;
@@ -177,7 +194,7 @@ impl Engine {
     async fn alone(&self, route: Route, items: Vec<Item>) -> Result<Vec<Reply>, StoreError> {
         let store = &self.process.store;
         let mut replies =
-            retry::run(&mut PoolSource(store.clone()), store, route, i32::MAX, &[&items]).await?;
+            retry::run(&mut PoolSource(store.clone()), &self.process, route, i32::MAX, &[&items]).await?;
         Ok(replies.pop().flatten().expect("no value is longer than i32::MAX"))
     }
 
@@ -243,7 +260,7 @@ impl Engine {
                     session.select(db);
                 }
                 if barrier {
-                    self.process.keyspace.forget();
+                    self.databases_changed();
                 }
                 session.executed.push(queued);
                 reply
@@ -254,7 +271,11 @@ impl Engine {
 
     /// Plans the queued commands, SELECT among them changing the database of those after it.
     fn plan_queue(&self, mut db: DbIndex, queued: &[Request]) -> (Vec<Step>, DbIndex) {
-        let plan = |request: &Request| match request.plan(&self.plan_context(db)) {
+        let unblocking = |plan| match plan {
+            Plan::Block(block) => (block.attempt)(Attempt::First),
+            plan => plan,
+        };
+        let plan = |request: &Request| match request.plan(&self.plan_context(db)).map(unblocking) {
             Err(error) => Step::Keys(TransactionStep::Ready(error.into())),
             Ok(Plan::Ready(reply)) => Step::Keys(TransactionStep::Ready(reply)),
             Ok(Plan::Keys(op)) => Step::Keys(TransactionStep::Op(op)),

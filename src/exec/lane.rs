@@ -14,6 +14,7 @@ use super::batch::Replies;
 use super::retry::{self, Source};
 use super::work::{Answer, Item, Route, Work};
 use super::working_set::LANE_INLINE;
+use crate::state::Process;
 use crate::store::{Commit, Connection, Store, StoreError};
 
 /// Most works in a batch: longer ones only make the others wait.
@@ -149,9 +150,9 @@ impl Waiting {
 }
 
 /// Runs a lane for ever. A panic in a command is a bug that costs its batch, not the thread's other clients.
-pub async fn keep_lane(store: Arc<Store>, queue: Arc<LaneQueue>) {
+pub async fn keep_lane(process: Arc<Process>, queue: Arc<LaneQueue>) {
     loop {
-        let lane = tokio::spawn(Lane::new(store.clone(), queue.clone()).run());
+        let lane = tokio::spawn(Lane::new(process.clone(), queue.clone()).run());
         if let Err(error) = lane.await {
             tracing::error!(%error, "a lane ended and is started again");
         }
@@ -160,15 +161,15 @@ pub async fn keep_lane(store: Arc<Store>, queue: Arc<LaneQueue>) {
 
 /// One lane: takes batches from the queue until it is dropped.
 struct Lane {
-    store: Arc<Store>,
+    process: Arc<Process>,
     queue: Arc<LaneQueue>,
     connections: LaneConnections,
 }
 
 impl Lane {
-    fn new(store: Arc<Store>, queue: Arc<LaneQueue>) -> Lane {
-        let connections = LaneConnections { store: store.clone(), durable: None, relaxed: None };
-        Lane { store, queue, connections }
+    fn new(process: Arc<Process>, queue: Arc<LaneQueue>) -> Lane {
+        let connections = LaneConnections { store: process.store.clone(), durable: None, relaxed: None };
+        Lane { process, queue, connections }
     }
 
     async fn run(mut self) {
@@ -202,7 +203,7 @@ impl Lane {
 
     async fn execute(&mut self, route: Route, works: &[Work]) -> Result<Replies, StoreError> {
         let works: Vec<&[Item]> = works.iter().map(|work| work.items.as_slice()).collect();
-        retry::run(&mut self.connections, &self.store, route, LANE_INLINE, &works).await
+        retry::run(&mut self.connections, &self.process, route, LANE_INLINE, &works).await
     }
 }
 

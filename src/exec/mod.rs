@@ -2,6 +2,7 @@
 //! Knows commands, sessions and the store; nothing of sockets.
 
 mod batch;
+mod blocking;
 mod columns;
 mod context;
 mod engine;
@@ -21,15 +22,19 @@ pub use work::{Answer, Item, Route, Watched};
 
 use crate::command::Incoming;
 use crate::resp::Reply;
-use crate::session::Session;
+use crate::session::{Session, Wake};
 
 /// Takes a client's requests and promises their replies. [`Engine`] is the innermost; layers wrap it.
 pub trait Executor: Send + Sync {
     /// Executes `requests` in order and appends one reply for each to `replies` ([`Reply::Nothing`] where the client wants none).
+    /// Stops at one that has to wait: that is `session.blocked` then, and what comes behind it has not been looked at.
     fn execute<'a>(
         &'a self,
         session: &'a mut Session,
         requests: &'a [Incoming],
         replies: &'a mut Vec<Reply>,
     ) -> BoxFuture<'a, ()>;
+
+    /// Goes on with `session.blocked`: its reply, or `None` if it still has to wait.
+    fn resume<'a>(&'a self, session: &'a mut Session, wake: Wake) -> BoxFuture<'a, Option<Reply>>;
 }

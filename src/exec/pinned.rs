@@ -12,6 +12,7 @@ use crate::command::{Access, CommandError, Plan};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::session::Session;
+use crate::state::{Topic, Waiters};
 use crate::store::statements::keys::{BARRIER, BEGIN, COMMIT, DELETE_PLACEHOLDERS};
 use crate::store::{Call, Connection, DatabaseMap, Lookups, Row, StoreError};
 
@@ -144,7 +145,8 @@ async fn begin(
     let mut set = WorkingSet::new(databases, items.map(std::slice::from_ref));
     // This looks at all keys before any command does.
     let uncounted = Lookups::default();
-    let batch = in_transaction((connection, &uncounted), databases, -1, None);
+    let nobody = Waiters::default();
+    let batch = in_transaction(connection, (&uncounted, &nobody), databases, -1, None);
     if let Err(error) = batch.lock(&mut set).await {
         return Err(rolled_back(connection, error).await);
     }
@@ -164,13 +166,14 @@ async fn begin(
 }
 
 fn in_transaction<'b>(
-    (connection, lookups): (&'b Connection, &'b Lookups),
+    connection: &'b Connection,
+    (lookups, waiters): (&'b Lookups, &'b Waiters),
     databases: &'b DatabaseMap,
     inline: i32,
     now_us: Option<i64>,
 ) -> Batch<'b> {
     let route = Route { tables: Tables::Both, access: Access::Update, durable: true };
-    Batch { connection, databases, lookups, route, inline, now_us }
+    Batch { connection, databases, lookups, waiters, route, inline, now_us }
 }
 
 /// The part of an EXEC after its locks are taken.
@@ -191,16 +194,17 @@ impl Run<'_> {
         (spaces, keys): Placeholders,
     ) -> Result<Reply, StoreError> {
         let Run { engine, session, connection, barrier, now_us } = self;
-        let lookups = &engine.process().store.lookups;
+        let observers = (&engine.process().store.lookups, &*engine.process().waiters);
         let selected = session.db;
         let mut reloaded = None;
+        let mut written = Vec::new();
         let mut replies = Vec::new();
         for segment in segments {
             match segment {
                 Segment::Keys(item) => {
                     let databases = reloaded.as_ref().unwrap_or(databases);
-                    let batch = in_transaction((connection, lookups), databases, i32::MAX, Some(now_us));
-                    match key_segment(&batch, &item).await {
+                    let batch = in_transaction(connection, observers, databases, i32::MAX, Some(now_us));
+                    match key_segment(&batch, &item, &mut written).await {
                         Ok(Reply::Array(done)) => replies.extend(done),
                         Ok(reply) => replies.push(reply),
                         Err(error) => return Err(rolled_back(connection, error).await),
@@ -225,17 +229,20 @@ impl Run<'_> {
             return Err(rolled_back(connection, StoreError::before_commit(&error)).await);
         }
         connection.execute(&COMMIT, &[]).await.map_err(|error| StoreError::at_commit(&error))?;
+        engine.process().waiters.signal(&written);
         Ok(Reply::Array(replies))
     }
 }
 
-async fn key_segment(batch: &Batch<'_>, item: &Item) -> Result<Reply, StoreError> {
+/// `written` gets the keys that clients may wait for.
+async fn key_segment(batch: &Batch<'_>, item: &Item, written: &mut Vec<Topic>) -> Result<Reply, StoreError> {
     let items = std::slice::from_ref(item);
     let mut set = WorkingSet::new(batch.databases, std::iter::once(items));
     batch.lock(&mut set).await?;
     let mut applied = set.apply(items, &mut 0).expect("values of any length are read");
     batch.write(&Changes::in_transaction(&set), None).await?;
     batch.count_lookups(&set);
+    written.extend(set.ready());
     Ok(applied.replies.pop().expect("one reply per item"))
 }
 
@@ -244,7 +251,7 @@ async fn other_segment(mut context: Context<'_>, plan: Plan) -> Reply {
         Plan::Call(call) => context.call(&call).await,
         Plan::Session(run) => run(&mut context),
         Plan::Steps(steps) => steps.run(&mut context).await,
-        Plan::Keys(_) | Plan::Ready(_) | Plan::Select(_) => Err(CommandError::SYNTAX),
+        Plan::Keys(_) | Plan::Ready(_) | Plan::Select(_) | Plan::Block(_) => Err(CommandError::SYNTAX),
     };
     outcome.unwrap_or_else(Reply::from)
 }

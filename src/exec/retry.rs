@@ -9,7 +9,8 @@ use super::batch::{Batch, Replies};
 use super::work::{Item, Route, Tables};
 use super::working_set::LANE_INLINE;
 use crate::command::Access;
-use crate::store::{Commit, Connection, Store, StoreError};
+use crate::state::Process;
+use crate::store::{Commit, Connection, StoreError};
 
 /// How often a batch that met conflicts starts again before its clients get an error.
 const MOST_CONFLICTS: u32 = 50;
@@ -32,11 +33,12 @@ pub trait Source {
 /// Runs the works of one route, reading values up to `inline` bytes.
 pub async fn run<S: Source + Send>(
     source: &mut S,
-    store: &Store,
+    process: &Process,
     route: Route,
     inline: i32,
     works: &[&[Item]],
 ) -> Result<Replies, StoreError> {
+    let store = &process.store;
     let commit = if route.durable { Commit::Durable } else { Commit::Relaxed };
     // Hundreds of megabytes take their time, to Postgres and to disk.
     let patience = if inline > LANE_INLINE { store.patience * LARGE_VALUE_PATIENCE } else { store.patience };
@@ -64,6 +66,7 @@ pub async fn run<S: Source + Send>(
             connection: &connection,
             databases: &databases,
             lookups: &store.lookups,
+            waiters: &process.waiters,
             route,
             inline,
             now_us: None,

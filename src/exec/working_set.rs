@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use super::work::{Item, Transaction, TransactionStep, Use, Watched};
 use crate::command::{Access, KeyOp, Slot, View};
-use crate::keyspace::{Entry, StoredKey, Value, long_key};
+use crate::keyspace::{DbIndex, Entry, StoredKey, Value, long_key};
 use crate::resp::Reply;
+use crate::state::Topic;
 use crate::store::{DatabaseMap, KeyRow, Row};
 
 /// Values up to this many bytes are read by lanes; whoever needs a longer one runs alone.
@@ -15,6 +16,7 @@ pub const LANE_INLINE: i32 = 64 * 1024;
 
 /// A key of the set and its row.
 pub struct SetKey {
+    pub db: DbIndex,
     pub space: i32,
     pub stored: StoredKey,
     /// What goes to the column `long_key`.
@@ -63,7 +65,7 @@ impl WorkingSet {
         };
         for Use { db, key, space, wanted } in works.flatten().flat_map(Item::uses) {
             let space = space.unwrap_or_else(|| databases.get(db).space);
-            let position = set.intern(space, key, wanted);
+            let position = set.intern(db, space, key, wanted);
             set.positions.push(position);
         }
         set.sort();
@@ -80,9 +82,10 @@ impl WorkingSet {
         });
     }
 
-    fn intern(&mut self, space: i32, key: &Bytes, wanted: bool) -> u32 {
+    fn intern(&mut self, db: DbIndex, space: i32, key: &Bytes, wanted: bool) -> u32 {
         let position = *self.index.entry((space, key.clone())).or_insert_with(|| {
             self.keys.push(SetKey {
+                db,
                 space,
                 stored: StoredKey::new(key),
                 long_key: long_key(key).cloned(),
@@ -213,6 +216,12 @@ impl WorkingSet {
     /// Places of every operation's keys, operation after operation, in the order of the works.
     pub fn places(&self) -> &[u32] {
         &self.positions
+    }
+
+    /// The keys whose change may be what a blocked client waits for.
+    pub fn ready(&self) -> impl Iterator<Item = Topic> {
+        let ready = self.keys.iter().zip(&self.slots).filter(|(_, slot)| slot.ready);
+        ready.map(|(key, _)| Topic::stored(key.db, &key.stored))
     }
 
     /// Bytes of the keys and of the values that were read or are to be written.

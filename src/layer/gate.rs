@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use crate::command::{Flags, Incoming, Request};
 use crate::exec::Executor;
 use crate::resp::Reply;
-use crate::session::Session;
+use crate::session::{Session, Wake};
 use crate::state::{Paused, Process};
 
 /// Requests that a pause holds back wait here, before admission; the client's later ones wait behind them.
@@ -41,7 +41,28 @@ impl<E: Executor> Gate<E> {
                 return;
             }
             self.inner.execute(session, std::slice::from_ref(request), replies).await;
+            if session.blocked.is_some() {
+                return;
+            }
         }
+    }
+
+    /// A blocked command makes no attempt during a pause that holds its like back; its time goes on.
+    async fn resume_later(&self, session: &mut Session, mut wake: Wake) -> Option<Reply> {
+        let pause = &self.process.pause;
+        while let Some(blocked) = &session.blocked
+            && wake == Wake::Called
+            && holds_request(pause.now(), session, &blocked.request)
+        {
+            tokio::select! {
+                () = pause.wait() => wake = blocked.unblocked().unwrap_or(wake),
+                () = blocked.time_out() => wake = Wake::TimedOut,
+            }
+            if session.client.is_killed() {
+                return None;
+            }
+        }
+        self.inner.resume(session, wake).await
     }
 }
 
@@ -57,10 +78,20 @@ impl<E: Executor> Executor for Gate<E> {
             false => Box::pin(self.one_by_one(session, requests, replies)),
         }
     }
+
+    fn resume<'a>(&'a self, session: &'a mut Session, wake: Wake) -> BoxFuture<'a, Option<Reply>> {
+        match self.process.pause.now() {
+            Paused::Nothing => self.inner.resume(session, wake),
+            Paused::Writes | Paused::All => Box::pin(self.resume_later(session, wake)),
+        }
+    }
 }
 
 fn holds(paused: Paused, session: &Session, incoming: &Incoming) -> bool {
-    let Incoming::Known(request) = incoming else { return false };
+    matches!(incoming, Incoming::Known(request) if holds_request(paused, session, request))
+}
+
+fn holds_request(paused: Paused, session: &Session, request: &Request) -> bool {
     let writes = |request: &Request| {
         let flags = request.command.flags;
         flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE)

@@ -11,7 +11,7 @@ use crate::exec::Executor;
 use crate::keyspace::DbIndex;
 use crate::keyspace::number::parse_i64;
 use crate::resp::Reply;
-use crate::session::Session;
+use crate::session::{Session, Wake};
 use crate::state::Process;
 
 /// Hands what was executed to the observers. They neither change replies nor wait.
@@ -44,7 +44,8 @@ impl<E: Executor> Executor for Observe<E> {
             self.inner.execute(session, requests, replies).await;
             let elapsed = started.elapsed();
             let executed = std::mem::take(&mut session.executed);
-            let batch = Batch { session, requests, replies: &replies[first..], executed, elapsed };
+            let replies = &replies[first..];
+            let batch = Batch { session, requests, replies, executed, elapsed };
             batch.for_each(|call| {
                 stats::count(&self.process, &call);
                 log::note(&self.process, &call);
@@ -53,7 +54,37 @@ impl<E: Executor> Executor for Observe<E> {
                     monitor::show(&self.process, &call, db);
                 }
             });
+            if let Some(incoming) = requests.get(replies.len()).filter(|_| session.blocked.is_some()) {
+                self.blocks(session, incoming);
+            }
         })
+    }
+
+    fn resume<'a>(&'a self, session: &'a mut Session, wake: Wake) -> BoxFuture<'a, Option<Reply>> {
+        Box::pin(async move {
+            let (request, worked) = session.blocked.as_ref().map(|b| (b.request.clone(), b.worked))?;
+            let started = Instant::now();
+            let reply = self.inner.resume(session, wake).await?;
+            let time = worked + if wake == Wake::Called { started.elapsed() } else { Duration::ZERO };
+            let incoming = &Incoming::Known(request);
+            let call = Call { session, incoming, reply: &reply, time };
+            stats::count(&self.process, &call);
+            log::note(&self.process, &call);
+            Some(reply)
+        })
+    }
+}
+
+impl<E> Observe<E> {
+    /// MONITOR shows a call when it is made; it counts when it is over.
+    fn blocks(&self, session: &Session, incoming: &Incoming) {
+        if let Incoming::Known(request) = incoming {
+            session.client.set_last_command(self.process.commands.number(request.command));
+        }
+        if !self.process.monitors.is_empty() {
+            let call = Call { session, incoming, reply: &Reply::Nothing, time: Duration::ZERO };
+            monitor::show(&self.process, &call, session.db);
+        }
     }
 }
 

@@ -52,6 +52,14 @@ struct Decoded {
     more: bool,
 }
 
+/// What happened while a command was blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Meanwhile {
+    Nothing,
+    /// There are more bytes of the client.
+    Arrived,
+}
+
 /// What ended a wait for the client.
 enum Event {
     Input,
@@ -90,17 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn turn(&mut self) -> Event {
         loop {
             let Decoded { requests, error, more } = self.decode();
-            if !requests.is_empty() {
-                let mut replies = Vec::with_capacity(requests.len());
-                self.executor.execute(&mut self.session, &requests, &mut replies).await;
-                for reply in replies {
-                    encode(&reply, self.session.protocol, &mut self.output);
-                    drop(reply);
-                    if self.output.len() >= MOST_OUTPUT && self.flush().await.is_err() {
-                        return Event::End;
-                    }
-                }
-            }
+            let Ok(meanwhile) = self.execute(&requests).await else { return Event::End };
             if let Some(error) = error {
                 encode(&error, self.session.protocol, &mut self.output);
                 self.session.close = true;
@@ -108,10 +106,95 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if self.flush().await.is_err() || self.session.close || self.session.client.is_killed() {
                 return Event::End;
             }
-            if !more {
+            if !more && meanwhile != Meanwhile::Arrived {
                 return self.wait().await;
             }
         }
+    }
+
+    /// Executes requests and encodes their replies. Those behind a blocking command are executed when it is over.
+    async fn execute(&mut self, mut requests: &[Incoming]) -> io::Result<Meanwhile> {
+        let mut meanwhile = Meanwhile::Nothing;
+        while !requests.is_empty() {
+            let mut replies = Vec::with_capacity(requests.len());
+            self.executor.execute(&mut self.session, requests, &mut replies).await;
+            requests = &requests[replies.len()..];
+            for reply in replies {
+                self.answer(reply).await?;
+            }
+            if self.session.blocked.is_none() {
+                // All done, or cut off.
+                break;
+            }
+            self.flush().await?;
+            let (reply, arrived) = self.unblocked().await?;
+            meanwhile = meanwhile.max(arrived);
+            requests = &requests[1..];
+            self.answer(reply).await?;
+        }
+        Ok(meanwhile)
+    }
+
+    async fn answer(&mut self, reply: Reply) -> io::Result<()> {
+        encode(&reply, self.session.protocol, &mut self.output);
+        drop(reply);
+        if self.output.len() >= MOST_OUTPUT { self.flush().await } else { Ok(()) }
+    }
+
+    /// Waits until the blocked command has its reply. What the client sends meanwhile is kept for later; when it goes nothing more is
+    /// taken for it.
+    async fn unblocked(&mut self) -> io::Result<(Reply, Meanwhile)> {
+        let gone = || io::Error::from(io::ErrorKind::ConnectionAborted);
+        let mut meanwhile = Meanwhile::Nothing;
+        let mut shutdown = self.process.shutdown.subscribe();
+        let client = self.session.client.clone();
+        while let Some(blocked) = &self.session.blocked {
+            if *shutdown.borrow() || client.is_killed() || self.holds_too_much() {
+                return Err(gone());
+            }
+            self.input.reserve(LEAST_READ);
+            let wake = tokio::select! {
+                biased;
+                read = self.socket.read_buf(&mut self.input) => {
+                    let bytes = read?;
+                    if bytes == 0 {
+                        return Err(gone());
+                    }
+                    Stats::add(&self.process.stats.input_bytes, bytes as u64);
+                    meanwhile = Meanwhile::Arrived;
+                    continue;
+                }
+                pushed = client.outbox.recv() => {
+                    for reply in &pushed {
+                        encode(reply, self.session.protocol, &mut self.output);
+                    }
+                    self.flush().await?;
+                    continue;
+                }
+                () = client.wake.notified() => match blocked.unblocked() {
+                    Some(wake) => wake,
+                    None => continue,
+                },
+                _ = shutdown.changed() => return Err(gone()),
+                wake = blocked.wake() => wake,
+            };
+            if let Some(reply) = self.executor.resume(&mut self.session, wake).await {
+                return Ok((reply, meanwhile));
+            }
+            // It may have been asked for during an attempt.
+            if let Some(wake) = self.session.blocked.as_ref().and_then(|blocked| blocked.unblocked())
+                && let Some(reply) = self.executor.resume(&mut self.session, wake).await
+            {
+                return Ok((reply, meanwhile));
+            }
+        }
+        Err(gone())
+    }
+
+    /// Whether the client has sent more than may wait.
+    fn holds_too_much(&self) -> bool {
+        let queued = self.session.multi.as_ref().map_or(0, |multi| multi.bytes);
+        self.decoder.held_bytes() + self.input.len() + queued > QUERY_BUFFER_LIMIT
     }
 
     /// Takes complete requests off the input buffer.
@@ -181,8 +264,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Waits for the client's next bytes or for somebody who wakes the connection.
     async fn wait(&mut self) -> Event {
-        let queued = self.session.multi.as_ref().map_or(0, |multi| multi.bytes);
-        if self.decoder.held_bytes() + self.input.len() + queued > QUERY_BUFFER_LIMIT {
+        if self.holds_too_much() {
             return Event::End;
         }
         if self.output.capacity() > KEPT_OUTPUT {

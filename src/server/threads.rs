@@ -73,7 +73,7 @@ impl Threads {
 async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Arc<Process>) {
     let queue = Arc::new(LaneQueue::default());
     for _ in 0..lanes {
-        tokio::spawn(keep_lane(process.store.clone(), queue.clone()));
+        tokio::spawn(keep_lane(process.clone(), queue.clone()));
     }
     let executor = layer::around(Engine::new(process.clone(), queue));
     let mut sessions = JoinSet::new();

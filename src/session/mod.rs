@@ -12,6 +12,9 @@ use crate::resp::Protocol;
 use crate::state::ClientHandle;
 
 pub mod admission;
+mod blocked;
+
+pub use blocked::{Blocked, Wake};
 
 /// One client's state.
 pub struct Session {
@@ -22,6 +25,8 @@ pub struct Session {
     /// Between MULTI and EXEC or DISCARD.
     pub multi: Option<Multi>,
     pub watched: Vec<Watched>,
+    /// The blocking command that the client waits in.
+    pub blocked: Option<Box<Blocked>>,
     /// What the EXECs of the batch in hand have run, for the layers, which take it.
     pub executed: Vec<Vec<Request>>,
     /// MONITOR: sees what others do and may not touch keys.
@@ -67,6 +72,7 @@ impl Session {
             authenticated,
             multi: None,
             watched: Vec::new(),
+            blocked: None,
             executed: Vec::new(),
             monitor: false,
             reply_mode: ReplyMode::On,

@@ -1,7 +1,7 @@
 //! The clients of this process, for CLIENT LIST, CLIENT KILL and the limits.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
@@ -24,12 +24,25 @@ pub struct ClientHandle {
     pub last_active_ms: AtomicU64,
     last_command: AtomicU32,
     pub kill: AtomicBool,
-    /// Wakes the connection so that it sees `kill`.
+    /// Wakes the connection so that it sees `kill`, or that it is unblocked.
     pub wake: Notify,
+    /// A [`Blockage`].
+    blockage: AtomicU8,
     /// Closed when the connection is.
     gone: Semaphore,
     /// Replies pushed by others.
     pub outbox: Outbox,
+}
+
+/// Whether a client waits in a blocking command, and what CLIENT UNBLOCK wants of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Blockage {
+    Free,
+    Blocked,
+    /// As if its time were over.
+    TimeOut,
+    Error,
 }
 
 const NO_COMMAND: u32 = u32::MAX;
@@ -84,6 +97,7 @@ impl ClientHandle {
             last_command: AtomicU32::new(NO_COMMAND),
             kill: AtomicBool::new(false),
             wake: Notify::new(),
+            blockage: AtomicU8::new(Blockage::Free as u8),
             gone: Semaphore::new(0),
             outbox: Outbox::default(),
         }
@@ -111,6 +125,25 @@ impl ClientHandle {
         self.kill.load(Relaxed)
     }
 
+    pub fn blockage(&self) -> Blockage {
+        let states = [Blockage::Free, Blockage::Blocked, Blockage::TimeOut, Blockage::Error];
+        states[usize::from(self.blockage.load(Relaxed))]
+    }
+
+    pub fn set_blockage(&self, blockage: Blockage) {
+        self.blockage.store(blockage as u8, Relaxed);
+    }
+
+    /// CLIENT UNBLOCK: false if the client is not blocked.
+    pub fn unblock(&self, how: Blockage) -> bool {
+        let was_blocked =
+            self.blockage.compare_exchange(Blockage::Blocked as u8, how as u8, Relaxed, Relaxed).is_ok();
+        if was_blocked {
+            self.wake.notify_one();
+        }
+        was_blocked
+    }
+
     /// What others see, as it is now.
     pub fn info(&self) -> ClientInfo {
         self.info.read().expect("no panic while held").clone()
@@ -126,6 +159,7 @@ impl ClientHandle {
         let flags = [
             ('O', info.monitor),
             ('x', info.multi >= 0),
+            ('b', self.blockage() != Blockage::Free),
             ('U', self.addr.starts_with('/')),
             ('e', info.no_evict),
             ('T', info.no_touch),
@@ -179,6 +213,16 @@ impl Clients {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many wait in blocking commands.
+    pub fn blocked(&self) -> usize {
+        let clients = self.by_id.lock().expect("no panic while held");
+        clients.values().filter(|client| client.blockage() != Blockage::Free).count()
+    }
+
+    pub fn get(&self, id: i64) -> Option<Arc<ClientHandle>> {
+        self.by_id.lock().expect("no panic while held").get(&id).cloned()
     }
 
     /// In the order of their ids.

@@ -13,13 +13,14 @@ mod settings;
 mod slowlog;
 mod stats;
 pub mod system;
+mod waiters;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::watch;
 
-pub use clients::{ClientHandle, ClientIds, ClientInfo, ClientType, Clients};
+pub use clients::{Blockage, ClientHandle, ClientIds, ClientInfo, ClientType, Clients};
 pub use commands::{CommandNumber, Commands, Usage};
 pub use histogram::Histogram;
 pub use keyspace::{DatabaseCount, Keyspace, KeyspaceCount};
@@ -30,6 +31,7 @@ pub use pause::{Pause, Paused};
 pub use settings::{OutputLimits, PARAMETERS, Parameter, Settings};
 pub use slowlog::{SlowCall, SlowLog};
 pub use stats::Stats;
+pub use waiters::{Place, Topic, Waiters};
 
 use crate::store::Store;
 
@@ -44,6 +46,7 @@ pub struct Process {
     pub slowlog: SlowLog,
     pub latency: Latency,
     pub keyspace: Keyspace,
+    pub waiters: Arc<Waiters>,
     pub store: Arc<Store>,
     /// 40 hexadecimal digits, new at every start (INFO's run_id).
     pub run_id: String,
@@ -65,6 +68,7 @@ impl Process {
             slowlog: SlowLog::default(),
             latency: Latency::default(),
             keyspace: Keyspace::default(),
+            waiters: Arc::default(),
             store,
             run_id: random_hex(40),
             started: Instant::now(),

@@ -2,6 +2,8 @@
 
 mod database;
 mod expiry;
+mod timeout;
 
 pub use database::{database, existing};
 pub use expiry::{ExpiryOption, UncheckedExpiry, checked};
+pub use timeout::milliseconds;

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use respg::command::{Access, KeyOp, KeyUse};
+use respg::config::Config;
 use respg::exec::{Answer, Item, LaneQueue, Route, keep_lane};
 use respg::keyspace::DbIndex;
 use respg::resp::Reply;
+use respg::state::{Process, Settings};
 use respg::store::{DatabaseOptions, Store, migrate};
 
 use crate::support::pg::fresh_database;
@@ -27,12 +29,13 @@ async fn a_panic_in_a_command_costs_its_batch_only() {
     migrate(&target, &DatabaseOptions { count: 1, ..DatabaseOptions::default() }).await.unwrap();
     let store = Arc::new(Store::new(target, 2, Duration::from_secs(5)));
     store.databases.reload(&store.acquire().await.unwrap()).await.unwrap();
+    let process = Arc::new(Process::new(Settings::new(Config::defaults()), store.clone()));
     let queue = Arc::new(LaneQueue::default());
     let submit = |items: Vec<Item>| queue.submit(Route::of(&items, &store.databases.current()), items);
     for access in [Access::Read, Access::Update] {
         // Of one batch: submitted before any lane is there, or while it is busy with the first.
         let (neighbour, bug) = (submit(op(access, true)), submit(op(access, false)));
-        let lane = tokio::spawn(keep_lane(store.clone(), queue.clone()));
+        let lane = tokio::spawn(keep_lane(process.clone(), queue.clone()));
         let answered = tokio::time::timeout(Duration::from_secs(20), async { (neighbour.await, bug.await) });
         let (neighbour, bug) = answered.await.expect("nobody hangs");
         assert!(neighbour.is_err() && bug.is_err(), "the batch has failed");

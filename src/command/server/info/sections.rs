@@ -57,7 +57,7 @@ pub fn clients(facts: &Facts, out: &mut String) {
         maxclients: process.settings.maxclients.load(Relaxed),
         client_recent_max_input_buffer: 0,
         client_recent_max_output_buffer: 0,
-        blocked_clients: 0,
+        blocked_clients: process.clients.blocked(),
         tracking_clients: 0,
         clients_in_timeout_table: 0,
     );

@@ -1,0 +1,83 @@
+//! Blocking commands: an ordinary attempt, and further ones when somebody has written a key that is waited for. Nothing is held in
+//! between: no task, no connection to Postgres, no transaction.
+
+use std::time::Instant;
+
+use super::engine::Engine;
+use super::work::Item;
+use crate::command::{Attempt, Audience, Block, CommandError, Plan, Request};
+use crate::resp::Reply;
+use crate::session::{Blocked, Session, Wake};
+use crate::state::Topic;
+
+impl Engine {
+    /// Begins a blocking command: its reply, or `None` if it has to wait in `session.blocked`.
+    ///
+    /// It takes its place before the first attempt: what is committed before the attempt is found by it, what is committed later
+    /// calls for another one.
+    pub(super) async fn block(
+        &self,
+        session: &mut Session,
+        request: &Request,
+        block: Block,
+    ) -> Option<Reply> {
+        let topics = block.keys.iter().map(|key| Topic::new(session.db, key));
+        let line = match &block.audience {
+            Audience::All => None,
+            Audience::First(name) => Some(name.clone()),
+        };
+        let place = self.process().waiters.join(topics, line);
+        let mut blocked = Blocked::new(&session.client, request.detached(), block, place);
+        // Others may be about to be served.
+        if blocked.place.is_called()
+            && let Some(reply) = self.attempt(session, &mut blocked).await
+        {
+            return Some(reply);
+        }
+        blocked.begin_waiting();
+        session.blocked = Some(Box::new(blocked));
+        None
+    }
+
+    /// Goes on with a blocked command.
+    pub(super) async fn go_on(&self, session: &mut Session, wake: Wake) -> Option<Reply> {
+        let mut blocked = session.blocked.take()?;
+        let reply = match wake {
+            Wake::TimedOut => Some(blocked.block.nothing.clone()),
+            Wake::Error => Some(CommandError::UNBLOCKED.into()),
+            Wake::Called => self.attempt(session, &mut blocked).await,
+        };
+        match reply {
+            Some(reply) => Some(if session.takes_reply() { reply } else { Reply::Nothing }),
+            None => {
+                session.blocked = Some(blocked);
+                None
+            }
+        }
+    }
+
+    /// One attempt: `None` if there is nothing yet.
+    async fn attempt(&self, session: &mut Session, blocked: &mut Blocked) -> Option<Reply> {
+        blocked.place.begin();
+        let started = Instant::now();
+        let attempt = if blocked.tried { Attempt::Again } else { Attempt::First };
+        blocked.tried = true;
+        let reply = match (blocked.block.attempt)(attempt) {
+            Plan::Keys(op) => {
+                let bytes = blocked.request.argv.iter().map(|arg| arg.len()).sum::<usize>() + op.grows_by;
+                let done = self.run_items(vec![Item::Op(op)], bytes).await;
+                done.map_or_else(
+                    |error| CommandError::from(error).into(),
+                    |mut replies| replies.pop().expect("one reply per item"),
+                )
+            }
+            plan => self.perform(session, plan).await,
+        };
+        blocked.worked += started.elapsed();
+        if reply != blocked.block.nothing {
+            return Some(reply);
+        }
+        blocked.place.found_nothing();
+        None
+    }
+}

@@ -1,0 +1,287 @@
+//! Clients that wait for keys (XREAD BLOCK, XREADGROUP BLOCK, later BLPOP and its like): who waits for what, and whose turn it is.
+//! Holds no connection and no task; the clients' connections wait for their [`Call`].
+//!
+//! What is promised: of the clients of one process that wait in the same line (of a group, of a list), whoever came first is served
+//! first. A writer's commit calls before its reply is sent. Between processes the order is that of their attempts' commits.
+
+mod line;
+mod topic;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use tokio::sync::Notify;
+
+use line::Line;
+pub use topic::Topic;
+
+/// The clients of this process that wait.
+#[derive(Debug, Default)]
+pub struct Waiters {
+    queues: Mutex<HashMap<Topic, Queue>>,
+    /// How many queues there are.
+    topics: AtomicUsize,
+    arrivals: AtomicU64,
+}
+
+/// Who waits for one key, in order of arrival.
+#[derive(Debug, Default)]
+struct Queue {
+    /// Those who may all be served by the same thing.
+    readers: BTreeMap<u64, Arc<Call>>,
+    /// Those of whom it serves one, by the name of their line.
+    lines: SmallVec<[(Bytes, Line); 1]>,
+}
+
+/// Tells a client to make an attempt.
+#[derive(Debug, Default)]
+struct Call {
+    called: AtomicBool,
+    arrived: Notify,
+}
+
+impl Call {
+    fn call(&self) {
+        self.called.store(true, SeqCst);
+        self.arrived.notify_one();
+    }
+}
+
+/// A client's place in the queues of all keys it waits for; it leaves them when this is dropped.
+#[derive(Debug)]
+pub struct Place {
+    waiters: Arc<Waiters>,
+    number: u64,
+    topics: SmallVec<[Topic; 1]>,
+    line: Option<Bytes>,
+    call: Arc<Call>,
+}
+
+impl Waiters {
+    /// Takes a place behind all who wait for any of the keys: as a reader, or in a line of which one key serves one client. The
+    /// first attempt comes after this, so that no write is missed.
+    pub fn join(self: &Arc<Waiters>, topics: impl IntoIterator<Item = Topic>, line: Option<Bytes>) -> Place {
+        let mut distinct = SmallVec::<[Topic; 1]>::new();
+        for topic in topics {
+            if !distinct.contains(&topic) {
+                distinct.push(topic);
+            }
+        }
+        let number = self.arrivals.fetch_add(1, SeqCst);
+        let call = Arc::new(Call::default());
+        let mut may_try = true;
+        let mut queues = self.queues.lock().expect("no panic while held");
+        for topic in &distinct {
+            let queue = queues.entry(topic.clone()).or_default();
+            match &line {
+                None => drop(queue.readers.insert(number, call.clone())),
+                Some(name) => may_try &= queue.line(name).join(number, &call),
+            }
+        }
+        self.topics.store(queues.len(), SeqCst);
+        drop(queues);
+        if may_try {
+            call.call();
+        }
+        Place { waiters: self.clone(), number, topics: distinct, line, call }
+    }
+
+    /// Whether nobody waits. Hot path.
+    pub fn is_empty(&self) -> bool {
+        self.topics.load(SeqCst) == 0
+    }
+
+    /// These keys have changed: calls all readers and the first of each line.
+    pub fn signal<'t>(&self, topics: impl IntoIterator<Item = &'t Topic>) {
+        let mut queues = self.queues.lock().expect("no panic while held");
+        for topic in topics {
+            if let Some(queue) = queues.get_mut(topic) {
+                queue.signal();
+            }
+        }
+    }
+
+    /// Any key may have changed.
+    pub fn signal_all(&self) {
+        self.queues.lock().expect("no panic while held").values_mut().for_each(Queue::signal);
+    }
+
+    /// What is waited for.
+    pub fn topics(&self) -> Vec<Topic> {
+        self.queues.lock().expect("no panic while held").keys().cloned().collect()
+    }
+}
+
+impl Queue {
+    fn line(&mut self, name: &Bytes) -> &mut Line {
+        let known = self.lines.iter().position(|(known, _)| known == name);
+        let at = known.unwrap_or_else(|| {
+            // The name may be a slice of a read buffer.
+            self.lines.push((Bytes::copy_from_slice(name), Line::default()));
+            self.lines.len() - 1
+        });
+        &mut self.lines[at].1
+    }
+
+    fn signal(&mut self) {
+        self.readers.values().for_each(|call| call.call());
+        self.lines.iter_mut().for_each(|(_, line)| line.signal());
+    }
+
+    fn is_empty(&self) -> bool {
+        self.readers.is_empty() && self.lines.is_empty()
+    }
+}
+
+impl Place {
+    /// Waits until an attempt is due.
+    pub async fn called(&self) {
+        while !self.is_called() {
+            self.call.arrived.notified().await;
+        }
+    }
+
+    /// Whether an attempt is due.
+    pub fn is_called(&self) -> bool {
+        self.call.called.load(SeqCst)
+    }
+
+    /// An attempt begins: what is signalled from now on calls again.
+    pub fn begin(&self) {
+        self.call.called.store(false, SeqCst);
+        self.in_lines(Line::begin);
+    }
+
+    /// The attempt has found nothing: there is nothing for those behind either.
+    pub fn found_nothing(&self) {
+        self.in_lines(Line::found_nothing);
+    }
+
+    fn in_lines(&self, mut tell: impl FnMut(&mut Line, u64)) {
+        let Some(name) = &self.line else { return };
+        let mut queues = self.waiters.queues.lock().expect("no panic while held");
+        for topic in &self.topics {
+            if let Some(queue) = queues.get_mut(topic) {
+                tell(queue.line(name), self.number);
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    /// Whose turn it was leaves it to the next: there may be more.
+    fn drop(&mut self) {
+        let mut queues = self.waiters.queues.lock().expect("no panic while held");
+        for topic in &self.topics {
+            let Some(queue) = queues.get_mut(topic) else { continue };
+            match &self.line {
+                None => drop(queue.readers.remove(&self.number)),
+                Some(name) => {
+                    queue.line(name).leave(self.number);
+                    queue.lines.retain(|(_, line)| !line.is_empty());
+                }
+            }
+            if queue.is_empty() {
+                queues.remove(topic);
+            }
+        }
+        self.waiters.topics.store(queues.len(), SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyspace::DbIndex;
+
+    fn topic(key: &'static str) -> Topic {
+        Topic::new(DbIndex(0), &Bytes::from_static(key.as_bytes()))
+    }
+
+    fn join(waiters: &Arc<Waiters>, keys: &[&'static str], line: Option<&'static str>) -> Place {
+        waiters.join(keys.iter().map(|key| topic(key)), line.map(Bytes::from))
+    }
+
+    /// The first attempt of whoever has just come, in vain.
+    fn try_in_vain(place: &Place) {
+        assert!(place.is_called());
+        place.begin();
+        place.found_nothing();
+    }
+
+    #[test]
+    fn one_signal_calls_all_readers() {
+        let waiters = Arc::new(Waiters::default());
+        let places = [["a", "b"], ["b", "c"], ["c", "d"]].map(|keys| join(&waiters, &keys, None));
+        places.iter().for_each(try_in_vain);
+        waiters.signal([&topic("b"), &topic("x")]);
+        assert_eq!(places.each_ref().map(Place::is_called), [true, true, false]);
+        assert_eq!(waiters.topics().len(), 4);
+        drop(places);
+        assert!(waiters.is_empty());
+    }
+
+    #[test]
+    fn a_line_goes_one_by_one() {
+        let waiters = Arc::new(Waiters::default());
+        let [first, second, third] = [(); 3].map(|()| join(&waiters, &["a"], Some("g")));
+        [&first, &second, &third].into_iter().for_each(try_in_vain);
+        waiters.signal([&topic("a")]);
+        assert_eq!([&first, &second, &third].map(Place::is_called), [true, false, false]);
+        first.begin();
+        // Served: the next one looks for more.
+        drop(first);
+        assert_eq!([&second, &third].map(Place::is_called), [true, false]);
+        try_in_vain(&second);
+        assert_eq!([&second, &third].map(Place::is_called), [false, false]);
+        // Another group does not wait for this one.
+        let other = join(&waiters, &["a"], Some("h"));
+        try_in_vain(&other);
+        waiters.signal([&topic("a")]);
+        assert_eq!([&second, &third, &other].map(Place::is_called), [true, false, true]);
+        // Gone without an attempt.
+        drop(second);
+        assert!(third.is_called());
+    }
+
+    #[test]
+    fn a_signal_during_an_attempt_is_not_lost() {
+        let waiters = Arc::new(Waiters::default());
+        for line in [None, Some("g")] {
+            let place = join(&waiters, &["a"], line);
+            place.begin();
+            waiters.signal([&topic("a")]);
+            place.found_nothing();
+            assert!(place.is_called(), "the first attempt");
+            place.begin();
+            waiters.signal([&topic("a")]);
+            place.found_nothing();
+            assert!(place.is_called(), "a later attempt");
+            try_in_vain(&place);
+            assert!(!place.is_called());
+        }
+    }
+
+    #[test]
+    fn nobody_overtakes_a_line_that_is_being_served() {
+        let waiters = Arc::new(Waiters::default());
+        let first = join(&waiters, &["a"], Some("g"));
+        try_in_vain(&first);
+        waiters.signal_all();
+        let newcomer = join(&waiters, &["b", "a"], Some("g"));
+        assert!(!newcomer.is_called());
+        // But it gets its first attempt, for the errors that it may bring.
+        try_in_vain(&first);
+        try_in_vain(&newcomer);
+        assert!(!newcomer.is_called());
+        // Turns of several keys are given up together.
+        waiters.signal([&topic("a")]);
+        drop(first);
+        waiters.signal([&topic("b")]);
+        try_in_vain(&newcomer);
+        assert!(!newcomer.is_called());
+    }
+}
