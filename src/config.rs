@@ -26,6 +26,16 @@ pub struct Config {
     )]
     pub database_url: Option<String>,
 
+    /// Postgres for LISTEN and NOTIFY, if the database URL leads through a pooler in transaction mode: the same database, directly
+    #[arg(
+        long,
+        env = "RESPG_LISTEN_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Postgres"
+    )]
+    pub listen_url: Option<String>,
+
     /// Say that the database URL leads through a pooler in transaction mode
     ///
     /// PgBouncer 1.21 or newer with max_prepared_statements; its connect_query must make the settings that README names. Durability relaxed is durable there.

@@ -63,6 +63,14 @@ impl CommandError {
         CommandError(format!("ERR invalid expire time in '{lower_name}' command").into())
     }
 
+    /// What a subscriber that speaks RESP2 may not do.
+    pub fn not_for_subscribers(lower_name: &str) -> CommandError {
+        let allowed = "(P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET";
+        CommandError(
+            format!("ERR Can't execute '{lower_name}': only {allowed} are allowed in this context").into(),
+        )
+    }
+
     /// EXEC itself was refused with this error.
     pub fn exec_abort(&self) -> CommandError {
         let why = self.0.strip_prefix(b"ERR ").unwrap_or(&self.0);

@@ -17,6 +17,7 @@ pub mod bitmap;
 pub mod cluster;
 pub mod connection;
 pub mod generic;
+pub mod pubsub;
 pub mod server;
 pub mod string;
 pub mod transactions;
@@ -38,6 +39,7 @@ static GROUPS: &[&[&Command]] = &[
     cluster::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,
+    pubsub::COMMANDS,
     server::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,

@@ -22,6 +22,8 @@ pub struct PlanContext {
     pub databases: u32,
     /// Longest string a key may hold, in bytes (option `proto-max-bulk-len`).
     pub max_string: usize,
+    /// Whether the client may have subscribed to something when the plan is carried out.
+    pub subscriber: bool,
 }
 
 /// Work on the session or the process.

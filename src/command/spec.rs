@@ -209,6 +209,11 @@ impl Flags {
     /// Ours: the commands after it run in another database, named by its first argument, else 0 (SELECT, RESET).
     pub const SELECTS_DATABASE: Flags = Flags(1 << 28);
 
+    /// Ours: subscribes or unsubscribes.
+    pub const SUBSCRIBES: Flags = Flags(1 << 29);
+    /// Ours: allowed to a RESP2 client that has subscribed to something.
+    pub const FOR_SUBSCRIBERS: Flags = Flags(1 << 30);
+
     const NAMES: [(Flags, &'static str); 21] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),

@@ -74,7 +74,7 @@ impl Engine {
         let reply = match self.admitted(session, incoming) {
             Err(error) => refused(session, incoming, error).into(),
             Ok(None) => Reply::status("QUEUED"),
-            Ok(Some(request)) => match request.plan(&self.plan_context(session.db)) {
+            Ok(Some(request)) => match request.plan(&self.plan_context(session, session.db)) {
                 Err(error) => error.into(),
                 Ok(Plan::Keys(op)) => {
                     run.places.push(session.takes_reply().then_some(replies.len()));
@@ -99,7 +99,7 @@ impl Engine {
                 }
             },
         };
-        replies.push(if session.takes_reply() { reply } else { Reply::Nothing });
+        replies.push(if session.takes_reply() { reply } else { reply.pushes() });
     }
 
     /// Databases were emptied or exchanged.
@@ -127,9 +127,14 @@ impl Engine {
         }
     }
 
-    fn plan_context(&self, db: DbIndex) -> PlanContext {
+    fn plan_context(&self, session: &Session, db: DbIndex) -> PlanContext {
         let settings = &self.process.settings;
-        PlanContext { db, databases: settings.config.databases, max_string: settings.max_string() }
+        PlanContext {
+            db,
+            databases: settings.config.databases,
+            max_string: settings.max_string(),
+            subscriber: !session.client.subscriptions.is_empty(),
+        }
     }
 
     /// A plan that is not over keys and does not wait, outside EXEC.
@@ -242,7 +247,7 @@ impl Engine {
     async fn exec_queue(&self, session: &mut Session, multi: Multi, watched: Vec<Watched>) -> Reply {
         let Multi { queued, bytes, .. } = multi;
         let barrier = queued.iter().any(|request| request.command.flags.has(Flags::BARRIER));
-        let (steps, db) = self.plan_queue(session.db, &queued);
+        let (steps, db) = self.plan_queue(session, &queued);
         let outcome = match over_keys(steps) {
             Ok(steps) => {
                 let item = Item::Transaction(Transaction { watched, steps });
@@ -270,23 +275,27 @@ impl Engine {
     }
 
     /// Plans the queued commands, SELECT among them changing the database of those after it.
-    fn plan_queue(&self, mut db: DbIndex, queued: &[Request]) -> (Vec<Step>, DbIndex) {
+    fn plan_queue(&self, session: &Session, queued: &[Request]) -> (Vec<Step>, DbIndex) {
         let unblocking = |plan| match plan {
             Plan::Block(block) => (block.attempt)(Attempt::First),
             plan => plan,
         };
-        let plan = |request: &Request| match request.plan(&self.plan_context(db)).map(unblocking) {
+        let mut context = self.plan_context(session, session.db);
+        let plan = |request: &Request| match request.plan(&context).map(unblocking) {
             Err(error) => Step::Keys(TransactionStep::Ready(error.into())),
             Ok(Plan::Ready(reply)) => Step::Keys(TransactionStep::Ready(reply)),
             Ok(Plan::Keys(op)) => Step::Keys(TransactionStep::Op(op)),
             Ok(Plan::Select(selected)) => {
-                db = selected;
+                context.db = selected;
                 Step::Keys(TransactionStep::Ready(Reply::Ok))
             }
-            Ok(plan) => Step::Other(db, plan),
+            Ok(plan) => {
+                context.subscriber |= request.command.flags.has(Flags::SUBSCRIBES);
+                Step::Other(context.db, plan)
+            }
         };
         let steps = queued.iter().map(plan).collect();
-        (steps, db)
+        (steps, context.db)
     }
 }
 

@@ -45,6 +45,7 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut BytesMut) {
         Reply::Pairs(pairs) => flat_pairs(b'*', pairs.len() * 2, pairs, protocol, out),
         Reply::Entries(pairs) if resp3 => flat_pairs(b'%', pairs.len(), pairs, protocol, out),
         Reply::Entries(pairs) => nested_pairs(pairs, protocol, out),
+        Reply::Several(replies) => replies.iter().for_each(|reply| encode(reply, protocol, out)),
         Reply::Nothing => {}
     }
 }
@@ -136,6 +137,7 @@ mod tests {
             (Reply::Map(pair()), "*2\r\n$1\r\na\r\n:1\r\n", "%1\r\n$1\r\na\r\n:1\r\n"),
             (Reply::Pairs(pair()), "*2\r\n$1\r\na\r\n:1\r\n", "*1\r\n*2\r\n$1\r\na\r\n:1\r\n"),
             (Reply::Entries(pair()), "*1\r\n*2\r\n$1\r\na\r\n:1\r\n", "%1\r\n$1\r\na\r\n:1\r\n"),
+            (Reply::Several(vec![Reply::ONE, Reply::Push(vec![])]), ":1\r\n*0\r\n", ":1\r\n>0\r\n"),
             (Reply::Nothing, "", ""),
         ] {
             assert_eq!(text(&reply, Protocol::Resp2), resp2);

@@ -35,6 +35,8 @@ pub enum Reply {
     Entries(Vec<(Reply, Reply)>),
     /// Out-of-band data; an array in RESP2.
     Push(Vec<Reply>),
+    /// Several replies to one call, one after the other (SUBSCRIBE a b).
+    Several(Vec<Reply>),
     /// No bytes at all.
     Nothing,
 }
@@ -64,6 +66,15 @@ impl Reply {
     /// An array of bulk strings.
     pub fn bulks(items: impl IntoIterator<Item = impl Into<Bytes>>) -> Self {
         Reply::Array(items.into_iter().map(Reply::bulk).collect())
+    }
+
+    /// What a client gets that wants no replies (CLIENT REPLY): only what is pushed.
+    pub fn pushes(self) -> Reply {
+        match self {
+            Reply::Push(_) => self,
+            Reply::Several(replies) => Reply::Several(replies.into_iter().map(Reply::pushes).collect()),
+            _ => Reply::Nothing,
+        }
     }
 
     pub fn is_error(&self) -> bool {

@@ -13,6 +13,7 @@ use super::threads::Threads;
 use crate::config::Config;
 use crate::postgres::{OwnPostgres, OwnPostgresOptions};
 use crate::state::{ClientIds, Process, Settings, Stats};
+use crate::store::bus::Bus;
 use crate::store::{self, DatabaseOptions, Durability, Store, StoreError, Target};
 
 /// Longest time that clients get to finish what is in flight when the process stops.
@@ -80,6 +81,15 @@ impl Server {
             background
                 .spawn(async move { ended(listener::accept_unix(listener, path, process, threads).await) });
         }
+        let bus = process.bus.clone().run(process.store.clone(), process.clone());
+        background.spawn(bus);
+        if let Err(error) = process.bus.self_test().await {
+            let remedy = "give a direct one (--listen-url)";
+            tracing::warn!(
+                reason = error.reason(),
+                "publish/subscribe does not work: LISTEN needs a connection without a pooler, to a server that is no standby; {remedy}"
+            );
+        }
         let swept = process.clone();
         let expired = move |keys| Stats::add(&swept.stats.expired_keys, keys);
         background.spawn(store::sweep_forever(process.store.clone(), expired));
@@ -91,11 +101,20 @@ impl Server {
         config: Config,
         own_url: Option<&str>,
     ) -> Result<(Arc<Process>, ClientIds), StartError> {
+        let patience = Duration::from_millis(config.postgres_timeout);
         let url =
             own_url.or(config.database_url.as_deref()).expect("there is a URL or a Postgres of our own");
         let target = Target::parse(url).map_err(|error| StartError(error.to_string()))?;
         let target =
             target.with_defaults("respg", CONNECT_TIMEOUT).with_shared_sessions(config.transaction_pooling);
+        let listen_target = match &config.listen_url {
+            Some(url) => {
+                let target =
+                    Target::parse(url).map_err(|error| StartError::new("bad --listen-url", error))?;
+                target.with_defaults("respg", CONNECT_TIMEOUT)
+            }
+            None => target.clone(),
+        };
         let unusable = |error: StoreError| StartError::new("cannot use the database", error.reason());
         if !config.transaction_pooling && store::shares_processes(&target).await.map_err(unusable)? {
             let remedy = "connect directly, use session pooling, or prepare the pooler for --transaction-pooling (README)";
@@ -103,14 +122,16 @@ impl Server {
         }
         let databases = database_options(&config)?;
         store::migrate(&target, &databases).await.map_err(unusable)?;
-        let store = Store::new(target, config.pool_size, Duration::from_millis(config.postgres_timeout));
+        let store = Store::new(target, config.pool_size, patience);
         let prepared = async {
             let connection = store.acquire().await?;
             store.databases.reload(&connection).await?;
-            store::first_client_id(&connection).await
+            let bus = Bus::new(listen_target, &connection, patience).await?;
+            Ok((store::first_client_id(&connection).await?, Arc::new(bus)))
         };
-        let first_id = prepared.await.map_err(unusable)?;
-        Ok((Arc::new(Process::new(Settings::new(config), Arc::new(store))), ClientIds::from(first_id)))
+        let (first_id, bus) = prepared.await.map_err(unusable)?;
+        let process = Process::new(Settings::new(config), Arc::new(store), bus);
+        Ok((Arc::new(process), ClientIds::from(first_id)))
     }
 
     /// Where TCP clients connect.

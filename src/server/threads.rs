@@ -131,6 +131,7 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
+        self.process.unsubscribe_all(&self.client);
         self.process.clients.remove(self.client.id);
     }
 }

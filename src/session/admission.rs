@@ -2,6 +2,7 @@
 
 use super::Session;
 use crate::command::{Command, CommandError, Flags};
+use crate::resp::Protocol;
 
 /// What is to be done with a call.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,6 +17,10 @@ pub fn admit(session: &Session, command: &'static Command) -> Result<Admission, 
     let has = |flag| command.flags.has(flag);
     if !session.authenticated && !has(Flags::NO_AUTH) {
         return Err(CommandError::NO_AUTH);
+    }
+    let is_subscriber = session.protocol == Protocol::Resp2 && !session.client.subscriptions.is_empty();
+    if is_subscriber && !has(Flags::FOR_SUBSCRIBERS) {
+        return Err(CommandError::not_for_subscribers(&command.lower_name()));
     }
     let uses_keys = has(Flags::READONLY) || has(Flags::WRITE) || has(Flags::MAY_REPLICATE);
     if session.monitor && uses_keys {

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::commands::CommandNumber;
 use super::outbox::{Outbox, OutputLimit};
+use super::subscriptions::Subscriptions;
 use crate::resp::Reply;
 
 /// What others may see of a client and do to it.
@@ -32,6 +33,7 @@ pub struct ClientHandle {
     gone: Semaphore,
     /// Replies pushed by others.
     pub outbox: Outbox,
+    pub subscriptions: Subscriptions,
 }
 
 /// Whether a client waits in a blocking command, and what CLIENT UNBLOCK wants of it.
@@ -100,6 +102,7 @@ impl ClientHandle {
             blockage: AtomicU8::new(Blockage::Free as u8),
             gone: Semaphore::new(0),
             outbox: Outbox::default(),
+            subscriptions: Subscriptions::default(),
         }
     }
 
@@ -150,7 +153,7 @@ impl ClientHandle {
     }
 
     pub fn client_type(&self) -> ClientType {
-        ClientType::Normal
+        if self.subscriptions.is_empty() { ClientType::Normal } else { ClientType::Pubsub }
     }
 
     /// CLIENT LIST's flags.
@@ -158,6 +161,7 @@ impl ClientHandle {
         let info = self.info();
         let flags = [
             ('O', info.monitor),
+            ('P', !self.subscriptions.is_empty()),
             ('x', info.multi >= 0),
             ('b', self.blockage() != Blockage::Free),
             ('U', self.addr.starts_with('/')),

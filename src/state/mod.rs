@@ -9,9 +9,11 @@ mod latency;
 mod monitors;
 mod outbox;
 mod pause;
+mod pubsub;
 mod settings;
 mod slowlog;
 mod stats;
+mod subscriptions;
 pub mod system;
 mod waiters;
 
@@ -28,12 +30,15 @@ pub use latency::{Latency, Spike, Spikes};
 pub use monitors::Monitors;
 pub use outbox::{Outbox, OutputLimit};
 pub use pause::{Pause, Paused};
+pub use pubsub::PubSub;
 pub use settings::{OutputLimits, PARAMETERS, Parameter, Settings};
 pub use slowlog::{SlowCall, SlowLog};
 pub use stats::Stats;
+pub use subscriptions::Subscriptions;
 pub use waiters::{Place, Topic, Waiters};
 
 use crate::store::Store;
+use crate::store::bus::Bus;
 
 /// The process.
 pub struct Process {
@@ -48,6 +53,8 @@ pub struct Process {
     pub keyspace: Keyspace,
     pub waiters: Arc<Waiters>,
     pub store: Arc<Store>,
+    pub bus: Arc<Bus>,
+    pub pubsub: PubSub,
     /// 40 hexadecimal digits, new at every start (INFO's run_id).
     pub run_id: String,
     pub started: Instant,
@@ -57,7 +64,7 @@ pub struct Process {
 }
 
 impl Process {
-    pub fn new(settings: Settings, store: Arc<Store>) -> Process {
+    pub fn new(settings: Settings, store: Arc<Store>, bus: Arc<Bus>) -> Process {
         Process {
             settings,
             clients: Clients::default(),
@@ -70,6 +77,8 @@ impl Process {
             keyspace: Keyspace::default(),
             waiters: Arc::default(),
             store,
+            bus,
+            pubsub: PubSub::default(),
             run_id: random_hex(40),
             started: Instant::now(),
             started_at: SystemTime::now(),

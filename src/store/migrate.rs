@@ -15,10 +15,12 @@ const MIGRATIONS: &[(i32, &str)] = &[
     (1, include_str!("../../migrations/0001_keyspace.sql")),
     (2, include_str!("../../migrations/0002_streams.sql")),
     (3, include_str!("../../migrations/0003_groups.sql")),
+    (4, include_str!("../../migrations/0004_bus.sql")),
 ];
 
 /// Function files: `CREATE OR REPLACE` and views, applied again whenever their text changes, in this order.
 const FUNCTIONS: &[(&str, &str)] = &[
+    ("bus", include_str!("../../migrations/functions/bus.sql")),
     ("generic", include_str!("../../migrations/functions/generic.sql")),
     ("server", include_str!("../../migrations/functions/server.sql")),
     ("sql_client", include_str!("../../migrations/functions/sql_client.sql")),

@@ -1,6 +1,7 @@
 //! Postgres: connections, statements, migrations, the map of logical databases. Knows the rules of keys (`keyspace`) and replies as
 //! values, and nothing of commands, sessions or sockets.
 
+pub mod bus;
 mod call;
 mod connection;
 mod databases;

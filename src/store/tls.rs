@@ -1,6 +1,7 @@
 //! Where Postgres is and how to get there: a connection string with libpq's meaning of its TLS words.
 
 use std::env;
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Notification, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::url;
@@ -113,19 +116,45 @@ impl Target {
     pub async fn connect(
         &self,
     ) -> Result<(Client, JoinHandle<Result<(), tokio_postgres::Error>>), tokio_postgres::Error> {
+        let (client, driver) = self.open().await?;
+        Ok((client, tokio::spawn(driver)))
+    }
+
+    /// Connects for LISTEN. While nobody takes the notifications nothing is read from Postgres; they end with the connection.
+    pub async fn connect_listening(
+        &self,
+    ) -> Result<(Client, mpsc::Receiver<Notification>), tokio_postgres::Error> {
+        let (client, mut driver) = self.open().await?;
+        let (sender, notifications) = mpsc::channel(UNREAD_NOTIFICATIONS);
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = poll_fn(|context| driver.poll_message(context)).await {
+                if let AsyncMessage::Notification(notification) = message
+                    && sender.send(notification).await.is_err()
+                {
+                    break;
+                }
+            }
+        });
+        Ok((client, notifications))
+    }
+
+    async fn open(&self) -> Result<(Client, Driver), tokio_postgres::Error> {
         let mut config = self.config.clone();
         let (last, others) = self.modes.split_last().expect("there is a way");
         for mode in others {
             match config.ssl_mode(*mode).connect(self.tls.clone()).await {
-                Ok((client, driver)) => return Ok((client, tokio::spawn(driver))),
                 Err(error) if another_way(&error) => {}
-                Err(error) => return Err(error),
+                outcome => return outcome,
             }
         }
-        let (client, driver) = config.ssl_mode(*last).connect(self.tls.clone()).await?;
-        Ok((client, tokio::spawn(driver)))
+        config.ssl_mode(*last).connect(self.tls.clone()).await
     }
 }
+
+type Driver = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+
+/// How many notifications wait here for who takes them; more wait in Postgres.
+const UNREAD_NOTIFICATIONS: usize = 1024;
 
 /// Whether the server might let us in with TLS instead of without, or the other way round.
 fn another_way(error: &tokio_postgres::Error) -> bool {

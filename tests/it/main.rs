@@ -7,6 +7,7 @@ mod connection;
 mod generic;
 mod options;
 mod postgres;
+mod pubsub;
 mod server;
 mod sql;
 mod string;

@@ -19,7 +19,8 @@ const FAMILY: Command = Command {
         .and(Flags::FAST)
         .and(Flags::NO_AUTH)
         .and(Flags::ALLOW_BUSY)
-        .and(Flags::NOT_QUEUED),
+        .and(Flags::NOT_QUEUED)
+        .and(Flags::FOR_SUBSCRIBERS),
     ..Command::in_group(Group::Connection, file!())
 };
 
@@ -41,6 +42,7 @@ fn reset(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
         session.reply_mode = ReplyMode::On;
         session.monitor = false;
         process.monitors.remove(&session.client);
+        process.unsubscribe_all(&session.client);
         session.client.update(|info| {
             info.name = Bytes::new();
             info.monitor = false;

@@ -1,5 +1,6 @@
 //! All SQL that runs after the start, by group. Statements take arrays, so a batch of one needs no second form; none is built at run time.
 
+pub mod bus;
 pub mod generic;
 pub mod keys;
 pub mod server;
@@ -21,6 +22,18 @@ impl Statement {
 /// Every statement, those on key rows in each form.
 pub fn all() -> Vec<&'static Statement> {
     let mut all: Vec<&'static Statement> = [
+        &bus::PROCESS_ID,
+        &bus::ENCODING,
+        &bus::NOTIFY,
+        &bus::STORE,
+        &bus::MESSAGE,
+        &bus::COUNT,
+        &bus::LISTEN,
+        &bus::ENTER,
+        &bus::SUBSCRIPTIONS,
+        &bus::TEND,
+        &bus::PUBLISH,
+        &bus::SPUBLISH,
         &generic::SCAN,
         &generic::KEYS,
         &generic::RANDOMKEY,

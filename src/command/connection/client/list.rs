@@ -4,6 +4,7 @@ use crate::command::prelude::*;
 use crate::exec::Context;
 use crate::keyspace::number::parse_i64;
 use crate::state::{ClientHandle, ClientType};
+use crate::store::bus::Kind as Subscribed;
 
 pub(super) static ID: Command = Command { name: "CLIENT|ID", arity: Exactly(2), plan: id, ..FAMILY };
 pub(super) static INFO: Command = Command {
@@ -87,12 +88,13 @@ fn describe(context: &Context<'_>, client: &ClientHandle, own_command: &str, out
     // Inside EXEC others still see what was selected before.
     let db = if own { context.session.db.0 } else { info.db };
     let (replies, bytes) = client.outbox.size();
+    let [channels, patterns, shards] = Subscribed::ALL.map(|kind| client.subscriptions.count(kind));
     let mut text = |part: &[u8]| out.extend_from_slice(part);
     text(format!("id={} addr={} laddr={} fd=0 name=", client.id, client.addr, client.laddr).as_bytes());
     text(&info.name);
     text(
         format!(
-            " age={} idle={idle} flags={} db={db} sub=0 psub=0 ssub=0 multi={} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 \
+            " age={} idle={idle} flags={} db={db} sub={channels} psub={patterns} ssub={shards} multi={} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 \
              rbs=0 rbp=0 obl=0 oll={replies} omem={bytes} tot-mem={bytes} events=r cmd={command} user=default redir=-1 resp={}",
             client.connected.elapsed().as_secs(),
             client.flags(),
