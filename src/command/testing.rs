@@ -15,7 +15,8 @@ pub type State = BTreeMap<(DbIndex, Bytes), Entry>;
 pub const NOW: i64 = 1_700_000_000_000;
 
 /// What plans see: database 0 of 16.
-pub const CONTEXT: PlanContext = PlanContext { db: DbIndex(0), databases: 16, max_string: 512 * 1024 * 1024 };
+pub const CONTEXT: PlanContext =
+    PlanContext { db: DbIndex(0), databases: 16, max_string: 512 * 1024 * 1024, subscriber: false };
 
 /// Strings without expiry in database 0.
 pub fn keys(pairs: &[(&'static str, &'static str)]) -> State {

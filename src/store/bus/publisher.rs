@@ -203,19 +203,16 @@ async fn transaction(
     let count_kinds: Vec<&str> = batch.counts.keys().map(|(kind, _)| kind.letter()).collect();
     let count_names: Vec<&[u8]> = batch.counts.keys().map(|(_, name)| name.as_ref()).collect();
     let counts: Vec<i32> = batch.counts.values().copied().collect();
+    let stored_rows: Params<'_> = &[&ids, &kinds, &numbers, &names, &bodies];
+    let count_rows: Params<'_> = &[&process, &count_kinds, &count_names, &counts];
     let notifications: Params<'_> = &[&batch.channels, &batch.payloads];
-    let (begun, stored, counted, notified, committed) =
-        tokio::join!(
-            connection.execute(&BEGIN, &[]),
-            OptionFuture::from((!ids.is_empty()).then(|| async {
-                connection.execute(&STORE, &[&ids, &kinds, &numbers, &names, &bodies]).await
-            })),
-            OptionFuture::from((!counts.is_empty()).then(|| async {
-                connection.execute(&COUNT, &[&process, &count_kinds, &count_names, &counts]).await
-            })),
-            connection.execute(&NOTIFY, notifications),
-            connection.execute(&COMMIT, &[]),
-        );
+    let (begun, stored, counted, notified, committed) = tokio::join!(
+        connection.execute(&BEGIN, &[]),
+        OptionFuture::from((!ids.is_empty()).then(|| connection.execute(&STORE, stored_rows))),
+        OptionFuture::from((!counts.is_empty()).then(|| connection.execute(&COUNT, count_rows))),
+        connection.execute(&NOTIFY, notifications),
+        connection.execute(&COMMIT, &[]),
+    );
     let outcomes = [Some(begun), stored, counted, Some(notified), Some(committed)];
     let failure = outcomes.into_iter().flatten().find_map(Result::err);
     match failure {
