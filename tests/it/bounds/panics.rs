@@ -30,8 +30,8 @@ async fn a_panic_in_a_command_costs_its_batch_only() {
     migrate(&target, &DatabaseOptions { count: 1, ..DatabaseOptions::default() }).await.unwrap();
     let store = Arc::new(Store::new(target, 2, Duration::from_secs(5)));
     store.databases.reload(&store.acquire().await.unwrap()).await.unwrap();
-    let bus = Bus::new(store.target.clone(), &store.acquire().await.unwrap(), Duration::from_secs(5));
-    let bus = Arc::new(bus.await.unwrap());
+    let connection = store.acquire().await.unwrap();
+    let bus = Arc::new(Bus::new(store.target.clone(), &connection, Duration::from_secs(5)).await.unwrap());
     let process = Arc::new(Process::new(Settings::new(Config::defaults()), store.clone(), bus));
     let queue = Arc::new(LaneQueue::default());
     let submit = |items: Vec<Item>| queue.submit(Route::of(&items, &store.databases.current()), items);
