@@ -93,6 +93,7 @@ impl Server {
         let swept = process.clone();
         let expired = move |keys| Stats::add(&swept.stats.expired_keys, keys);
         background.spawn(store::sweep_forever(process.store.clone(), expired));
+        background.spawn(store::tend_queues(process.store.clone()));
         Ok(Server { process, own_postgres, addresses, threads: Some(threads), handles, background })
     }
 

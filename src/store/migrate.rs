@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i32, &str)] = &[
     (2, include_str!("../../migrations/0002_streams.sql")),
     (3, include_str!("../../migrations/0003_groups.sql")),
     (4, include_str!("../../migrations/0004_bus.sql")),
+    (5, include_str!("../../migrations/0005_queues.sql")),
 ];
 
 /// Function files: `CREATE OR REPLACE` and views, applied again whenever their text changes, in this order.
@@ -25,6 +26,9 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("server", include_str!("../../migrations/functions/server.sql")),
     ("sql_client", include_str!("../../migrations/functions/sql_client.sql")),
     ("streams", include_str!("../../migrations/functions/streams.sql")),
+    ("queues", include_str!("../../migrations/functions/queues.sql")),
+    ("queue_options", include_str!("../../migrations/functions/queue_options.sql")),
+    ("queue_views", include_str!("../../migrations/functions/queue_views.sql")),
     ("transactions", include_str!("../../migrations/functions/transactions.sql")),
 ];
 

@@ -3,6 +3,7 @@
 pub mod bus;
 pub mod generic;
 pub mod keys;
+pub mod queues;
 pub mod server;
 pub mod sweep;
 pub mod transactions;
@@ -43,6 +44,10 @@ pub fn all() -> Vec<&'static Statement> {
         &keys::ROLLBACK,
         &keys::BARRIER,
         &keys::DATABASES,
+        &queues::ADD_SCHEDULED,
+        &queues::WITH_OPTIONS,
+        &queues::APPLY_RETENTION,
+        &queues::CLEAN_ARCHIVE,
         &server::CLIENT_ID_BLOCK,
         &server::DBSIZE,
         &server::FLUSHDB,

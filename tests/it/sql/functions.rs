@@ -5,11 +5,11 @@ use super::transactions::Both;
 use crate::support::client::{Value, ok};
 
 impl Both {
-    fn one<T: FromSqlOwned>(&self, sql: &str) -> T {
+    pub fn one<T: FromSqlOwned>(&self, sql: &str) -> T {
         self.sql(sql).expect("the statement succeeds")[0].get(0)
     }
 
-    fn refused(&self, sql: &str) -> SqlState {
+    pub fn refused(&self, sql: &str) -> SqlState {
         self.sql(sql).expect_err("the statement fails").code().cloned().expect("an error of Postgres")
     }
 }

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use respg::config::Config;
@@ -15,15 +16,24 @@ pub struct Both {
     pub other: Client,
     postgres: tokio_postgres::Client,
     runtime: Runtime,
+    address: Arc<server::Address>,
 }
 
 impl Both {
     pub fn start() -> Both {
+        Both::at(Arc::new(server::start(Config { threads: Some(1), ..Config::defaults() })))
+    }
+
+    /// Further clients of the same server.
+    pub fn another(&self) -> Both {
+        Both::at(self.address.clone())
+    }
+
+    fn at(address: Arc<server::Address>) -> Both {
         let runtime = Runtime::new().unwrap();
-        let address = server::start(Config { threads: Some(1), ..Config::defaults() });
         let postgres = runtime.block_on(connect(&address.database_url));
         let client = || Client::connect(address.socket, Protocol::Resp2);
-        Both { redis: client(), other: client(), postgres, runtime }
+        Both { redis: client(), other: client(), postgres, runtime, address }
     }
 
     pub fn sql(&self, sql: &str) -> Result<Vec<Row>, tokio_postgres::Error> {

@@ -38,10 +38,12 @@ fn everything_for_sql_clients_has_a_comment() {
         .sql(
             "SELECT 'respg.' || proname FROM pg_proc
              WHERE pronamespace = 'respg'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
-               AND proname IN ('get', 'set', 'del', 'incr', 'expire', 'exists', 'ttl', 'flushdb', 'flushall')
+               AND proname IN ('get', 'set', 'del', 'incr', 'expire', 'exists', 'ttl', 'flushdb', 'flushall', 'publish', 'xadd', 'xadd_raw',
+                  'xgroup_create', 'xreadgroup', 'xreadgroup_raw', 'xack', 'xadd_at', 'xadd_at_raw', 'xcancel', 'set_stream_options')
              UNION ALL
-             SELECT attname FROM pg_attribute
-             WHERE attrelid = 'respg.live_keys'::regclass AND attnum > 0 AND col_description(attrelid, attnum) IS NULL",
+             SELECT attrelid::regclass || '.' || attname FROM pg_attribute
+             WHERE attrelid IN (SELECT viewname::regclass FROM (SELECT 'respg.' || viewname AS viewname FROM pg_views WHERE schemaname = 'respg') v)
+               AND attnum > 0 AND col_description(attrelid, attnum) IS NULL",
         )
         .unwrap();
     let missing: Vec<String> = rows.iter().map(|row| row.get(0)).collect();

@@ -1,0 +1,196 @@
+-- Options of streams: dead letters, archive, retention; and delayed entries.
+
+-- Replaces all options of a stream; what is not named is off. False if there is no such stream.
+CREATE OR REPLACE FUNCTION respg.set_stream_options(
+    key bytea, dead_letter bytea DEFAULT NULL, max_deliveries bigint DEFAULT NULL, archive interval DEFAULT NULL, max_age interval DEFAULT NULL,
+    max_length bigint DEFAULT NULL, db integer DEFAULT 0) RETURNS boolean LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_variable
+DECLARE
+    object CONSTANT bigint := respg.lock_stream(key, db, false);
+    s      respg.streams;
+BEGIN
+    IF object IS NULL THEN
+        RETURN false;
+    END IF;
+    IF dead_letter = key THEN
+        RAISE EXCEPTION 'a stream cannot be its own dead-letter stream' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT * INTO STRICT s FROM respg.stream_row(object);
+    DELETE FROM respg.stream_options o WHERE o.object_id = object;
+    IF num_nonnulls(dead_letter, max_deliveries, archive, max_age, max_length) > 0 THEN
+        INSERT INTO respg.stream_options (object_id, space, key, dead_letter, max_deliveries, archive_ms, max_age_ms, max_length)
+        VALUES (object, respg.space_of(db), respg.stored_key(key), dead_letter, max_deliveries, floor(extract(epoch FROM archive) * 1000)::bigint,
+                floor(extract(epoch FROM max_age) * 1000)::bigint, max_length);
+    END IF;
+    UPDATE respg.streams t
+    SET version = s.version + 1,
+        options = (CASE WHEN dead_letter IS NOT NULL THEN 1 ELSE 0 END + CASE WHEN archive IS NOT NULL THEN 2 ELSE 0 END)::smallint
+    WHERE t.object_id = object AND t.version = s.version;
+    RETURN true;
+END $$;
+
+CREATE OR REPLACE FUNCTION respg.set_stream_options(
+    key text, dead_letter text DEFAULT NULL, max_deliveries bigint DEFAULT NULL, archive interval DEFAULT NULL, max_age interval DEFAULT NULL,
+    max_length bigint DEFAULT NULL, db integer DEFAULT 0) RETURNS boolean LANGUAGE sql VOLATILE
+AS $$
+    SELECT respg.set_stream_options(convert_to(key, 'UTF8'), convert_to(dead_letter, 'UTF8'), max_deliveries, archive, max_age, max_length, db)
+$$;
+
+-- Copies pending entries that are about to be acknowledged into the archive, if the stream has the option.
+CREATE OR REPLACE FUNCTION respg.archive_entries(key bytea, db integer, object_id bigint, number integer, ids uuid[]) RETURNS void
+    LANGUAGE sql VOLATILE
+AS $$
+    INSERT INTO respg.stream_archive (acknowledged_at, delivered_at, keep_until, deliveries, db, id, key, group_name, consumer, fields)
+    SELECT clock_timestamp(), to_timestamp(p.delivered_at / 1000.0),
+           CASE WHEN o.archive_ms > 0 THEN clock_timestamp() + o.archive_ms * interval '1 millisecond' END,
+           p.deliveries, archive_entries.db, p.id, respg.stored_key(archive_entries.key), g.name, c.name, e.fields
+    FROM respg.stream_options o
+    JOIN respg.stream_pending p ON p.object_id = o.object_id AND p.group_id = number AND p.id = ANY (ids)
+    JOIN respg.stream_groups g ON g.object_id = o.object_id AND g.group_id = number
+    JOIN respg.stream_consumers c ON c.object_id = o.object_id AND c.group_id = number AND c.consumer_id = p.consumer_id
+    LEFT JOIN respg.stream_entries e ON e.object_id = o.object_id AND e.id = p.id
+    WHERE o.object_id = archive_entries.object_id AND o.archive_ms IS NOT NULL
+$$;
+
+-- Takes pending entries that have been delivered too often from the group and sends them to the dead-letter stream, with five fields more that
+-- say where they come from. They arrive there by respg.tend_queues, so that no second stream is locked here.
+CREATE OR REPLACE FUNCTION respg.bury_entries(key bytea, db integer, object_id bigint, number integer, ids uuid[]) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+DECLARE
+    buried bigint;
+BEGIN
+    WITH gone AS (
+        DELETE FROM respg.stream_pending p
+        WHERE p.object_id = bury_entries.object_id AND p.group_id = number AND p.id = ANY (ids)
+        RETURNING p.id, p.consumer_id, p.deliveries)
+    INSERT INTO respg.stream_scheduled (due_at, space, key, fields)
+    SELECT clock_timestamp(), respg.space_of(bury_entries.db), o.dead_letter, e.fields || respg.pack_fields(ARRAY[
+        'dead-letter-stream', bury_entries.key, 'dead-letter-group', coalesce(g.long_name, g.name),
+        'dead-letter-consumer', coalesce(c.long_name, c.name), 'dead-letter-id', convert_to(respg.stream_id(gone.id), 'UTF8'),
+        'dead-letter-deliveries', convert_to(gone.deliveries::text, 'UTF8')])
+    FROM gone
+    JOIN respg.stream_options o ON o.object_id = bury_entries.object_id AND o.dead_letter IS NOT NULL
+    JOIN respg.stream_entries e ON e.object_id = bury_entries.object_id AND e.id = gone.id
+    JOIN respg.stream_groups g ON g.object_id = bury_entries.object_id AND g.group_id = number
+    JOIN respg.stream_consumers c ON c.object_id = bury_entries.object_id AND c.group_id = number AND c.consumer_id = gone.consumer_id
+    ORDER BY gone.id;
+    GET DIAGNOSTICS buried = ROW_COUNT;
+    RETURN buried;
+END $$;
+
+-- A delayed entry: it is added to the stream at that time, by the clock of the database. Gives a number by which it can be taken back.
+CREATE OR REPLACE FUNCTION respg.xadd_at_raw(key bytea, fields bytea[], at timestamptz, db integer DEFAULT 0) RETURNS bigint LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    given bigint;
+BEGIN
+    IF cardinality(fields) < 2 OR cardinality(fields) % 2 <> 0 OR array_position(fields, NULL) IS NOT NULL OR fields IS NULL THEN
+        RAISE EXCEPTION 'fields must be names and values in turn' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    INSERT INTO respg.stream_scheduled (due_at, space, key, fields) VALUES (at, respg.space_of(db), key, respg.pack_fields(fields))
+    RETURNING stream_scheduled.number INTO given;
+    RETURN given;
+END $$;
+
+CREATE OR REPLACE FUNCTION respg.xadd_at(key text, fields jsonb, at timestamptz, db integer DEFAULT 0) RETURNS bigint LANGUAGE sql VOLATILE
+    AS $$ SELECT respg.xadd_at_raw(convert_to(key, 'UTF8'), respg.json_fields(fields), at, db) $$;
+
+-- Takes a delayed entry back: whether it was still waiting.
+CREATE OR REPLACE FUNCTION respg.xcancel(number bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    DELETE FROM respg.stream_scheduled s WHERE s.number = xcancel.number;
+    RETURN FOUND;
+END $$;
+
+-- Adds scheduled entries that are due to their streams, at most so many. An entry whose key holds no stream by now is lost. Streams that
+-- somebody has locked are left for the next time.
+CREATE OR REPLACE FUNCTION respg.add_scheduled(most integer) RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '100ms'
+AS $$
+DECLARE
+    due    respg.stream_scheduled;
+    number integer;
+    count  bigint := 0;
+    busy   bytea[] := '{}';
+BEGIN
+    FOR due IN SELECT s.* FROM respg.stream_scheduled s WHERE s.due_at <= clock_timestamp() ORDER BY s.due_at, s.number LIMIT most
+        FOR UPDATE SKIP LOCKED
+    LOOP
+        CONTINUE WHEN due.key = ANY (busy);
+        SELECT d.db INTO number FROM respg.databases d WHERE d.space = due.space;
+        BEGIN
+            IF number IS NOT NULL THEN
+                PERFORM respg.xadd_raw(due.key, respg.unpack_fields(due.fields), '*', NULL, number);
+            END IF;
+            DELETE FROM respg.stream_scheduled s WHERE s.number = due.number;
+            count := count + 1;
+        EXCEPTION
+            WHEN datatype_mismatch THEN
+                DELETE FROM respg.stream_scheduled s WHERE s.number = due.number;
+                RAISE WARNING 'respg: a scheduled entry is lost, its key holds no stream';
+            WHEN lock_not_available THEN
+                busy := busy || due.key;
+        END;
+    END LOOP;
+    RETURN count;
+END $$;
+
+-- When the next scheduled entry is due, in seconds; null if there is none.
+CREATE OR REPLACE FUNCTION respg.next_scheduled() RETURNS double precision LANGUAGE sql VOLATILE
+AS $$
+    SELECT extract(epoch FROM s.due_at - clock_timestamp())::double precision FROM respg.stream_scheduled s ORDER BY s.due_at, s.number LIMIT 1
+$$;
+
+-- Retention of one stream: trims at most so many entries; says how many. The options of a stream that is gone are removed.
+CREATE OR REPLACE FUNCTION respg.apply_retention(object_id bigint, most bigint) RETURNS bigint LANGUAGE plpgsql VOLATILE
+    SET lock_timeout = '100ms' SET enable_seqscan = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    o     respg.stream_options;
+    count bigint := 0;
+BEGIN
+    SELECT t.* INTO o FROM respg.stream_options t WHERE t.object_id = apply_retention.object_id;
+    -- The key row is the lock.
+    PERFORM FROM respg.keys k WHERE k.space = o.space AND k.key = o.key AND k.type = 6 AND k.object_id = o.object_id FOR UPDATE;
+    IF NOT FOUND THEN
+        -- Renamed, moved, or gone.
+        SELECT k.space, k.key INTO o.space, o.key FROM respg.keys k WHERE k.type = 6 AND k.object_id = o.object_id LIMIT 1;
+        IF FOUND THEN
+            UPDATE respg.stream_options t SET space = o.space, key = o.key WHERE t.object_id = o.object_id;
+        ELSE
+            DELETE FROM respg.stream_options t WHERE t.object_id = o.object_id;
+        END IF;
+        RETURN 0;
+    END IF;
+    IF o.max_age_ms IS NOT NULL THEN
+        count := respg.trim_entries(object_id, NULL, respg.make_id(greatest(respg.clock_ms() - o.max_age_ms, 0), 0), most);
+    END IF;
+    IF o.max_length IS NOT NULL THEN
+        count := count + respg.trim_entries(object_id, o.max_length, NULL, most);
+    END IF;
+    RETURN count;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN 0;
+END $$;
+
+-- Removes what is too old from the archive, at most so many rows; says how many.
+CREATE OR REPLACE FUNCTION respg.clean_archive(most integer) RETURNS bigint LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    DELETE FROM respg.stream_archive a WHERE a.ctid = ANY (ARRAY(
+        SELECT o.ctid FROM respg.stream_archive o WHERE o.keep_until < clock_timestamp() ORDER BY o.keep_until LIMIT most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END $$;
+
+COMMENT ON FUNCTION respg.set_stream_options(bytea, bytea, bigint, interval, interval, bigint, integer) IS 'Replaces the options of a stream; what is not named is off. False if there is no such stream.';
+COMMENT ON FUNCTION respg.set_stream_options(text, text, bigint, interval, interval, bigint, integer) IS 'Replaces the options of a stream; what is not named is off. False if there is no such stream.';
+COMMENT ON FUNCTION respg.xadd_at(text, jsonb, timestamptz, integer) IS 'A delayed entry: added to the stream at that time. Gives a number for respg.xcancel.';
+COMMENT ON FUNCTION respg.xadd_at_raw(bytea, bytea[], timestamptz, integer) IS 'A delayed entry of bytes: names and values in turn.';
+COMMENT ON FUNCTION respg.xcancel(bigint) IS 'Takes a delayed entry back: whether it was still waiting.';

@@ -1,0 +1,100 @@
+//! Tends queues: adds delayed entries and dead letters to their streams when they are due, trims streams with a retention, cleans the
+//! archive. Every process does; what one is at, the others skip. A stream that somebody has locked is left for the next time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::statements::Statement;
+use super::statements::queues::{ADD_SCHEDULED, APPLY_RETENTION, CLEAN_ARCHIVE, WITH_OPTIONS};
+use super::{Row, Store, StoreError};
+
+/// Between two looks at what is due: what is scheduled meanwhile for an earlier moment is late by as much.
+const LONGEST_SLEEP: Duration = Duration::from_millis(250);
+const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
+/// Between two looks at retention and archive.
+const REST: Duration = Duration::from_secs(10);
+/// Most entries that are added, trimmed or removed in one transaction.
+const MOST_ADDED: i32 = 100;
+const MOST_TRIMMED: i64 = 1000;
+const MOST_REMOVED: i32 = 1000;
+
+/// Runs until it is dropped.
+pub async fn tend_queues(store: Arc<Store>) {
+    tokio::join!(add_forever(&store), trim_forever(&store));
+}
+
+async fn add_forever(store: &Store) {
+    loop {
+        let pause = match query(store, &ADD_SCHEDULED, &[&MOST_ADDED]).await {
+            Ok(rows) => {
+                let added: i64 = rows.first().map_or(0, |row| row.get(0));
+                let next: Option<f64> = rows.first().and_then(|row| row.get(1));
+                match added == i64::from(MOST_ADDED) {
+                    true => Duration::ZERO,
+                    false => pause(next),
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "adding scheduled entries");
+                REST
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Until the next entry is due in so many seconds.
+fn pause(next: Option<f64>) -> Duration {
+    let until = next.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
+    until.unwrap_or(LONGEST_SLEEP).clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+}
+
+async fn trim_forever(store: &Store) {
+    loop {
+        if let Err(error) = trim(store).await {
+            tracing::debug!(%error, "retention");
+        }
+        tokio::time::sleep(REST).await;
+    }
+}
+
+async fn trim(store: &Store) -> Result<(), StoreError> {
+    for stream in query(store, &WITH_OPTIONS, &[]).await? {
+        let object_id: i64 = stream.get(0);
+        while count(&query(store, &APPLY_RETENTION, &[&object_id, &MOST_TRIMMED]).await?) >= MOST_TRIMMED {}
+    }
+    while count(&query(store, &CLEAN_ARCHIVE, &[&MOST_REMOVED]).await?) >= i64::from(MOST_REMOVED) {}
+    Ok(())
+}
+
+fn count(rows: &[Row]) -> i64 {
+    rows.first().map_or(0, |row| row.get(0))
+}
+
+async fn query(
+    store: &Store,
+    statement: &'static Statement,
+    params: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+) -> Result<Vec<Row>, StoreError> {
+    let connection = store.acquire().await?;
+    match tokio::time::timeout(store.patience, connection.query(statement, params)).await {
+        Ok(outcome) => outcome.map_err(|error| StoreError::before_commit(&error)),
+        Err(_) => {
+            connection.abandon();
+            Err(StoreError::Unavailable("no answer in time".into()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sleeps_until_the_next_is_due() {
+        assert_eq!(pause(None), LONGEST_SLEEP);
+        assert_eq!(pause(Some(1e300)), LONGEST_SLEEP);
+        assert_eq!(pause(Some(0.1)), Duration::from_millis(100));
+        assert_eq!(pause(Some(-3.0)), SHORTEST_SLEEP);
+    }
+}

@@ -1,0 +1,184 @@
+use std::time::{Duration, Instant};
+
+use tokio_postgres::error::SqlState;
+
+use super::transactions::Both;
+use crate::support::client::{Value, ok};
+
+impl Both {
+    fn texts(&self, sql: &str) -> Vec<String> {
+        let rows = self.sql(sql).expect("the statement succeeds");
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Until the statement says true.
+    fn wait_until(&self, sql: &str) {
+        let started = Instant::now();
+        while !self.one::<bool>(sql) {
+            assert!(started.elapsed() < Duration::from_secs(30), "{sql}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// The values of field n in a stream's order.
+const NUMBERS: &str =
+    "SELECT fields ->> 'n' FROM respg.live_entries WHERE key = 'q' ORDER BY respg.stream_id(id)";
+
+#[test]
+fn an_entry_is_there_when_the_business_transaction_commits() {
+    let mut both = Both::start();
+    both.script("CREATE TABLE orders (id int); BEGIN; INSERT INTO orders VALUES (7); SELECT respg.xadd('q', '{\"n\": 1}')");
+    assert_eq!(both.redis.cmd("EXISTS q"), 0);
+    both.script(
+        "COMMIT; BEGIN; SELECT respg.xadd('q', '{\"n\": 2}'); ROLLBACK; SELECT respg.xadd('q', '{\"n\": 3}')",
+    );
+    assert_eq!(both.texts(NUMBERS), ["1", "3"]);
+    assert_eq!(both.redis.cmd("TYPE q"), Value::Status("stream".into()));
+}
+
+#[test]
+fn ids_increase_whatever_the_clock_says() {
+    let both = Both::start();
+    let first: String =
+        both.one("SELECT respg.xadd('q', '{\"n\": 1}', '99999999999999-18446744073709551615')");
+    assert_eq!(first, "99999999999999-18446744073709551615");
+    assert_eq!(both.one::<String>("SELECT respg.xadd('q', '{\"n\": 2}')"), "100000000000000-0");
+    assert_eq!(both.one::<String>("SELECT respg.xadd('q', '{\"n\": 3}')"), "100000000000000-1");
+    let below = both.refused("SELECT respg.xadd('q', '{\"n\": 4}', '100000000000000-1')");
+    assert_eq!(below, SqlState::INVALID_PARAMETER_VALUE);
+    assert_eq!(both.one::<i64>("SELECT depth FROM respg.live_streams WHERE key = 'q'"), 3);
+}
+
+#[test]
+fn errors_of_streams() {
+    let mut both = Both::start();
+    assert_eq!(both.redis.cmd("SET s v"), ok());
+    for (sql, state) in [
+        ("SELECT respg.xadd('s', '{\"n\": 1}')", SqlState::DATATYPE_MISMATCH),
+        ("SELECT respg.xadd('q', '{}')", SqlState::INVALID_PARAMETER_VALUE),
+        ("SELECT respg.xadd('q', '[1]')", SqlState::INVALID_PARAMETER_VALUE),
+        ("SELECT respg.xadd('q', '{\"n\": 1}', '5-x')", SqlState::INVALID_TEXT_REPRESENTATION),
+        ("SELECT respg.xadd_raw('q', ARRAY['n'::bytea])", SqlState::INVALID_PARAMETER_VALUE),
+        ("SELECT * FROM respg.xreadgroup('q', 'g', 'c')", SqlState::UNDEFINED_OBJECT),
+        ("SELECT respg.xadd('q', '{\"n\": 1}', db => 99)", SqlState::INVALID_PARAMETER_VALUE),
+    ] {
+        assert_eq!(both.refused(sql), state, "{sql}");
+    }
+    assert_eq!(both.redis.cmd("EXISTS q"), 0);
+    assert_eq!(both.one::<i64>("SELECT respg.xack('q', 'g', '1-1')"), 0);
+}
+
+#[test]
+fn a_group_is_served_and_acknowledges_in_the_transaction() {
+    let both = Both::start();
+    both.script("SELECT respg.xgroup_create('q', 'g'); SELECT respg.xadd('q', jsonb_build_object('n', n)) FROM generate_series(1, 5) n");
+    let read = "SELECT fields ->> 'n' FROM respg.xreadgroup('q', 'g', 'alice', 2)";
+    both.script("BEGIN");
+    assert_eq!(both.texts(read), ["1", "2"]);
+    both.script("ROLLBACK");
+    assert_eq!(both.texts(read), ["1", "2"]);
+    assert_eq!(
+        both.texts("SELECT fields ->> 'n' FROM respg.xreadgroup('q', 'g', 'bob', 2, noack => true)"),
+        ["3", "4"]
+    );
+    let state = "SELECT format('lag %s pending %s deliveries %s consumers %s', lag, pending, most_deliveries, consumers) FROM respg.live_groups";
+    assert_eq!(both.texts(state), ["lag 1 pending 2 deliveries 1 consumers 2"]);
+    assert_eq!(
+        both.one::<i64>("SELECT respg.xack('q', 'g', ARRAY(SELECT id FROM respg.live_pending LIMIT 1))"),
+        1
+    );
+    let pending = "SELECT consumer || ' ' || (fields ->> 'n') || ' ' || deliveries FROM respg.live_pending";
+    assert_eq!(both.texts(pending), ["alice 2 1"]);
+    let consumers = "SELECT format('%s %s %s', consumer, pending, idle < interval '1 minute') FROM respg.live_consumers ORDER BY 1";
+    assert_eq!(both.texts(consumers), ["alice 1 t", "bob 0 t"]);
+}
+
+#[test]
+fn two_transactions_never_get_the_same_entry() {
+    let both = Both::start();
+    let other = both.another();
+    both.script("SELECT respg.xgroup_create('q', 'g'); SELECT respg.xadd('q', jsonb_build_object('n', n)) FROM generate_series(1, 2) n");
+    both.script("BEGIN; SELECT * FROM respg.xreadgroup('q', 'g', 'a')");
+    let second =
+        std::thread::spawn(move || other.texts("SELECT fields ->> 'n' FROM respg.xreadgroup('q', 'g', 'b')"));
+    std::thread::sleep(Duration::from_millis(200));
+    both.script("COMMIT");
+    assert_eq!(second.join().unwrap(), ["2"]);
+}
+
+#[test]
+fn maxlen_trims_and_bytes_stay_bytes() {
+    let both = Both::start();
+    both.script(
+        "SELECT respg.xadd('q', jsonb_build_object('n', n), maxlen => 3) FROM generate_series(1, 10) n",
+    );
+    assert_eq!(both.texts(NUMBERS), ["8", "9", "10"]);
+    both.script(r"SELECT respg.xadd_raw('\xff', ARRAY['f'::bytea, '\x00ff'])");
+    let fields = r"SELECT fields ->> 'f' FROM respg.live_entries WHERE key = '\xff'";
+    assert_eq!(both.texts(fields), [r"\x00ff"]);
+    both.script(r"SELECT respg.xgroup_create('\xff'::bytea, 'g'::bytea, '0')");
+    let raw = r"SELECT fields[2] FROM respg.xreadgroup_raw('\xff', 'g', 'c')";
+    assert_eq!(both.one::<Vec<u8>>(raw), b"\x00\xff");
+}
+
+#[test]
+fn delayed_entries_appear_when_they_are_due() {
+    let both = Both::start();
+    both.script("SELECT respg.xadd_at('q', '{\"n\": 2}', clock_timestamp() + interval '1 second'), respg.xadd('q', '{\"n\": 1}')");
+    let late: i64 =
+        both.one("SELECT respg.xadd_at('q', '{\"n\": 3}', clock_timestamp() + interval '1 hour')");
+    assert_eq!(both.texts(NUMBERS), ["1"]);
+    assert_eq!(both.one::<i64>("SELECT scheduled FROM respg.live_streams"), 2);
+    both.wait_until("SELECT depth = 2 FROM respg.live_streams");
+    assert_eq!(both.texts(NUMBERS), ["1", "2"]);
+    let on_time = "SELECT max(added_at) - min(added_at) BETWEEN interval '0.9 seconds' AND interval '5 seconds' FROM respg.live_entries";
+    assert!(both.one::<bool>(on_time));
+    for taken_back in [true, false] {
+        assert_eq!(both.one::<bool>(&format!("SELECT respg.xcancel({late})")), taken_back);
+    }
+}
+
+#[test]
+fn dead_letters_say_where_they_come_from() {
+    let both = Both::start();
+    both.script(
+        "SELECT respg.xgroup_create('q', 'g'), respg.xadd('q', '{\"n\": 1}'), respg.set_stream_options('q', dead_letter => 'dead', max_deliveries => 1);
+         SELECT respg.xreadgroup('q', 'g', 'c')",
+    );
+    let bury = "SELECT respg.bury_entries(k.key, 0, k.object_id, p.group_id, ARRAY[p.id])
+                FROM respg.keys k JOIN respg.stream_pending p ON p.object_id = k.object_id";
+    assert_eq!(both.one::<i64>(bury), 1);
+    assert_eq!(both.one::<i64>("SELECT pending FROM respg.live_groups"), 0);
+    both.wait_until("SELECT EXISTS (SELECT FROM respg.live_streams WHERE key = 'dead')");
+    let fields = "SELECT (fields - 'dead-letter-id')::text FROM respg.live_entries WHERE key = 'dead'";
+    let expected = r#"{"n": "1", "dead-letter-group": "g", "dead-letter-stream": "q", "dead-letter-consumer": "c", "dead-letter-deliveries": "1"}"#;
+    assert_eq!(both.texts(fields), [expected]);
+}
+
+#[test]
+fn acknowledged_entries_are_archived_if_wanted() {
+    let both = Both::start();
+    both.script("SELECT respg.xgroup_create('q', 'g'); SELECT respg.xadd('q', jsonb_build_object('n', n)) FROM generate_series(1, 2) n");
+    let cycle = "SELECT respg.xack('q', 'g', id) FROM respg.xreadgroup('q', 'g', 'alice')";
+    assert_eq!(both.one::<i64>(cycle), 1);
+    both.script("SELECT respg.set_stream_options('q', archive => '1 day')");
+    assert_eq!(both.one::<i64>(cycle), 1);
+    let archive = "SELECT format('%s %s %s %s', consumer, fields ->> 'n', deliveries, acknowledged_at >= delivered_at) FROM respg.acknowledged";
+    assert_eq!(both.texts(archive), ["alice 2 1 t"]);
+    both.script("UPDATE respg.stream_archive SET keep_until = now() - interval '1 second'");
+    both.wait_until("SELECT NOT EXISTS (SELECT FROM respg.acknowledged)");
+}
+
+#[test]
+fn retention_by_length_and_age() {
+    let both = Both::start();
+    both.script("SELECT respg.xadd('q', jsonb_build_object('n', n)) FROM generate_series(1, 10) n; SELECT respg.set_stream_options('q', max_length => 4)");
+    both.wait_until("SELECT depth = 4 FROM respg.live_streams");
+    assert_eq!(both.texts(NUMBERS), ["7", "8", "9", "10"]);
+    both.script("SELECT respg.set_stream_options('q', max_age => '100 milliseconds')");
+    both.wait_until("SELECT depth = 0 FROM respg.live_streams");
+    assert!(!both.one::<bool>("SELECT respg.set_stream_options('absent', max_length => 4)"));
+    both.script("SELECT respg.del('q')");
+    both.wait_until("SELECT NOT EXISTS (SELECT FROM respg.stream_options)");
+}
