@@ -9,8 +9,8 @@ use super::{KeyStatement, Statement, key_statement};
 
 /// $1 spaces, $2 keys, $3 the longest value to send of each (-1: none). For a key that expires, `holder` is who last locked its row.
 pub static READ: KeyStatement = key_statement!(
-    "SELECT -1 AS i, 0::smallint AS type, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS num,
-            NULL::bytea AS value, (extract(epoch FROM clock_timestamp() - now()) * 1000000)::int AS length,
+    "SELECT -1 AS i, 0::smallint AS type, (date_part('epoch', clock_timestamp()) * 1000000)::bigint AS num,
+            NULL::bytea AS value, (date_part('epoch', clock_timestamp() - now()) * 1000000)::int AS length,
             version AS object_id, '0'::xid AS holder
      FROM respg.keyspace
      UNION ALL
@@ -34,7 +34,7 @@ pub static LOCK: KeyStatement = key_statement!(
             octet_length(value) AS length, object_id, version
      FROM locked
      UNION ALL
-     SELECT -1, 0::smallint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, NULL, 0, version, '0'::xid
+     SELECT -1, 0::smallint, (date_part('epoch', clock_timestamp()) * 1000000)::bigint, NULL, 0, version, '0'::xid
      FROM respg.keyspace"
 );
 
