@@ -234,6 +234,7 @@ impl Engine {
             return CommandError::EXEC_WITHOUT_MULTI.into();
         };
         let watched = std::mem::take(&mut session.watched);
+        let publishes = multi.queued.iter().any(|request| request.command.flags.has(Flags::PUBSUB));
         let reply = if multi.failed {
             CommandError::EXEC_ABORT.into()
         } else {
@@ -241,7 +242,19 @@ impl Engine {
         };
         // Not before: what is seen of the client during EXEC is a client in MULTI.
         session.discard();
-        reply
+        match publishes && !session.client.subscriptions.is_empty() {
+            true => self.with_own_messages(session, reply).await,
+            false => reply,
+        }
+    }
+
+    /// One that hears itself gets what its EXEC has published right after the reply.
+    async fn with_own_messages(&self, session: &Session, reply: Reply) -> Reply {
+        if self.process.bus.settle().await.is_err() {
+            return reply;
+        }
+        let heard = session.client.outbox.try_take().into_iter().flatten();
+        Reply::Several(std::iter::once(reply).chain(heard).collect())
     }
 
     async fn exec_queue(&self, session: &mut Session, multi: Multi, watched: Vec<Watched>) -> Reply {

@@ -113,6 +113,12 @@ async fn attend<S: AsyncRead + AsyncWrite + Unpin>(
     let Registered { process, client } = &registered;
     let session = Session::new(client.clone(), process.settings.password().is_empty());
     Connection::new(socket, session, process.clone(), executor).serve().await;
+    // What it had subscribed to is forgotten everywhere before the client is.
+    let mut shutdown = process.shutdown.subscribe();
+    tokio::select! {
+        () = process.unsubscribe_all(client) => {}
+        _ = shutdown.wait_for(|asked| *asked) => {}
+    }
 }
 
 /// A client's place in the registry, given up however the connection ends.
@@ -131,7 +137,8 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.process.unsubscribe_all(&self.client);
+        // Nobody waits any more; if it was not cut off in the middle of something, nothing is left to be done.
+        drop(self.process.unsubscribe_all(&self.client));
         self.process.clients.remove(self.client.id);
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use futures_util::future::OptionFuture;
+use futures_util::future::{OptionFuture, join_all};
 use tokio::sync::oneshot;
 
 use super::Process;
@@ -223,16 +223,22 @@ impl Process {
         Some(self.left(kind, name))
     }
 
-    /// A client is gone or has reset itself.
-    pub fn unsubscribe_all(self: &Arc<Process>, client: &Arc<ClientHandle>) {
+    /// A client is gone or has reset itself: it unsubscribes from everything at once; the future waits until everybody knows.
+    pub fn unsubscribe_all(
+        self: &Arc<Process>,
+        client: &Arc<ClientHandle>,
+    ) -> impl Future<Output = ()> + Send + use<> {
         let names = {
             let mut registry = self.pubsub.registry();
             let names = client.subscriptions.take();
             names.iter().for_each(|(kind, name)| registry.leave(*kind, name, client));
             names
         };
-        // Nobody waits for what the others make of it.
-        names.iter().for_each(|(kind, name)| drop(self.left(*kind, name)));
+        let left: Vec<_> = names.iter().map(|(kind, name)| self.left(*kind, name)).collect();
+        async move {
+            // It is done already; if the others cannot be told now, they are told later.
+            join_all(left).await;
+        }
     }
 
     fn left(&self, kind: Kind, name: &Bytes) -> impl Future<Output = Result<i64, StoreError>> + Send + use<> {

@@ -1,5 +1,8 @@
 //! `QUIT | RESET`
+use futures_util::future::BoxFuture;
+
 use crate::command::prelude::*;
+use crate::exec::Context;
 use crate::resp::Protocol;
 use crate::session::ReplyMode;
 
@@ -32,23 +35,31 @@ fn quit(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
 }
 
 fn reset(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
-    Ok(Plan::session(|context| {
-        let process = context.process().clone();
-        let session = &mut *context.session;
-        session.discard();
-        session.select(DbIndex(0));
-        session.set_protocol(Protocol::Resp2);
-        session.authenticated = process.settings.password().is_empty();
-        session.reply_mode = ReplyMode::On;
-        session.monitor = false;
-        process.monitors.remove(&session.client);
-        process.unsubscribe_all(&session.client);
-        session.client.update(|info| {
-            info.name = Bytes::new();
-            info.monitor = false;
-            info.no_evict = false;
-            info.no_touch = false;
-        });
-        Ok(Reply::status("RESET"))
-    }))
+    Ok(Plan::Steps(Box::new(Reset)))
+}
+
+struct Reset;
+
+impl Steps for Reset {
+    fn run<'a>(self: Box<Self>, context: &'a mut Context<'_>) -> BoxFuture<'a, Result<Reply, CommandError>> {
+        Box::pin(async move {
+            let process = context.process().clone();
+            let session = &mut *context.session;
+            session.discard();
+            session.select(DbIndex(0));
+            session.set_protocol(Protocol::Resp2);
+            session.authenticated = process.settings.password().is_empty();
+            session.reply_mode = ReplyMode::On;
+            session.monitor = false;
+            process.monitors.remove(&session.client);
+            session.client.update(|info| {
+                info.name = Bytes::new();
+                info.monitor = false;
+                info.no_evict = false;
+                info.no_touch = false;
+            });
+            process.unsubscribe_all(&session.client).await;
+            Ok(Reply::status("RESET"))
+        })
+    }
 }
