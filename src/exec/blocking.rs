@@ -34,6 +34,7 @@ impl Engine {
         {
             return Some(reply);
         }
+        blocked.place.announce();
         blocked.begin_waiting();
         session.blocked = Some(Box::new(blocked));
         None

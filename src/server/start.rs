@@ -12,7 +12,7 @@ use super::listener;
 use super::threads::Threads;
 use crate::config::Config;
 use crate::postgres::{OwnPostgres, OwnPostgresOptions};
-use crate::state::{ClientIds, Process, Settings, Stats};
+use crate::state::{self, ClientIds, Process, Settings, Stats};
 use crate::store::bus::Bus;
 use crate::store::{self, DatabaseOptions, Durability, Store, StoreError, Target};
 
@@ -94,6 +94,7 @@ impl Server {
         let expired = move |keys| Stats::add(&swept.stats.expired_keys, keys);
         background.spawn(store::sweep_forever(process.store.clone(), expired));
         background.spawn(store::tend_queues(process.store.clone()));
+        background.spawn(state::poll_forever(process.waiters.clone(), process.store.clone()));
         Ok(Server { process, own_postgres, addresses, threads: Some(threads), handles, background })
     }
 

@@ -35,7 +35,7 @@ pub use settings::{OutputLimits, PARAMETERS, Parameter, Settings};
 pub use slowlog::{SlowCall, SlowLog};
 pub use stats::Stats;
 pub use subscriptions::Subscriptions;
-pub use waiters::{Place, Topic, Waiters};
+pub use waiters::{Place, Topic, Waiters, poll_forever};
 
 use crate::store::Store;
 use crate::store::bus::Bus;

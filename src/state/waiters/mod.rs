@@ -4,18 +4,23 @@
 //! What is promised: of the clients of one process that wait in the same line (of a group, of a list), whoever came first is served
 //! first. A writer's commit calls before its reply is sent. Between processes the order is that of their attempts' commits.
 
+mod announced;
 mod line;
+mod poll;
 mod topic;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
+use announced::Announced;
 use line::Line;
+pub use poll::poll_forever;
 pub use topic::Topic;
 
 /// The clients of this process that wait.
@@ -25,6 +30,7 @@ pub struct Waiters {
     /// How many queues there are.
     topics: AtomicUsize,
     arrivals: AtomicU64,
+    announced: Announced,
 }
 
 /// Who waits for one key, in order of arrival.
@@ -110,8 +116,23 @@ impl Waiters {
     }
 
     /// What is waited for.
-    pub fn topics(&self) -> Vec<Topic> {
+    fn topics(&self) -> Vec<Topic> {
         self.queues.lock().expect("no panic while held").keys().cloned().collect()
+    }
+
+    fn is_announced(&self, topic: &Topic) -> bool {
+        self.announced.contains(topic)
+    }
+
+    /// Waits until something is newly announced.
+    async fn news(&self) {
+        self.announced.news.notified().await;
+    }
+
+    /// Takes back announcements that have lost their point.
+    fn withdraw(&self) {
+        let queues = self.queues.lock().expect("no panic while held");
+        self.announced.withdraw(|topic| queues.contains_key(topic), Instant::now());
     }
 }
 
@@ -158,6 +179,11 @@ impl Place {
     /// The attempt has found nothing: there is nothing for those behind either.
     pub fn found_nothing(&self) {
         self.in_lines(Line::found_nothing);
+    }
+
+    /// The client is going to wait for long: the other processes are to know.
+    pub fn announce(&self) {
+        self.waiters.announced.add(&self.topics);
     }
 
     fn in_lines(&self, mut tell: impl FnMut(&mut Line, u64)) {

@@ -1,5 +1,6 @@
 //! All SQL that runs after the start, by group. Statements take arrays, so a batch of one needs no second form; none is built at run time.
 
+pub mod blocking;
 pub mod bus;
 pub mod generic;
 pub mod keys;
@@ -23,6 +24,7 @@ impl Statement {
 /// Every statement, those on key rows in each form.
 pub fn all() -> Vec<&'static Statement> {
     let mut all: Vec<&'static Statement> = [
+        &blocking::VERSIONS,
         &bus::PROCESS_ID,
         &bus::ENCODING,
         &bus::NOTIFY,

@@ -1,0 +1,78 @@
+//! Which keys the other processes know to be waited for here.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::Topic;
+
+/// So long after the last waiter a key stays announced: workers that wait in a loop do not announce it anew each time.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// The announced keys, and since when nobody waits for them.
+#[derive(Debug, Default)]
+pub struct Announced {
+    topics: Mutex<HashMap<Topic, Option<Instant>>>,
+    /// There are new ones.
+    pub news: Notify,
+}
+
+impl Announced {
+    /// Somebody waits for these: those that are new.
+    pub fn add<'t>(&self, topics: &'t [Topic]) -> Vec<&'t Topic> {
+        let mut announced = self.topics.lock().expect("no panic while held");
+        let is_new = |topic: &&Topic| announced.insert((*topic).clone(), None).is_none();
+        let new: Vec<&Topic> = topics.iter().filter(is_new).collect();
+        if !new.is_empty() {
+            self.news.notify_one();
+        }
+        new
+    }
+
+    pub fn contains(&self, topic: &Topic) -> bool {
+        self.topics.lock().expect("no panic while held").contains_key(topic)
+    }
+
+    /// Gives up those that nobody has waited for for long: these.
+    pub fn withdraw(&self, is_waited_for: impl Fn(&Topic) -> bool, now: Instant) -> Vec<Topic> {
+        let mut withdrawn = Vec::new();
+        self.topics.lock().expect("no panic while held").retain(|topic, left| {
+            if is_waited_for(topic) {
+                *left = None;
+                return true;
+            }
+            let stays = now.duration_since(*left.get_or_insert(now)) < LINGER;
+            if !stays {
+                withdrawn.push(topic.clone());
+            }
+            stays
+        });
+        withdrawn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn lingers() {
+        let topics = ["0:a", "0:b"].map(|topic| Topic::from_bytes(Bytes::from_static(topic.as_bytes())));
+        let announced = Announced::default();
+        assert_eq!(announced.add(&topics).len(), 2);
+        assert_eq!(announced.add(&topics[..1]).len(), 0);
+        let begun = Instant::now();
+        let only_a = |topic: &Topic| *topic == topics[0];
+        assert!(announced.withdraw(only_a, begun).is_empty());
+        assert!(announced.withdraw(|_| false, begun + LINGER / 2).is_empty());
+        assert_eq!(announced.withdraw(|_| false, begun + LINGER), [topics[1].clone()]);
+        // The other one has been waited for a while longer.
+        announced.add(&topics[..1]);
+        assert!(announced.withdraw(|_| false, begun + LINGER * 2).is_empty());
+        assert!(announced.contains(&topics[0]) && !announced.contains(&topics[1]));
+    }
+}
