@@ -68,7 +68,7 @@ impl Batch<'_> {
             Access::Update => self.update(&mut set, works).await,
         };
         if outcome.is_ok() && self.route.access != Access::Read && !self.waiters.is_empty() {
-            self.waiters.signal(&set.ready().collect::<Vec<_>>());
+            self.waiters.written(&set.ready().collect::<Vec<_>>());
         }
         // What lanes carry is bounded.
         if self.inline > LANE_INLINE {

@@ -49,7 +49,7 @@ impl Engine {
             Wake::Called => self.attempt(session, &mut blocked).await,
         };
         match reply {
-            Some(reply) => Some(if session.takes_reply() { reply } else { Reply::Nothing }),
+            Some(reply) => Some(if session.takes_reply() { reply } else { reply.pushes() }),
             None => {
                 session.blocked = Some(blocked);
                 None

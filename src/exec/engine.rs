@@ -105,7 +105,7 @@ impl Engine {
     /// Databases were emptied or exchanged.
     fn databases_changed(&self) {
         self.process.keyspace.forget();
-        self.process.waiters.signal_all();
+        self.process.waiters.all_written();
     }
 
     /// The request if it is to be run now, `None` if it was queued.

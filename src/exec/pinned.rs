@@ -229,7 +229,7 @@ impl Run<'_> {
             return Err(rolled_back(connection, StoreError::before_commit(&error)).await);
         }
         connection.execute(&COMMIT, &[]).await.map_err(|error| StoreError::at_commit(&error))?;
-        engine.process().waiters.signal(&written);
+        engine.process().waiters.written(&written);
         Ok(Reply::Array(replies))
     }
 }

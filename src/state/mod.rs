@@ -75,7 +75,7 @@ impl Process {
             slowlog: SlowLog::default(),
             latency: Latency::default(),
             keyspace: Keyspace::default(),
-            waiters: Arc::default(),
+            waiters: Waiters::on(bus.clone()),
             store,
             bus,
             pubsub: PubSub::default(),

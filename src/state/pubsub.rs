@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::Process;
 use super::clients::ClientHandle;
 use super::outbox::OutputLimit;
+use super::waiters::Topic;
 use crate::keyspace::glob::{self, Case};
 use crate::resp::Reply;
 use crate::store::StoreError;
@@ -275,6 +276,9 @@ impl Receiver for Process {
     }
 
     fn own_count(&self, kind: Kind, name: &Bytes) -> i64 {
+        if kind == Kind::Key {
+            return self.waiters.is_announced(&Topic::from_bytes(name.clone())).into();
+        }
         let registry = self.pubsub.registry();
         let subscribers = registry.here[kind as usize].get(name);
         subscribers.map_or(0, |subscribers| (subscribers.clients.len() + subscribers.joining) as i64)
@@ -283,10 +287,15 @@ impl Receiver for Process {
     fn own_names(&self) -> Vec<(Kind, Bytes)> {
         let registry = self.pubsub.registry();
         let names = |kind: Kind| registry.here[kind as usize].keys().map(move |name| (kind, name.clone()));
-        Kind::ALL.into_iter().flat_map(names).collect()
+        let topics = self.waiters.all_announced().into_iter();
+        let topics = topics.map(|topic| (Kind::Key, topic.as_bytes().clone()));
+        Kind::ALL.into_iter().flat_map(names).chain(topics).collect()
     }
 
     fn counted(&self, process: i32, kind: Kind, name: Bytes, clients: i64) {
+        if kind == Kind::Key {
+            return self.waiters.elsewhere.announced(process, Topic::from_bytes(name), clients > 0);
+        }
         let mut registry = self.pubsub.registry();
         let names = &mut registry.elsewhere[kind as usize];
         if clients > 0 {
@@ -300,6 +309,7 @@ impl Receiver for Process {
     }
 
     fn gone(&self, process: i32) {
+        self.waiters.elsewhere.gone(process);
         for names in &mut self.pubsub.registry().elsewhere {
             names.retain(|_, counts| {
                 counts.remove(&process);
@@ -309,6 +319,7 @@ impl Receiver for Process {
     }
 
     fn forget_others(&self) {
+        self.waiters.elsewhere.forget();
         self.pubsub.registry().elsewhere = Default::default();
     }
 }

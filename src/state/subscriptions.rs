@@ -34,6 +34,8 @@ impl Subscriptions {
         let names = self.names.lock().expect("no panic while held");
         let count = match kind {
             Kind::Shard => names[Kind::Shard as usize].len(),
+            // Waited for, not subscribed to.
+            Kind::Key => 0,
             Kind::Channel | Kind::Pattern => {
                 names[Kind::Channel as usize].len() + names[Kind::Pattern as usize].len()
             }

@@ -35,6 +35,15 @@ impl Announced {
         self.topics.lock().expect("no panic while held").contains_key(topic)
     }
 
+    pub fn all(&self) -> Vec<Topic> {
+        self.topics.lock().expect("no panic while held").keys().cloned().collect()
+    }
+
+    /// It could not be announced: whoever waits for it next tries again.
+    pub fn remove(&self, topic: &Topic) {
+        self.topics.lock().expect("no panic while held").remove(topic);
+    }
+
     /// Gives up those that nobody has waited for for long: these.
     pub fn withdraw(&self, is_waited_for: impl Fn(&Topic) -> bool, now: Instant) -> Vec<Topic> {
         let mut withdrawn = Vec::new();
@@ -74,5 +83,8 @@ mod tests {
         announced.add(&topics[..1]);
         assert!(announced.withdraw(|_| false, begun + LINGER * 2).is_empty());
         assert!(announced.contains(&topics[0]) && !announced.contains(&topics[1]));
+        assert_eq!(announced.all().len(), 1);
+        announced.remove(&topics[0]);
+        assert!(announced.all().is_empty());
     }
 }

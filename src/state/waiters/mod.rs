@@ -5,6 +5,7 @@
 //! first. A writer's commit calls before its reply is sent. Between processes the order is that of their attempts' commits.
 
 mod announced;
+mod elsewhere;
 mod line;
 mod poll;
 mod topic;
@@ -19,19 +20,29 @@ use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use announced::Announced;
+use elsewhere::Elsewhere;
 use line::Line;
 pub use poll::poll_forever;
 pub use topic::Topic;
 
-/// The clients of this process that wait.
-#[derive(Debug, Default)]
+use crate::store::StoreError;
+use crate::store::bus::{Bus, Item, Kind};
+
+/// The clients of this process that wait, and what those of other processes wait for.
+#[derive(Default)]
 pub struct Waiters {
     queues: Mutex<HashMap<Topic, Queue>>,
     /// How many queues there are.
     topics: AtomicUsize,
     arrivals: AtomicU64,
     announced: Announced,
+    pub elsewhere: Elsewhere,
+    /// To the other processes, if there can be any.
+    bus: Option<Arc<Bus>>,
 }
+
+/// What is signalled when all keys may have changed. No topic looks like this.
+const ALL: &[u8] = b"*";
 
 /// Who waits for one key, in order of arrival.
 #[derive(Debug, Default)]
@@ -57,7 +68,6 @@ impl Call {
 }
 
 /// A client's place in the queues of all keys it waits for; it leaves them when this is dropped.
-#[derive(Debug)]
 pub struct Place {
     waiters: Arc<Waiters>,
     number: u64,
@@ -67,6 +77,24 @@ pub struct Place {
 }
 
 impl Waiters {
+    /// Those of a process on this bus.
+    pub fn on(bus: Arc<Bus>) -> Arc<Waiters> {
+        let waiters = Arc::new(Waiters { bus: Some(bus.clone()), ..Waiters::default() });
+        let (heard, own) = (Arc::downgrade(&waiters), bus.process);
+        bus.on_signal(move |process, topic| {
+            // Its own writers call directly.
+            if process != own
+                && let Some(waiters) = heard.upgrade()
+            {
+                match &topic[..] {
+                    ALL => waiters.signal_all(),
+                    _ => waiters.signal([&Topic::from_bytes(topic.clone())]),
+                }
+            }
+        });
+        waiters
+    }
+
     /// Takes a place behind all who wait for any of the keys: as a reader, or in a line of which one key serves one client. The
     /// first attempt comes after this, so that no write is missed.
     pub fn join(self: &Arc<Waiters>, topics: impl IntoIterator<Item = Topic>, line: Option<Bytes>) -> Place {
@@ -95,13 +123,30 @@ impl Waiters {
         Place { waiters: self.clone(), number, topics: distinct, line, call }
     }
 
-    /// Whether nobody waits. Hot path.
+    /// Whether nobody waits for anything, here or elsewhere. Hot path.
     pub fn is_empty(&self) -> bool {
-        self.topics.load(SeqCst) == 0
+        self.topics.load(SeqCst) == 0 && self.elsewhere.is_empty()
+    }
+
+    /// A commit of this process has changed these keys.
+    pub fn written(&self, topics: &[Topic]) {
+        self.signal(topics);
+        if let Some(bus) = self.bus.as_ref().filter(|_| !self.elsewhere.is_empty()) {
+            let awaited = topics.iter().filter(|topic| self.elsewhere.contains(topic));
+            awaited.for_each(|topic| bus.signal(topic.as_bytes().clone()));
+        }
+    }
+
+    /// A commit of this process may have changed any key.
+    pub fn all_written(&self) {
+        self.signal_all();
+        if let Some(bus) = self.bus.as_ref().filter(|_| !self.elsewhere.is_empty()) {
+            bus.signal(ALL);
+        }
     }
 
     /// These keys have changed: calls all readers and the first of each line.
-    pub fn signal<'t>(&self, topics: impl IntoIterator<Item = &'t Topic>) {
+    fn signal<'t>(&self, topics: impl IntoIterator<Item = &'t Topic>) {
         let mut queues = self.queues.lock().expect("no panic while held");
         for topic in topics {
             if let Some(queue) = queues.get_mut(topic) {
@@ -111,7 +156,7 @@ impl Waiters {
     }
 
     /// Any key may have changed.
-    pub fn signal_all(&self) {
+    fn signal_all(&self) {
         self.queues.lock().expect("no panic while held").values_mut().for_each(Queue::signal);
     }
 
@@ -120,8 +165,26 @@ impl Waiters {
         self.queues.lock().expect("no panic while held").keys().cloned().collect()
     }
 
-    fn is_announced(&self, topic: &Topic) -> bool {
+    /// Whether other processes are to know that clients of this one wait for it, or did so lately.
+    pub fn is_announced(&self, topic: &Topic) -> bool {
         self.announced.contains(topic)
+    }
+
+    pub fn all_announced(&self) -> Vec<Topic> {
+        self.announced.all()
+    }
+
+    /// Says over the bus whether a key is announced.
+    fn say(self: &Arc<Waiters>, topic: &Topic) {
+        let Some(bus) = &self.bus else { return };
+        let item = Item::Count { kind: Kind::Key, name: topic.as_bytes().clone(), clients: 0 };
+        let (waiters, topic) = (Arc::downgrade(self), topic.clone());
+        let receipt = move |outcome: Result<i64, StoreError>| {
+            if let (Err(_), Some(waiters)) = (outcome, waiters.upgrade()) {
+                waiters.announced.remove(&topic);
+            }
+        };
+        bus.say(item, Some(Box::new(receipt)));
     }
 
     /// Waits until something is newly announced.
@@ -130,9 +193,12 @@ impl Waiters {
     }
 
     /// Takes back announcements that have lost their point.
-    fn withdraw(&self) {
-        let queues = self.queues.lock().expect("no panic while held");
-        self.announced.withdraw(|topic| queues.contains_key(topic), Instant::now());
+    fn withdraw(self: &Arc<Waiters>) {
+        let withdrawn = {
+            let queues = self.queues.lock().expect("no panic while held");
+            self.announced.withdraw(|topic| queues.contains_key(topic), Instant::now())
+        };
+        withdrawn.iter().for_each(|topic| self.say(topic));
     }
 }
 
@@ -183,7 +249,8 @@ impl Place {
 
     /// The client is going to wait for long: the other processes are to know.
     pub fn announce(&self) {
-        self.waiters.announced.add(&self.topics);
+        let new = self.waiters.announced.add(&self.topics);
+        new.into_iter().for_each(|topic| self.waiters.say(topic));
     }
 
     fn in_lines(&self, mut tell: impl FnMut(&mut Line, u64)) {

@@ -208,7 +208,7 @@ fn happen(bus: &Bus, receiver: &dyn Receiver, process: i32, item: &Item) -> i64 
             receiver.counted(process, *kind, name.clone(), *clients);
         }
         Item::Gone(gone) if *gone != bus.process => receiver.gone(*gone),
-        Item::Signal(topic) => bus.signalled(topic),
+        Item::Signal(topic) => bus.signalled(process, topic),
         Item::Count { .. } | Item::Gone(_) | Item::Mark | Item::Stored(_) => {}
     }
     0

@@ -54,8 +54,9 @@ pub trait Receiver: Send + Sync {
     fn forget_others(&self);
 }
 
-/// Hears the signals of all processes, the own ones included, in the order of commits. Must not wait.
-pub type SignalHandler = Box<dyn Fn(&Bytes) + Send + Sync>;
+/// Hears the signals of all processes, the own ones included, in the order of commits, with the sending process's number (0: SQL).
+/// Must not wait.
+pub type SignalHandler = Box<dyn Fn(i32, &Bytes) + Send + Sync>;
 
 /// This process's end of the bus.
 pub struct Bus {
@@ -200,12 +201,12 @@ impl Bus {
     }
 
     /// Has every signal handed to `handler` from now on.
-    pub fn on_signal(&self, handler: impl Fn(&Bytes) + Send + Sync + 'static) {
+    pub fn on_signal(&self, handler: impl Fn(i32, &Bytes) + Send + Sync + 'static) {
         self.handlers.write().expect("no panic while held").push(Box::new(handler));
     }
 
-    fn signalled(&self, topic: &Bytes) {
-        self.handlers.read().expect("no panic while held").iter().for_each(|handler| handler(topic));
+    fn signalled(&self, process: i32, topic: &Bytes) {
+        self.handlers.read().expect("no panic while held").iter().for_each(|handler| handler(process, topic));
     }
 
     /// The state of the listening connection, and its changes.

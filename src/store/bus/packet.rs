@@ -27,9 +27,12 @@ pub enum Kind {
     Channel,
     Pattern,
     Shard,
+    /// A key that clients wait for in blocking commands (a topic of `state/waiters`).
+    Key,
 }
 
 impl Kind {
+    /// What clients subscribe to.
     pub const ALL: [Kind; 3] = [Kind::Channel, Kind::Pattern, Kind::Shard];
 
     pub fn letter(self) -> &'static str {
@@ -37,11 +40,12 @@ impl Kind {
             Kind::Channel => "c",
             Kind::Pattern => "p",
             Kind::Shard => "s",
+            Kind::Key => "k",
         }
     }
 
     pub fn from_letter(letter: &str) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| kind.letter() == letter)
+        Kind::ALL.into_iter().chain([Kind::Key]).find(|kind| kind.letter() == letter)
     }
 }
 
@@ -130,7 +134,7 @@ impl Item {
 fn message_letter(kind: Kind) -> &'static str {
     match kind {
         Kind::Shard => "h",
-        Kind::Channel | Kind::Pattern => "m",
+        Kind::Channel | Kind::Pattern | Kind::Key => "m",
     }
 }
 
