@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::docs::Doc;
+use super::info::OURS;
 use crate::runner::catalogue::Catalogue;
 use crate::runner::coverage::Coverage;
 
@@ -14,7 +15,7 @@ const END: &str = "<!-- commands:end -->";
 pub fn table(catalogue: &Catalogue, docs: &BTreeMap<String, Doc>, coverage: &Coverage) -> String {
     let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (name, entry) in &catalogue.entries {
-        if name.contains('|') {
+        if name.contains('|') || name.starts_with(OURS) {
             continue;
         }
         let group = docs.get(name).map_or("other", |doc| doc.group.as_str());

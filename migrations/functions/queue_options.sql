@@ -37,6 +37,18 @@ AS $$
     SELECT respg.set_stream_options(convert_to(key, 'UTF8'), convert_to(dead_letter, 'UTF8'), max_deliveries, archive, max_age, max_length, db)
 $$;
 
+-- The same for RESPG.STREAM SET, with times in milliseconds: 1 done, 0 no such key, -1 it is no stream.
+CREATE OR REPLACE FUNCTION respg.try_set_stream_options(
+    db integer, key bytea, dead_letter bytea, max_deliveries bigint, archive_ms bigint, max_age_ms bigint, max_length bigint) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    RETURN respg.set_stream_options(key, dead_letter, max_deliveries, archive_ms * interval '1 millisecond',
+                                    max_age_ms * interval '1 millisecond', max_length, db)::integer;
+EXCEPTION WHEN datatype_mismatch THEN
+    RETURN -1;
+END $$;
+
 -- Copies pending entries that are about to be acknowledged into the archive, if the stream has the option.
 CREATE OR REPLACE FUNCTION respg.archive_entries(key bytea, db integer, object_id bigint, number integer, ids uuid[]) RETURNS void
     LANGUAGE sql VOLATILE
@@ -97,6 +109,18 @@ END $$;
 
 CREATE OR REPLACE FUNCTION respg.xadd_at(key text, fields jsonb, at timestamptz, db integer DEFAULT 0) RETURNS bigint LANGUAGE sql VOLATILE
     AS $$ SELECT respg.xadd_at_raw(convert_to(key, 'UTF8'), respg.json_fields(fields), at, db) $$;
+
+-- The same for RESPG.STREAM ADD, with a time in milliseconds since 1970 or from now: -1 if the key is no stream.
+CREATE OR REPLACE FUNCTION respg.try_xadd_at(db integer, key bytea, fields bytea[], at_ms bigint, delay_ms bigint) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM respg.live_row(key, db) k WHERE k.type <> 6) THEN
+        RETURN -1;
+    END IF;
+    RETURN respg.xadd_at_raw(key, fields, CASE WHEN at_ms IS NOT NULL THEN respg.expiry_time(at_ms)
+        ELSE respg.expiry_time(respg.clock_ms() + least(delay_ms, 9000000000000000)) END, db);
+END $$;
 
 -- Takes a delayed entry back: whether it was still waiting.
 CREATE OR REPLACE FUNCTION respg.xcancel(number bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE

@@ -224,34 +224,29 @@ CREATE OR REPLACE FUNCTION respg.xadd(key text, fields jsonb, id text DEFAULT '*
     RETURNS text LANGUAGE sql VOLATILE
     AS $$ SELECT respg.xadd_raw(convert_to(key, 'UTF8'), respg.json_fields(fields), id, maxlen, db) $$;
 
--- How many entries had been added up to this one, null if that cannot be said: XINFO's entries-read.
-CREATE OR REPLACE FUNCTION respg.entries_read_at(s respg.streams, id uuid) RETURNS bigint LANGUAGE plpgsql STABLE
+-- What entries-read becomes when a group whose cursor is at `last` and has read so many gets this entry; null if that cannot be known.
+-- `first` is the stream's first entry. As Progress in src/keyspace/stream/groups/lag.rs.
+CREATE OR REPLACE FUNCTION respg.read_after(s respg.streams, first uuid, last uuid, read bigint, id uuid) RETURNS bigint LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
-    zero  CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
-    first uuid;
+    zero     CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
+    gapless  CONSTANT boolean := s.max_deleted_id = zero OR first > s.max_deleted_id;
 BEGIN
-    IF s.entries_added = 0 THEN
-        RETURN 0;
-    ELSIF s.length = 0 AND id <= s.last_id OR id = s.last_id THEN
-        RETURN s.entries_added;
-    ELSIF id > s.last_id OR id <> zero AND id < s.max_deleted_id THEN
+    IF read IS NOT NULL AND last >= first AND (gapless OR s.length = 0 OR last > s.max_deleted_id) THEN
+        RETURN read + 1;
+    ELSIF s.entries_added = 0 THEN
+        RETURN read;
+    ELSIF id <> zero AND id < s.max_deleted_id THEN
         RETURN NULL;
-    END IF;
-    SELECT e.id INTO first FROM respg.stream_entries e WHERE e.object_id = s.object_id AND e.id >= s.first_id ORDER BY e.id LIMIT 1;
-    IF s.max_deleted_id = zero OR s.max_deleted_id < first THEN
-        IF id < first THEN
-            RETURN s.entries_added - s.length;
-        ELSIF id = first THEN
-            RETURN s.entries_added - s.length + 1;
-        END IF;
+    ELSIF id = s.last_id THEN
+        RETURN s.entries_added;
+    ELSIF gapless AND id < first THEN
+        RETURN s.entries_added - s.length;
+    ELSIF gapless AND id = first THEN
+        RETURN s.entries_added - s.length + 1;
     END IF;
     RETURN NULL;
 END $$;
-
--- Whether no entry after this one has been deleted.
-CREATE OR REPLACE FUNCTION respg.is_gapless(s respg.streams, id uuid) RETURNS boolean LANGUAGE sql IMMUTABLE
-    AS $$ SELECT s.length = 0 OR s.max_deleted_id = '00000000-0000-0000-0000-000000000000' OR s.max_deleted_id < id $$;
 
 -- XGROUP CREATE with MKSTREAM: whether there was no such group. id: `$`, or the id after which it begins.
 CREATE OR REPLACE FUNCTION respg.xgroup_create(key bytea, group_name bytea, id text DEFAULT '$', db integer DEFAULT 0) RETURNS boolean
@@ -308,6 +303,7 @@ DECLARE
     cursor  respg.stream_cursors;
     was     bigint;
     reader  integer;
+    first   uuid;
     entry   respg.stream_entries;
     given   uuid[] := '{}';
 BEGIN
@@ -316,6 +312,7 @@ BEGIN
     WHERE c.object_id = object AND c.group_id = number ORDER BY c.version DESC LIMIT 1;
     SELECT c.consumer_id INTO reader FROM respg.stream_consumers c
     WHERE c.object_id = object AND c.group_id = number AND c.name = respg.stored_key(consumer);
+    SELECT e.id INTO first FROM respg.stream_entries e WHERE e.object_id = object AND e.id >= s.first_id ORDER BY e.id LIMIT 1;
     was := cursor.version;
     IF reader IS NULL THEN
         reader := cursor.last_consumer + 1;
@@ -327,11 +324,7 @@ BEGIN
     FOR entry IN SELECT e.* FROM respg.stream_entries e
         WHERE e.object_id = object AND e.id > cursor.last_id AND e.id >= s.first_id ORDER BY e.id LIMIT count
     LOOP
-        IF cursor.entries_read IS NOT NULL AND cursor.last_id >= s.first_id AND respg.is_gapless(s, cursor.last_id) THEN
-            cursor.entries_read := cursor.entries_read + 1;
-        ELSE
-            cursor.entries_read := respg.entries_read_at(s, entry.id);
-        END IF;
+        cursor.entries_read := respg.read_after(s, first, cursor.last_id, cursor.entries_read, entry.id);
         cursor.last_id := entry.id;
         cursor.version := was + 1;
         given := given || entry.id;

@@ -18,6 +18,7 @@ pub mod cluster;
 pub mod connection;
 pub mod generic;
 pub mod pubsub;
+pub mod respg;
 pub mod server;
 pub mod string;
 pub mod transactions;
@@ -40,6 +41,7 @@ static GROUPS: &[&[&Command]] = &[
     connection::COMMANDS,
     generic::COMMANDS,
     pubsub::COMMANDS,
+    respg::COMMANDS,
     server::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,

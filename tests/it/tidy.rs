@@ -215,7 +215,8 @@ fn every_command_has_a_compat_case() {
     none(
         callable()
             .into_iter()
-            .filter(|c| !has_case(c))
+            // What is ours alone has no reference.
+            .filter(|c| !c.name.starts_with("RESPG.") && !has_case(c))
             .map(|c| format!("{}: no compat case", c.name))
             .collect(),
     );

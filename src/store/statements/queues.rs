@@ -1,4 +1,4 @@
-//! Statements that tend queues.
+//! Statements of RESPG.STREAM, and those that tend queues.
 
 use super::Statement;
 
@@ -15,3 +15,22 @@ pub static APPLY_RETENTION: Statement = Statement::new("SELECT respg.apply_reten
 
 /// $1 most rows: how many were removed.
 pub static CLEAN_ARCHIVE: Statement = Statement::new("SELECT respg.clean_archive($1)");
+
+/// $1 db, $2 key, $3 dead-letter stream, $4 after so many deliveries, $5 milliseconds in the archive, $6 greatest age, $7 greatest length.
+/// 1: done; 0: no such key; -1: it is no stream.
+pub static SET_OPTIONS: Statement = Statement::new(
+    "SELECT respg.try_set_stream_options($1::int, $2::bytea, $3::bytea, $4::bigint, $5::bigint, $6::bigint, $7::bigint)",
+);
+
+/// $1 db, $2 key: the key's type and the options; no row if there is no such key.
+pub static GET_OPTIONS: Statement = Statement::new(
+    "SELECT k.type, o.dead_letter, o.max_deliveries, o.archive_ms, o.max_age_ms, o.max_length
+     FROM respg.live_row($2::bytea, $1::int) k LEFT JOIN respg.stream_options o ON o.object_id = k.object_id",
+);
+
+/// $1 db, $2 key, $3 names and values in turn, $4 when, in milliseconds since 1970, or $5 in how many: the entry's number; -1: the key is no stream.
+pub static ADD_LATER: Statement =
+    Statement::new("SELECT respg.try_xadd_at($1::int, $2::bytea, $3::bytea[], $4::bigint, $5::bigint)");
+
+/// $1 number.
+pub static CANCEL: Statement = Statement::new("SELECT respg.xcancel($1)");

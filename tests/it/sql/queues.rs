@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 
 use super::transactions::Both;
-use crate::support::client::{Value, ok};
+use crate::support::client::{Value, error, ok};
 
 impl Both {
     fn texts(&self, sql: &str) -> Vec<String> {
@@ -181,4 +181,47 @@ fn retention_by_length_and_age() {
     assert!(!both.one::<bool>("SELECT respg.set_stream_options('absent', max_length => 4)"));
     both.script("SELECT respg.del('q')");
     both.wait_until("SELECT NOT EXISTS (SELECT FROM respg.stream_options)");
+}
+
+#[test]
+fn options_by_command() {
+    let mut both = Both::start();
+    both.script("SELECT respg.xadd('q', '{\"n\": 1}')");
+    assert_eq!(both.redis.cmd("SET s v"), ok());
+    let wrong_type = error("WRONGTYPE Operation against a key holding the wrong kind of value");
+    assert_eq!(both.redis.cmd("RESPG.STREAM SET absent MAXLEN 5"), error("ERR no such key"));
+    assert_eq!(both.redis.cmd("RESPG.STREAM SET s MAXLEN 5"), wrong_type);
+    assert_eq!(both.redis.cmd("RESPG.STREAM GET s"), wrong_type);
+    assert_eq!(both.redis.cmd("RESPG.STREAM GET absent"), Value::Null);
+    assert_eq!(both.redis.cmd("RESPG.STREAM GET q"), Value::Array(vec![]));
+    assert_eq!(
+        both.redis.cmd("RESPG.STREAM SET q DEADLETTER dead AFTER 5 ARCHIVE 1000 MAXAGE 2000 MAXLEN 3"),
+        ok()
+    );
+    let Value::Array(options) = both.redis.cmd("RESPG.STREAM GET q") else { panic!("no array") };
+    let options: Vec<String> = options.iter().map(|option| format!("{option:?}")).collect();
+    let expected = ["deadletter", "dead", "after", "5", "archive", "1000", "maxage", "2000", "maxlen", "3"];
+    assert!(options.iter().zip(expected).all(|(option, text)| option.contains(text)), "{options:?}");
+    let view = "SELECT format('%s %s %s %s %s', dead_letter, max_deliveries, archive, max_age, max_length) FROM respg.live_streams";
+    assert_eq!(both.texts(view), ["dead 5 00:00:01 00:00:02 3"]);
+    assert_eq!(both.redis.cmd("MULTI"), ok());
+    both.redis.cmd("RESPG.STREAM SET q");
+    assert_eq!(both.redis.cmd("EXEC"), Value::Array(vec![ok()]));
+    assert_eq!(both.redis.cmd("RESPG.STREAM GET q"), Value::Array(vec![]));
+    assert!(matches!(both.redis.cmd("RESPG.STREAM HELP"), Value::Array(_)));
+}
+
+#[test]
+fn delayed_entries_by_command() {
+    let mut both = Both::start();
+    let later = both.redis.cmd("RESPG.STREAM ADD q DELAY 3600000 n 2").integer();
+    both.redis.cmd("RESPG.STREAM ADD q AT 1 n 1").integer();
+    both.wait_until("SELECT EXISTS (SELECT FROM respg.live_streams WHERE depth = 1 AND scheduled = 1)");
+    assert_eq!(both.texts(NUMBERS), ["1"]);
+    for taken_back in [1, 0] {
+        assert_eq!(both.redis.cmd(format!("RESPG.STREAM CANCEL {later}").as_str()), taken_back);
+    }
+    assert_eq!(both.redis.cmd("SET s v"), ok());
+    let wrong_type = error("WRONGTYPE Operation against a key holding the wrong kind of value");
+    assert_eq!(both.redis.cmd("RESPG.STREAM ADD s DELAY 5 n 1"), wrong_type);
 }

@@ -1,0 +1,7 @@
+//! What Redis does not have. Every name begins with `RESPG.`, as those of a module do.
+
+use super::Command;
+
+mod stream;
+
+pub static COMMANDS: &[&Command] = &[&stream::STREAM];
