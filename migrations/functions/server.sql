@@ -37,6 +37,7 @@ BEGIN
     IF sign(space_a) <> sign(space_b) THEN
         new_a := sign(space_a) * nextval('respg.space');
         new_b := sign(space_b) * nextval('respg.space');
+        PERFORM respg.move_objects(space_a), respg.move_objects(space_b);
         UPDATE respg.keys SET space = new_b WHERE space = space_a;
         UPDATE respg.keys SET space = new_a WHERE space = space_b;
     END IF;

@@ -43,6 +43,18 @@ BEGIN
         WHERE k.space = place AND k.key = respg.stored_key(live_row.key) AND respg.is_live(k.type, k.expires_at);
 END $$;
 
+-- Locks a key's row, which is about to be changed or deleted, and leaves the object that it names to the sweeper.
+CREATE OR REPLACE FUNCTION respg.drop_object(place integer, stored bytea) RETURNS void LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    row respg.keys;
+BEGIN
+    SELECT k.* INTO row FROM respg.keys k WHERE k.space = place AND k.key = stored FOR UPDATE;
+    IF row.object_id IS NOT NULL THEN
+        INSERT INTO respg.dropped_objects (object_id, type) VALUES (row.object_id, row.type) ON CONFLICT DO NOTHING;
+    END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION respg.get(key bytea, db integer DEFAULT 0) RETURNS bytea LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
@@ -77,7 +89,14 @@ BEGIN
     INSERT INTO respg.keys AS k (space, key, long_key, type, value, expires_at)
     VALUES (respg.space_of(db), respg.stored_key(key), respg.long_key(key), 1, value, respg.expiry_after(ttl))
     ON CONFLICT ON CONSTRAINT keys_pkey DO UPDATE
-    SET type = 1, value = excluded.value, expires_at = excluded.expires_at, object_id = NULL;
+    SET type = 1, value = excluded.value, expires_at = excluded.expires_at
+    WHERE k.object_id IS NULL;
+    IF NOT FOUND THEN
+        -- The row is locked now. What it names goes with it.
+        PERFORM respg.drop_object(respg.space_of(db), respg.stored_key(key));
+        UPDATE respg.keys k SET type = 1, value = set.value, expires_at = respg.expiry_after(ttl), object_id = NULL
+        WHERE k.space = respg.space_of(db) AND k.key = respg.stored_key(set.key);
+    END IF;
 END $$;
 
 CREATE OR REPLACE FUNCTION respg.set(key text, value text, ttl interval DEFAULT NULL, db integer DEFAULT 0)
@@ -91,6 +110,7 @@ DECLARE
     place CONSTANT integer := respg.space_of(db);
     was_live boolean;
 BEGIN
+    PERFORM respg.drop_object(place, respg.stored_key(del.key));
     DELETE FROM respg.keys k WHERE k.space = place AND k.key = respg.stored_key(del.key) AND respg.is_live(k.type, k.expires_at)
     RETURNING true INTO was_live;
     RETURN coalesce(was_live, false);
@@ -130,6 +150,9 @@ BEGIN
     total := digits::numeric + by;
     IF total NOT BETWEEN -9223372036854775808 AND 9223372036854775807 THEN
         RAISE EXCEPTION 'increment or decrement would overflow' USING ERRCODE = 'numeric_value_out_of_range';
+    END IF;
+    IF row.object_id IS NOT NULL THEN
+        PERFORM respg.drop_object(place, stored);
     END IF;
     UPDATE respg.keys k
     SET type = 1, value = convert_to(total::text, 'UTF8'), object_id = NULL, expires_at = CASE WHEN live THEN k.expires_at END

@@ -1,10 +1,12 @@
 -- Functions of the group transactions.
 
--- WATCH: the version of each key's row (xmin), whether the key is there, and the database's space. An absent or expired key gets a
+-- WATCH: the version of each key's row (xmin), whether the key is there, the database's space, and the version of the object it holds. An absent or expired key gets a
 -- placeholder of type 0, so that whoever makes the key meanwhile replaces a row, as everywhere in this schema. A key that somebody
 -- removes in this moment has no row in the result: it has changed. To be called in a transaction of its own.
+-- It has got a column more.
+DROP FUNCTION IF EXISTS respg.watch(integer[], bytea[], bytea[]);
 CREATE OR REPLACE FUNCTION respg.watch(dbs integer[], stored_keys bytea[], long_keys bytea[])
-    RETURNS TABLE (index integer, xmin xid, live boolean, space integer) LANGUAGE plpgsql
+    RETURNS TABLE (index integer, xmin xid, live boolean, space integer, object_version bigint) LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -12,6 +14,15 @@ DECLARE
 BEGIN
     -- A placeholder need not outlive a crash: its clients' connections do not.
     PERFORM set_config('synchronous_commit', 'off', true);
+    INSERT INTO respg.dropped_objects (object_id, type)
+    SELECT k.object_id, k.type FROM (
+        SELECT k.object_id, k.type, k.expires_at
+        FROM unnest(dbs, stored_keys) AS i (db, key) JOIN respg.databases d ON d.db = i.db
+        JOIN respg.keys k ON k.space = d.space AND k.key = i.key
+        ORDER BY k.key, k.space
+        FOR UPDATE OF k) k
+    WHERE k.object_id IS NOT NULL AND k.expires_at < now
+    ON CONFLICT DO NOTHING;
     INSERT INTO respg.keys AS k (space, key, long_key, type, expires_at)
     SELECT d.space, i.key, i.long_key, 0, now + 3600000
     FROM unnest(dbs, stored_keys, long_keys) AS i (db, key, long_key)
@@ -24,7 +35,8 @@ BEGIN
     WHERE k.expires_at < now;
     -- One statement, one snapshot: what is said of all keys was true at one moment.
     RETURN QUERY
-        SELECT i.index::integer, k.xmin, k.type <> 0 AND (k.expires_at IS NULL OR k.expires_at >= now), d.space
+        SELECT i.index::integer, k.xmin, k.type <> 0 AND (k.expires_at IS NULL OR k.expires_at >= now), d.space,
+               respg.object_version(k.type, k.object_id)
         FROM unnest(dbs, stored_keys) WITH ORDINALITY AS i (db, key, index)
         JOIN respg.databases d ON d.db = i.db
         JOIN respg.keys k ON k.space = d.space AND k.key = i.key;

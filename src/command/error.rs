@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::keyspace::stream::NotLoaded;
 use crate::resp::Reply;
 use crate::store::StoreError;
 
@@ -83,6 +84,13 @@ impl CommandError {
 
     pub fn into_bytes(self) -> Bytes {
         self.0
+    }
+}
+
+impl From<NotLoaded> for CommandError {
+    /// Never reaches a client: the command runs again when what it needs is there.
+    fn from(_: NotLoaded) -> CommandError {
+        CommandError(Bytes::from_static(b"ERR a bug in respg: something was not loaded"))
     }
 }
 

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::error::CommandError;
 use super::view::View;
 use crate::exec::Context;
-use crate::keyspace::DbIndex;
+use crate::keyspace::{DbIndex, Kind};
 use crate::resp::Reply;
 use crate::store::Call;
 
@@ -155,15 +155,22 @@ pub struct KeyUse {
     pub key: Bytes,
     /// Whether a string's bytes are needed, or only that it is there, its type, length and expiry.
     pub value: bool,
+    /// The kind of object that is needed, if any.
+    pub object: Option<Kind>,
 }
 
 impl KeyUse {
     pub fn value(db: DbIndex, key: Bytes) -> KeyUse {
-        KeyUse { db, key, value: true }
+        KeyUse { db, key, value: true, object: None }
     }
 
     pub fn presence(db: DbIndex, key: Bytes) -> KeyUse {
-        KeyUse { db, key, value: false }
+        KeyUse { db, key, value: false, object: None }
+    }
+
+    /// An object of this kind, loaded with the key.
+    pub fn object(db: DbIndex, key: Bytes, kind: Kind) -> KeyUse {
+        KeyUse { db, key, value: false, object: Some(kind) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{Access, Attempt, CommandError, Incoming, Plan, PlanContext, Slot, View};
-use crate::keyspace::{DbIndex, Entry, Expiry, Value};
+use crate::keyspace::{DbIndex, Entry, Expiry, Objects, Value};
 use crate::resp::Reply;
 
 /// All live keys.
@@ -95,8 +95,10 @@ pub fn run_bytes(words: Vec<Bytes>, mut state: State) -> (Reply, State) {
         Slot { entry, ..Slot::default() }
     };
     let mut slots: Vec<Slot> = names.iter().zip(&wanted).map(seen).collect();
+    let mut objects = Objects::default();
+    objects.provide((1..10).collect());
     let now_us = if op.access == Access::Overwrite { 0 } else { NOW * 1000 };
-    let outcome = (op.apply)(&mut View::new(&mut slots, &positions, now_us));
+    let outcome = (op.apply)(&mut View::new(&mut slots, &positions, &mut objects, now_us));
     for (name, slot) in names.into_iter().zip(slots) {
         assert!(!slot.dirty || outcome.is_ok(), "an error must leave the view as it was");
         match (slot.dirty, slot.entry) {

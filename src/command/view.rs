@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::error::CommandError;
-use crate::keyspace::{Entry, Expiry, Kind, Value};
+use crate::keyspace::stream::Stream;
+use crate::keyspace::{Entry, Expiry, Kind, Object, Objects, Value};
 
 /// A key of a batch: what was read, and what the commands so far made of it.
 #[derive(Debug, Default)]
@@ -16,20 +17,28 @@ pub struct Slot {
     pub replaced: bool,
     /// Whether that may be what a client waits for that is blocked on the key.
     pub ready: bool,
+    /// Whether it belongs to a database of class cache.
+    pub unlogged: bool,
 }
 
 /// The keys of one operation, by their position in its key list.
 pub struct View<'a> {
     slots: &'a mut [Slot],
     positions: &'a [u32],
+    objects: &'a mut Objects,
     now_us: i64,
 }
 
 impl<'a> View<'a> {
     /// `positions` are the places of the operation's keys in `slots`; `now_us` is the database's clock in microseconds,
     /// 0 if it is not known (overwrites).
-    pub fn new(slots: &'a mut [Slot], positions: &'a [u32], now_us: i64) -> View<'a> {
-        View { slots, positions, now_us }
+    pub fn new(
+        slots: &'a mut [Slot],
+        positions: &'a [u32],
+        objects: &'a mut Objects,
+        now_us: i64,
+    ) -> View<'a> {
+        View { slots, positions, objects, now_us }
     }
 
     /// Milliseconds since the epoch, the same for the whole batch.
@@ -155,6 +164,49 @@ impl<'a> View<'a> {
             && let Some(entry) = &mut self.slot_mut(i).entry
         {
             entry.expiry = expiry;
+        }
+    }
+
+    /// The stream, `None` if the key is absent, WRONGTYPE if it is something else. The key use must be a [`KeyUse::object`].
+    /// Its methods fail if they need what is not loaded; pass that on with `?`, then the command runs again.
+    ///
+    /// [`KeyUse::object`]: super::KeyUse::object
+    pub fn stream(&mut self, i: usize) -> Result<Option<&mut Stream>, CommandError> {
+        match self.entry(i) {
+            None => Ok(None),
+            Some(&Entry { kind: Kind::Stream, value: Value::Object(id), .. }) => {
+                Ok(Some(self.objects.stream(id)?))
+            }
+            Some(_) => Err(CommandError::WRONG_TYPE),
+        }
+    }
+
+    /// As [`View::stream`], making an empty one if the key is absent. Only when nothing can fail any more.
+    pub fn stream_or_new(&mut self, i: usize) -> Result<&mut Stream, CommandError> {
+        if !self.exists(i) {
+            let unlogged = self.slot(i).unlogged;
+            let id = self.objects.make(Object::Stream(Box::new(Stream::new())), unlogged)?;
+            let value = Value::Object(id);
+            self.put(i, Entry { kind: Kind::Stream, value, expiry: Expiry::Never });
+        }
+        Ok(self.stream(i)?.expect("it is there"))
+    }
+
+    /// What the key holds, for another key: an object's copy. `None` if the key is absent.
+    pub fn copied(&mut self, from: usize, to: usize) -> Result<Option<Entry>, CommandError> {
+        let unlogged = self.slot(to).unlogged;
+        let Some(mut entry) = self.entry(from).cloned() else { return Ok(None) };
+        if let Value::Object(id) = entry.value {
+            entry.value = Value::Object(self.objects.copy(entry.kind, id, unlogged)?);
+        }
+        Ok(Some(entry))
+    }
+
+    /// What the key holds, for another key that gets it instead: an object stays the same if it can.
+    pub fn handed_over(&mut self, from: usize, to: usize) -> Result<Option<Entry>, CommandError> {
+        match self.slot(from).unlogged == self.slot(to).unlogged {
+            true => Ok(self.entry(from).cloned()),
+            false => self.copied(from, to),
         }
     }
 

@@ -11,29 +11,37 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use futures_util::future::OptionFuture;
+use futures_util::future::{OptionFuture, join_all};
 use tokio::join;
 
 use super::columns::{Changes, KeyColumns, RowColumns};
+use super::objects;
 use super::sums::Sums;
 use super::work::{Item, Route, Tables};
 use super::working_set::{Applied, LANE_INLINE, WorkingSet};
 use crate::command::Access;
+use crate::keyspace::Kind;
 use crate::resp::Reply;
 use crate::state::Waiters;
 use crate::store::statements::keys::{
     ADD, ADD_FEW, BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, OVERWRITE_FEW, READ, ROLLBACK, UPDATE,
 };
 use crate::store::statements::{KeyStatement, Statement};
-use crate::store::{Connection, DatabaseMap, Lookups, Params, StoreError};
+use crate::store::{Connection, DatabaseMap, Lookups, ObjectIds, Params, Row, StoreError};
 
 /// The replies of each work; `None` for one that needs a value longer than the batch reads, of which nothing has happened.
 pub type Replies = Vec<Option<Vec<Reply>>>;
 
 type Prepared = Option<tokio_postgres::Statement>;
 
+/// The rows of LOCK, and those of objects.
+type Locked = (Vec<Row>, Vec<(Kind, Vec<Row>)>);
+
 /// From how many keys on the longer statement for overwriting is the faster one.
 const MANY_KEYS: usize = 12;
+
+/// How often commands are applied again because they need more of objects. Each time everything they asked for is there.
+const MOST_PASSES: u32 = 30;
 
 /// One batch: works of one route.
 pub struct Batch<'b> {
@@ -43,6 +51,8 @@ pub struct Batch<'b> {
     pub lookups: &'b Lookups,
     /// Told what was written, once it is committed and before anybody gets a reply.
     pub waiters: &'b Waiters,
+    /// For new objects.
+    pub ids: &'b ObjectIds,
     pub route: Route,
     /// Longest value that is read, in bytes.
     pub inline: i32,
@@ -55,11 +65,7 @@ impl Batch<'_> {
     pub async fn run(&self, works: &[&[Item]]) -> Result<Replies, StoreError> {
         let mut set = WorkingSet::new(self.databases, works.iter().copied());
         if set.keys.is_empty() {
-            return Ok(self
-                .apply(&mut set, works)
-                .into_iter()
-                .map(|applied| applied.map(|a| a.replies))
-                .collect());
+            return Ok(replies(self.apply(&mut set, works)));
         }
         let outcome = match self.route.access {
             Access::Read => self.read(&mut set, works).await,
@@ -92,7 +98,27 @@ impl Batch<'_> {
 
     fn apply(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Vec<Option<Applied>> {
         let mut cursor = 0;
-        works.iter().map(|items| set.apply(items, &mut cursor)).collect()
+        works.iter().enumerate().map(|(work, items)| set.apply(items, work, &mut cursor)).collect()
+    }
+
+    /// Applies the works to a set that is locked, loading what they turn out to need of objects.
+    pub async fn settle(
+        &self,
+        set: &mut WorkingSet,
+        works: &[&[Item]],
+    ) -> Result<Vec<Option<Applied>>, StoreError> {
+        set.remember();
+        set.objects.unlimited = self.inline > LANE_INLINE;
+        set.objects.provide(self.ids.take(set.absent_objects()));
+        for _ in 0..MOST_PASSES {
+            let applied = self.apply(set, works);
+            if !set.is_incomplete() {
+                return Ok(applied);
+            }
+            objects::load(self.connection, self.ids, set).await?;
+            set.rewind();
+        }
+        Err(StoreError::Refused("a bug in respg: there is always something missing".into()))
     }
 
     async fn read(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Result<Replies, StoreError> {
@@ -106,12 +132,15 @@ impl Batch<'_> {
             return Err(StoreError::Conflict);
         }
         let applied = self.apply(set, works);
+        if set.is_incomplete() {
+            return Err(StoreError::Conflict);
+        }
         self.count_lookups(set);
-        Ok(applied.into_iter().map(|applied| applied.map(|a| a.replies)).collect())
+        Ok(replies(applied))
     }
 
     async fn overwrite(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Result<Replies, StoreError> {
-        let replies = self.apply(set, works).into_iter().map(|applied| applied.map(|a| a.replies)).collect();
+        let replies = replies(self.apply(set, works));
         let mut rows = RowColumns::default();
         for &position in &set.order {
             if let Some(entry) = &set.slots[position as usize].entry {
@@ -175,35 +204,70 @@ impl Batch<'_> {
         if let Err(error) = locked {
             return Err(rolled_back(self.connection, error).await);
         }
-        let applied = self.apply(set, works);
+        let applied = match self.settle(set, works).await {
+            Ok(applied) => applied,
+            Err(error) => return Err(rolled_back(self.connection, error).await),
+        };
         let hold = absences_to_hold(set, &applied);
-        self.write(&Changes::of(set, &hold), Some(&COMMIT)).await?;
+        self.write(set, &Changes::of(set, &hold), Some(&COMMIT)).await?;
         self.count_lookups(set);
-        Ok(applied.into_iter().map(|applied| applied.map(|a| a.replies)).collect())
+        Ok(replies(applied))
     }
 
-    /// Locks and reads the rows of a sorted set.
+    /// Locks and reads the rows of a sorted set, and the objects that are declared to be needed.
     pub async fn lock(&self, set: &mut WorkingSet) -> Result<(), StoreError> {
-        let rows = {
-            let keys = KeyColumns::of(set.order.iter().map(|position| &set.keys[*position as usize]));
-            let inline = self.inline_limits(set);
-            self.connection.query(self.statement(&LOCK), &[&keys.spaces, &keys.keys, &inline]).await
-        };
-        match set.fill_locked(&rows.map_err(|error| StoreError::before_commit(&error))?, self.now_us) {
-            version if version == self.databases.version => Ok(()),
-            _ => Err(StoreError::Conflict),
+        let (rows, found) = self.locked_rows(set).await.map_err(|error| StoreError::before_commit(&error))?;
+        let version = set.fill_locked(&rows, self.now_us);
+        for (kind, rows) in found {
+            objects::fill(set, kind, &rows);
         }
+        if version == self.databases.version { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    /// Sent at once; what loads the objects begins when the rows are locked, so it sees what others have made of them.
+    async fn locked_rows(&self, set: &WorkingSet) -> Result<Locked, tokio_postgres::Error> {
+        let client = self.connection.client();
+        let ordered = || set.order.iter().map(|position| &set.keys[*position as usize]);
+        let keys = KeyColumns::of(ordered());
+        let inline = self.inline_limits(set);
+        let lock = self.connection.prepare(self.statement(&LOCK)).await?;
+        let mut kinds: Vec<Kind> = Vec::new();
+        for kind in ordered().filter_map(|key| key.object) {
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        let mut loading = Vec::new();
+        for kind in kinds {
+            if let Some(statement) = objects::loading(kind) {
+                let keys = KeyColumns::of(ordered().filter(|key| key.object == Some(kind)));
+                loading.push((kind, self.connection.prepare(self.statement(statement)).await?, keys));
+            }
+        }
+        let load = async |loading: &(Kind, tokio_postgres::Statement, KeyColumns<'_>)| {
+            let (kind, statement, keys) = loading;
+            Ok((*kind, client.query(statement, &[&keys.spaces, &keys.keys]).await?))
+        };
+        let params: Params<'_> = &[&keys.spaces, &keys.keys, &inline];
+        let (rows, loaded) = join!(client.query(&lock, params), join_all(loading.iter().map(load)));
+        let rows = rows?;
+        Ok((rows, loaded.into_iter().collect::<Result<_, _>>()?))
     }
 
     /// Writes the changes, and commits if so told; all sent at once.
     pub async fn write(
         &self,
+        set: &WorkingSet,
         changes: &Changes<'_>,
         commit: Option<&'static Statement>,
     ) -> Result<(), StoreError> {
         let Changes { update: u, insert: i, delete: d } = changes;
         // Prepared first: whatever is polled together must only send, so that COMMIT is the last on the wire.
-        let [update, insert, delete] = match self.prepare_writes(changes).await {
+        let prepared = async {
+            let of_objects = objects::writes(set, &|forms| self.statement(forms));
+            Ok((self.prepare_writes(changes).await?, objects::prepare(self.connection, of_objects).await?))
+        };
+        let ([update, insert, delete], of_objects) = match prepared.await {
             Ok(prepared) => prepared,
             Err(error) => return Err(rolled_back(self.connection, StoreError::before_commit(&error)).await),
         };
@@ -217,10 +281,12 @@ impl Batch<'_> {
         let params: Params<'_> = &[&d.spaces, &d.keys];
         let deleted = OptionFuture::from(delete.as_ref().map(|statement| client.execute(statement, params)));
         let committed = OptionFuture::from(commit.map(|commit| self.connection.execute(commit, &[])));
-        let (updated, inserted, deleted, committed) = join!(updated, inserted, deleted, committed);
+        let of_objects = objects::run(self.connection, &of_objects);
+        let (updated, inserted, deleted, of_objects, committed) =
+            join!(updated, inserted, deleted, of_objects, committed);
         // A failed statement turns the COMMIT after it into a rollback, which Postgres reports as a success.
-        let outcomes = [updated, inserted, deleted, committed].into_iter().flatten();
-        let failure = outcomes.filter_map(Result::err).next();
+        let of_keys = [updated, inserted, deleted].into_iter().flatten().find_map(Result::err);
+        let failure = of_keys.or(of_objects.err()).or(committed.and_then(Result::err));
         match (failure, commit) {
             (None, _) => Ok(()),
             (Some(error), Some(_)) => Err(StoreError::at_commit(&error)),
@@ -246,6 +312,10 @@ impl Batch<'_> {
         let limit = |position: &u32| if set.keys[*position as usize].wanted { self.inline } else { -1 };
         set.order.iter().map(limit).collect()
     }
+}
+
+fn replies(applied: Vec<Option<Applied>>) -> Replies {
+    applied.into_iter().map(|applied| applied.map(|a| a.replies)).collect()
 }
 
 /// Ends a transaction that failed.

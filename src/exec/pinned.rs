@@ -14,7 +14,7 @@ use crate::resp::Reply;
 use crate::session::Session;
 use crate::state::{Topic, Waiters};
 use crate::store::statements::keys::{BARRIER, BEGIN, COMMIT, DELETE_PLACEHOLDERS};
-use crate::store::{Call, Connection, DatabaseMap, Lookups, Row, StoreError};
+use crate::store::{Call, Connection, DatabaseMap, Lookups, ObjectIds, Row, StoreError};
 
 /// How often an EXEC starts again because others made its keys meanwhile.
 const MOST_CONFLICTS: u32 = 50;
@@ -64,7 +64,10 @@ pub async fn exec(engine: &Engine, session: &mut Session, queue: Queue) -> Resul
                 0 => store.databases.current(),
                 _ => store.databases.reload(&connection).await?,
             };
-            Ok((begin(&connection, &databases, &watch, &segments, barrier).await?, databases))
+            Ok((
+                begin((&connection, &store.object_ids), &databases, &watch, &segments, barrier).await?,
+                databases,
+            ))
         };
         let begun = tokio::time::timeout(store.patience, begun).await.unwrap_or_else(|_| {
             connection.abandon();
@@ -122,7 +125,7 @@ type Placeholders = (Vec<i32>, Vec<Vec<u8>>);
 
 /// Begins the transaction, locks every key of the queue and checks the watched ones.
 async fn begin(
-    connection: &Connection,
+    (connection, ids): (&Connection, &ObjectIds),
     databases: &DatabaseMap,
     watch: &Item,
     segments: &[Segment],
@@ -146,12 +149,19 @@ async fn begin(
     // This looks at all keys before any command does.
     let uncounted = Lookups::default();
     let nobody = Waiters::default();
-    let batch = in_transaction(connection, (&uncounted, &nobody), databases, -1, None);
+    let batch = in_transaction(connection, (&uncounted, &nobody, ids), databases, -1, None);
     if let Err(error) = batch.lock(&mut set).await {
         return Err(rolled_back(connection, error).await);
     }
-    let checked = set.apply(std::slice::from_ref(watch), &mut 0).expect("WATCH needs no values");
-    if checked.replies[0] == Reply::NullArray {
+    let checked = match batch.settle(&mut set, &[std::slice::from_ref(watch)]).await {
+        Ok(checked) => checked,
+        Err(error) => return Err(rolled_back(connection, error).await),
+    };
+    let unchanged = checked
+        .first()
+        .and_then(Option::as_ref)
+        .is_some_and(|applied| applied.replies[0] != Reply::NullArray);
+    if !unchanged {
         rolled_back(connection, StoreError::Conflict).await;
         return Ok(Begun::Changed);
     }
@@ -159,7 +169,7 @@ async fn begin(
     let absent =
         || set.order.iter().map(|position| &set.keys[*position as usize]).filter(|key| key.row.is_none());
     absent().for_each(|key| changes.insert.push_placeholder(key));
-    batch.write(&changes, None).await?;
+    batch.write(&set, &changes, None).await?;
     let KeyColumns { spaces, keys } = KeyColumns::of(absent());
     let placeholders = (spaces, keys.into_iter().map(<[u8]>::to_vec).collect());
     Ok(Begun::Locked { placeholders, now_us: set.now_us })
@@ -167,13 +177,13 @@ async fn begin(
 
 fn in_transaction<'b>(
     connection: &'b Connection,
-    (lookups, waiters): (&'b Lookups, &'b Waiters),
+    (lookups, waiters, ids): (&'b Lookups, &'b Waiters, &'b ObjectIds),
     databases: &'b DatabaseMap,
     inline: i32,
     now_us: Option<i64>,
 ) -> Batch<'b> {
     let route = Route { tables: Tables::Both, access: Access::Update, durable: true };
-    Batch { connection, databases, lookups, waiters, route, inline, now_us }
+    Batch { connection, databases, lookups, waiters, ids, route, inline, now_us }
 }
 
 /// The part of an EXEC after its locks are taken.
@@ -194,7 +204,8 @@ impl Run<'_> {
         (spaces, keys): Placeholders,
     ) -> Result<Reply, StoreError> {
         let Run { engine, session, connection, barrier, now_us } = self;
-        let observers = (&engine.process().store.lookups, &*engine.process().waiters);
+        let process = engine.process();
+        let observers = (&process.store.lookups, &*process.waiters, &process.store.object_ids);
         let selected = session.db;
         let mut reloaded = None;
         let mut written = Vec::new();
@@ -239,8 +250,9 @@ async fn key_segment(batch: &Batch<'_>, item: &Item, written: &mut Vec<Topic>) -
     let items = std::slice::from_ref(item);
     let mut set = WorkingSet::new(batch.databases, std::iter::once(items));
     batch.lock(&mut set).await?;
-    let mut applied = set.apply(items, &mut 0).expect("values of any length are read");
-    batch.write(&Changes::in_transaction(&set), None).await?;
+    let mut applied = batch.settle(&mut set, &[items]).await?;
+    let mut applied = applied.pop().flatten().expect("values of any length are read");
+    batch.write(&set, &Changes::in_transaction(&set), None).await?;
     batch.count_lookups(&set);
     written.extend(set.ready());
     Ok(applied.replies.pop().expect("one reply per item"))

@@ -56,17 +56,16 @@ pub async fn run<S: Source + Send>(
                 }
             },
         };
-        // A read that cannot tell whether a key has expired waits for who holds it; a sum that Postgres would not compute is ours.
-        let access = match route.access {
-            Access::Read | Access::Add if conflicts > 0 => Access::Update,
-            access => access,
-        };
+        // A read that cannot tell whether a key has expired waits for who holds it, one that needs an object has it loaded. A sum that
+        // Postgres would not compute is ours. What is to be overwritten may be an object, which is to be dropped.
+        let access = if conflicts > 0 { Access::Update } else { route.access };
         let route = Route { tables, access, ..route };
         let batch = Batch {
             connection: &connection,
             databases: &databases,
             lookups: &store.lookups,
             waiters: &process.waiters,
+            ids: &store.object_ids,
             route,
             inline,
             now_us: None,

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::command::{Access, KeyOp};
-use crate::keyspace::DbIndex;
+use crate::command::{Access, KeyOp, KeyUse};
+use crate::keyspace::{DbIndex, Kind};
 use crate::resp::Reply;
 use crate::store::{DatabaseMap, Durability, StoreError};
 
@@ -44,6 +44,8 @@ pub struct Use<'i> {
     pub space: Option<i32>,
     /// Whether its bytes are needed.
     pub wanted: bool,
+    /// The kind of object that is needed.
+    pub object: Option<Kind>,
 }
 
 impl TransactionStep {
@@ -64,6 +66,8 @@ pub struct Watched {
     pub xmin: u32,
     /// Whether there was a live key (not only the placeholder).
     pub live: bool,
+    /// The version of the object that it named.
+    pub object_version: Option<i64>,
     /// The space the database had: after SWAPDB or FLUSHDB it is another key.
     pub space: i32,
 }
@@ -96,10 +100,17 @@ impl Item {
     pub fn uses(&self) -> impl Iterator<Item = Use<'_>> {
         let watched = self.transaction().into_iter().flat_map(|transaction| &transaction.watched);
         let watched = watched.flat_map(|&Watched { db, ref key, space, .. }| {
-            [Some(space), None].map(|space| Use { db, key, space, wanted: false })
+            [Some(space), None].map(|space| Use { db, key, space, wanted: false, object: None })
         });
         let used = self.ops().flat_map(|op| &op.keys);
-        watched.chain(used.map(|key| Use { db: key.db, key: &key.key, space: None, wanted: key.value }))
+        let used = used.map(|KeyUse { db, key, value, object }| Use {
+            db: *db,
+            key,
+            space: None,
+            wanted: *value,
+            object: *object,
+        });
+        watched.chain(used)
     }
 
     pub fn transaction(&self) -> Option<&Transaction> {

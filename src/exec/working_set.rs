@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::work::{Item, Transaction, TransactionStep, Use, Watched};
 use crate::command::{Access, KeyOp, Slot, View};
-use crate::keyspace::{DbIndex, Entry, StoredKey, Value, long_key};
+use crate::keyspace::{DbIndex, Entry, Kind, Object, Objects, StoredKey, Value, long_key};
 use crate::resp::Reply;
 use crate::state::Topic;
 use crate::store::{DatabaseMap, KeyRow, Row};
@@ -23,6 +23,8 @@ pub struct SetKey {
     pub long_key: Option<Bytes>,
     /// Whether any operation needs a string's bytes.
     pub wanted: bool,
+    /// The kind of object that an operation needs.
+    pub object: Option<Kind>,
     /// The row that was found, if any; of WATCH's placeholder and of an expired key too.
     pub row: Option<RowState>,
 }
@@ -32,6 +34,8 @@ pub struct RowState {
     pub xmin: u32,
     /// Whether the row was a live key.
     pub live: bool,
+    /// The object that it names, an expired one too.
+    pub object: Option<(Kind, i64)>,
 }
 
 /// The keys of all works of a batch, each once.
@@ -44,6 +48,13 @@ pub struct WorkingSet {
     /// The order in which rows are read, locked and written: by stored key and space, the same everywhere.
     pub order: Vec<u32>,
     pub now_us: i64,
+    /// What the keys that are no strings hold.
+    pub objects: Objects,
+    /// The entries as they were read, if commands may have to run again.
+    read: Option<Vec<Option<Entry>>>,
+    /// Places of works that must run alone.
+    refused: Vec<usize>,
+    incomplete: bool,
     read_bytes: usize,
     /// Keys that reading commands found, and those that they did not.
     pub hits: u64,
@@ -59,13 +70,17 @@ impl WorkingSet {
             positions: Vec::new(),
             order: Vec::new(),
             now_us: 0,
+            objects: Objects::default(),
+            read: None,
+            refused: Vec::new(),
+            incomplete: false,
             read_bytes: 0,
             hits: 0,
             misses: 0,
         };
-        for Use { db, key, space, wanted } in works.flatten().flat_map(Item::uses) {
+        for Use { db, key, space, wanted, object } in works.flatten().flat_map(Item::uses) {
             let space = space.unwrap_or_else(|| databases.get(db).space);
-            let position = set.intern(db, space, key, wanted);
+            let position = set.intern(db, space, key, wanted, object);
             set.positions.push(position);
         }
         set.sort();
@@ -82,7 +97,14 @@ impl WorkingSet {
         });
     }
 
-    fn intern(&mut self, db: DbIndex, space: i32, key: &Bytes, wanted: bool) -> u32 {
+    fn intern(
+        &mut self,
+        db: DbIndex,
+        space: i32,
+        key: &Bytes,
+        wanted: bool,
+        object: Option<Kind>,
+    ) -> u32 {
         let position = *self.index.entry((space, key.clone())).or_insert_with(|| {
             self.keys.push(SetKey {
                 db,
@@ -90,12 +112,15 @@ impl WorkingSet {
                 stored: StoredKey::new(key),
                 long_key: long_key(key).cloned(),
                 wanted: false,
+                object: None,
                 row: None,
             });
-            self.slots.push(Slot::default());
+            self.slots.push(Slot { unlogged: space < 0, ..Slot::default() });
             self.keys.len() as u32 - 1
         });
-        self.keys[position as usize].wanted |= wanted;
+        let known = &mut self.keys[position as usize];
+        known.wanted |= wanted;
+        known.object = known.object.or(object);
         position
     }
 
@@ -106,8 +131,9 @@ impl WorkingSet {
         self.now_us = now_us.unwrap_or(clock);
         for row in rows {
             if let KeyRow::Key { index, xid, entry } = KeyRow::decode(row) {
+                let object = entry.as_ref().and_then(object);
                 let entry = entry.filter(|entry| !entry.expiry.is_past(self.now_us / 1000));
-                self.put_row(index, xid, entry);
+                self.put_row(index, xid, entry, object);
             }
         }
         found_version
@@ -127,24 +153,53 @@ impl WorkingSet {
                 if expired && (xid != 0 || !past(now_us - running_us)) {
                     return None;
                 }
-                self.put_row(index, 0, if expired { None } else { entry });
+                self.put_row(index, 0, if expired { None } else { entry }, None);
             }
         }
         Some(found_version)
     }
 
-    fn put_row(&mut self, index: usize, xmin: u32, entry: Option<Entry>) {
+    fn put_row(&mut self, index: usize, xmin: u32, entry: Option<Entry>, object: Option<(Kind, i64)>) {
         let position = self.order[index] as usize;
-        self.keys[position].row = Some(RowState { xmin, live: entry.is_some() });
+        self.keys[position].row = Some(RowState { xmin, live: entry.is_some(), object });
         self.read_bytes += entry.as_ref().map_or(0, inline_len);
         self.slots[position].entry = entry;
     }
 
+    /// To be called before commands are applied for the first time: makes [`WorkingSet::rewind`] possible, if it may be needed.
+    pub fn remember(&mut self) {
+        let object = |key: &SetKey| key.object.is_some() || key.row.is_some_and(|row| row.object.is_some());
+        let entries = || self.slots.iter().map(|slot| slot.entry.clone()).collect();
+        self.read = self.keys.iter().any(object).then(entries);
+    }
+
+    /// Whether commands have to be applied again, with what they found missing.
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete || self.objects.lacks()
+    }
+
+    /// Undoes what commands did. What was loaded stays.
+    pub fn rewind(&mut self) {
+        let Some(read) = &self.read else { return };
+        for (slot, entry) in self.slots.iter_mut().zip(read) {
+            *slot = Slot { entry: entry.clone(), unlogged: slot.unlogged, ..Slot::default() };
+        }
+        self.objects.rewind();
+        self.incomplete = false;
+        (self.hits, self.misses) = (0, 0);
+    }
+
+    /// How many keys are to hold an object, perhaps, and are absent.
+    pub fn absent_objects(&self) -> usize {
+        let absent = |(key, slot): &(&SetKey, &Slot)| key.object.is_some() && slot.entry.is_none();
+        self.keys.iter().zip(&self.slots).filter(absent).count()
+    }
+
     /// Applies a work's items in order. `cursor` walks through the positions and is moved past the work in any case.
     /// `None` if a value that is needed was too large to read: then nothing of the work has been applied.
-    pub fn apply(&mut self, items: &[Item], cursor: &mut usize) -> Option<Applied> {
+    pub fn apply(&mut self, items: &[Item], work: usize, cursor: &mut usize) -> Option<Applied> {
         let start = *cursor;
-        let mut too_large = false;
+        let mut too_large = self.refused.contains(&work);
         for Use { wanted, .. } in items.iter().flat_map(Item::uses) {
             let entry = &self.slots[self.positions[*cursor] as usize].entry;
             too_large |= wanted && matches!(entry, Some(Entry { value: Value::Unfetched(_), .. }));
@@ -159,6 +214,10 @@ impl WorkingSet {
             Item::Transaction(transaction) => self.apply_transaction(transaction, &mut at),
         };
         let replies = items.iter().map(apply).collect();
+        if self.objects.take_refusal() {
+            self.refused.push(work);
+            self.incomplete = true;
+        }
         Some(Applied { replies, positions: start..*cursor })
     }
 
@@ -171,7 +230,8 @@ impl WorkingSet {
             self.hits += found;
             self.misses += positions.len() as u64 - found;
         }
-        (op.apply)(&mut View::new(&mut self.slots, positions, self.now_us)).unwrap_or_else(Reply::from)
+        let view = &mut View::new(&mut self.slots, positions, &mut self.objects, self.now_us);
+        (op.apply)(view).unwrap_or_else(Reply::from)
     }
 
     fn apply_transaction(&mut self, transaction: &Transaction, at: &mut usize) -> Reply {
@@ -194,10 +254,17 @@ impl WorkingSet {
 
     /// Whether a watched key is as WATCH saw it: the same row version, and not expired since. FLUSHDB and SWAPDB change it
     /// if it was there before or is there after.
-    fn is_unchanged(&self, watched: &Watched, first_use: usize) -> bool {
+    fn is_unchanged(&mut self, watched: &Watched, first_use: usize) -> bool {
         let [then, now] = [first_use, first_use + 1].map(|index| self.positions[index] as usize);
         if self.slots[then].dirty || self.slots[now].dirty {
             return false;
+        }
+        if let Some((kind, id)) = self.slots[then].entry.as_ref().and_then(object) {
+            // Not loaded: this runs again.
+            let version = self.objects.version(kind, id).ok();
+            if version.is_none() || version != watched.object_version {
+                return false;
+            }
         }
         let row = self.keys[then].row;
         let same_row = row.is_some_and(|row| row.xmin == watched.xmin && row.live == watched.live);
@@ -220,7 +287,11 @@ impl WorkingSet {
 
     /// The keys whose change may be what a blocked client waits for.
     pub fn ready(&self) -> impl Iterator<Item = Topic> {
-        let ready = self.keys.iter().zip(&self.slots).filter(|(_, slot)| slot.ready);
+        let changed = |slot: &Slot| {
+            let object = slot.entry.as_ref().and_then(object).and_then(|(_, id)| self.objects.get(id));
+            slot.ready || object.is_some_and(Object::is_changed)
+        };
+        let ready = self.keys.iter().zip(&self.slots).filter(move |(_, slot)| changed(slot));
         ready.map(|(key, _)| Topic::stored(key.db, &key.stored))
     }
 
@@ -234,6 +305,14 @@ impl WorkingSet {
     /// The places in `keys` and `slots` of the keys of an applied work.
     pub fn positions(&self, applied: &Applied) -> &[u32] {
         &self.positions[applied.positions.clone()]
+    }
+}
+
+/// The object that an entry names.
+pub fn object(entry: &Entry) -> Option<(Kind, i64)> {
+    match entry.value {
+        Value::Object(id) => Some((entry.kind, id)),
+        Value::Inline(_) | Value::Unfetched(_) => None,
     }
 }
 

@@ -8,8 +8,11 @@ pub mod glob;
 mod key;
 pub mod lcs;
 pub mod number;
+mod objects;
 pub mod rdb;
 pub mod slot;
+pub mod stream;
 
 pub use entry::{DbIndex, Entry, Expiry, Kind, Value};
 pub use key::{LONGEST_RAW, StoredKey, long_key};
+pub use objects::{Object, Objects};

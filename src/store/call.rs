@@ -6,6 +6,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use super::connection::Connection;
 use super::statements::Statement;
+use crate::keyspace::stream::StreamId;
 use crate::resp::Reply;
 
 /// What a call's rows mean.
@@ -51,6 +52,8 @@ pub enum Param {
     Int8(i64),
     Int4s(Vec<i32>),
     Int8s(Vec<i64>),
+    StreamId(StreamId),
+    StreamIds(Vec<Option<StreamId>>),
     Bytes(Bytes),
     BytesArray(Vec<Bytes>),
     NullableBytesArray(Vec<Option<Bytes>>),
@@ -70,6 +73,8 @@ impl ToSql for Param {
             Param::Int8(n) => n.to_sql(ty, out),
             Param::Int4s(n) => n.to_sql(ty, out),
             Param::Int8s(n) => n.to_sql(ty, out),
+            Param::StreamId(id) => id.to_sql(ty, out),
+            Param::StreamIds(ids) => ids.to_sql(ty, out),
             Param::Bytes(bytes) => bytes.as_ref().to_sql(ty, out),
             Param::BytesArray(array) => {
                 array.iter().map(Bytes::as_ref).collect::<Vec<&[u8]>>().to_sql(ty, out)

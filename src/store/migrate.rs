@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i32, &str)] = &[
     (3, include_str!("../../migrations/0003_groups.sql")),
     (4, include_str!("../../migrations/0004_bus.sql")),
     (5, include_str!("../../migrations/0005_queues.sql")),
+    (6, include_str!("../../migrations/0006_object_sweep.sql")),
 ];
 
 /// Function files: `CREATE OR REPLACE` and views, applied again whenever their text changes, in this order.
@@ -140,6 +141,9 @@ async fn configure_databases(
                     false => new_space(transaction, wanted).await?,
                 };
                 // To the other table, if the class has another one.
+                transaction
+                    .execute("SELECT respg.move_objects($1) WHERE $1 <> $2", &[space, &target])
+                    .await?;
                 transaction
                     .execute(
                         "UPDATE respg.keys SET space = $2 WHERE space = $1 AND $1 <> $2",

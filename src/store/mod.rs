@@ -7,6 +7,7 @@ mod connection;
 mod databases;
 mod error;
 mod migrate;
+mod object_ids;
 pub mod pool;
 mod pooler;
 mod queues;
@@ -24,10 +25,11 @@ pub use connection::{Commit, Connection, Params};
 pub use databases::{Database, DatabaseMap, Databases, Durability};
 pub use error::StoreError;
 pub use migrate::{DatabaseOptions, migrate};
+pub use object_ids::ObjectIds;
 pub use pool::{Pool, Pooled};
 pub use pooler::shares_processes;
 pub use queues::tend_queues;
-pub use rows::{KeyRow, Xid};
+pub use rows::{KeyRow, Xid, stream_row};
 pub use sweep::sweep_forever;
 pub use tls::{Target, TargetError};
 pub use tokio_postgres::Row;
@@ -38,6 +40,7 @@ pub struct Store {
     pub pool: Pool,
     pub databases: Databases,
     pub lookups: Lookups,
+    pub object_ids: ObjectIds,
     /// Longest wait for an answer of Postgres before a connection is given up.
     pub patience: Duration,
 }
@@ -59,7 +62,14 @@ impl Lookups {
 impl Store {
     pub fn new(target: Target, pool_size: u32, patience: Duration) -> Store {
         let pool = pool::build(&target, pool_size, patience);
-        Store { target, pool, databases: Databases::default(), lookups: Lookups::default(), patience }
+        Store {
+            target,
+            pool,
+            databases: Databases::default(),
+            lookups: Lookups::default(),
+            object_ids: ObjectIds::default(),
+            patience,
+        }
     }
 
     /// A pooled connection.

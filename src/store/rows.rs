@@ -1,9 +1,10 @@
 //! Between key rows and Rust values. Hot path.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Type};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
+use crate::keyspace::stream::{Node, StreamId, StreamState};
 use crate::keyspace::{Entry, Expiry, Kind, Value};
 
 /// A row of the statements READ and LOCK.
@@ -54,4 +55,55 @@ impl<'a> FromSql<'a> for Xid {
     fn accepts(ty: &Type) -> bool {
         *ty == Type::XID
     }
+}
+
+/// A row of `respg.streams`: the object's id and the rest.
+pub fn stream_row(row: &Row) -> (i64, StreamState) {
+    let node = Node {
+        first: row.get(7),
+        digest: row.get(8),
+        number: row.get(9),
+        bytes: row.get(10),
+        entries: row.get(11),
+        live: row.get(12),
+    };
+    let state = StreamState {
+        version: row.get(1),
+        length: row.get(2),
+        entries_added: row.get(3),
+        first_id: row.get(4),
+        last_id: row.get(5),
+        max_deleted_id: row.get(6),
+        node,
+        group_count: row.get(13),
+        last_group: row.get(14),
+    };
+    (row.get(0), state)
+}
+
+impl<'a> FromSql<'a> for StreamId {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<StreamId, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(StreamId::from_bytes(raw.try_into()?))
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::UUID
+    }
+}
+
+impl ToSql for StreamId {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.extend_from_slice(&self.to_bytes());
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::UUID
+    }
+
+    to_sql_checked!();
 }

@@ -9,11 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::statements::Statement;
+use super::statements::streams;
 use super::statements::sweep::{BEGIN_SWEEPING, FORGET_SPACES, SWEEP};
 use super::{Store, StoreError};
 
 /// Between the end of a pass over a table and the next; also how often a process looks whether it is its turn.
 const REST: Duration = Duration::from_secs(10);
+/// Between looks for dropped objects while there are none.
+const OBJECTS_REST: Duration = Duration::from_secs(2);
 /// Most rows that are removed, and so locked, in one transaction.
 const MOST_ROWS: i64 = 1000;
 /// Blocks in a part: few where there is much to remove, many where there is nothing.
@@ -26,7 +29,37 @@ const BUSY: u32 = 4;
 /// Sweeps until it is dropped; `expired` is told how many expired keys each part removed.
 pub async fn sweep_forever(store: Arc<Store>, expired: impl Fn(u64)) {
     let table = |statement| sweep_table(&store, statement, &expired);
-    tokio::join!(table(&SWEEP.logged), table(&SWEEP.unlogged));
+    tokio::join!(table(&SWEEP.logged), table(&SWEEP.unlogged), sweep_objects(&store));
+}
+
+/// Removes what dropped objects leave behind, as fast as for a busy table.
+async fn sweep_objects(store: &Store) {
+    loop {
+        let started = Instant::now();
+        let swept = async {
+            let connection = store.acquire().await?;
+            let swept = connection.query(&streams::SWEEP, &[&(MOST_ROWS as i32)]);
+            match tokio::time::timeout(store.patience, swept).await {
+                Ok(rows) => {
+                    let rows = rows.map_err(|error| StoreError::before_commit(&error))?;
+                    Ok(i64::from(rows[0].get::<_, i32>(0)))
+                }
+                Err(_) => {
+                    connection.abandon();
+                    Err(StoreError::Unavailable("no answer in time".into()))
+                }
+            }
+        };
+        let pause = match swept.await {
+            Ok(MOST_ROWS..) => started.elapsed() * (BUSY - 1),
+            Ok(_) => OBJECTS_REST,
+            Err(error) => {
+                tracing::debug!(%error, "sweeping objects");
+                REST
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
 }
 
 async fn sweep_table(store: &Store, statement: &'static Statement, expired: &impl Fn(u64)) {

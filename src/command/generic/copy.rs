@@ -27,14 +27,10 @@ fn copy(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         return Err(CommandError::SAME_OBJECT);
     }
     Ok(Plan::Keys(KeyOp::new(Access::Update, [from, to], move |view| {
-        let Some(entry) = view.entry(0).cloned() else { return Ok(Reply::ZERO) };
         if view.exists(1) && !replace {
             return Ok(Reply::ZERO);
         }
-        if let Value::Object(_) = entry.value {
-            // Two keys must not share the elements.
-            return Err(CommandError::text(format!("ERR COPY of a {} is not supported", entry.kind.name())));
-        }
+        let Some(entry) = view.copied(0, 1)? else { return Ok(Reply::ZERO) };
         view.put(1, entry);
         Ok(Reply::ONE)
     })))

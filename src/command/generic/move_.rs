@@ -21,7 +21,8 @@ fn move_(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         if view.exists(1) {
             return Ok(Reply::ZERO);
         }
-        let Some(entry) = view.remove(0) else { return Ok(Reply::ZERO) };
+        let Some(entry) = view.handed_over(0, 1)? else { return Ok(Reply::ZERO) };
+        view.remove(0);
         view.put(1, entry);
         Ok(Reply::ONE)
     })))

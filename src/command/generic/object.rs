@@ -42,7 +42,9 @@ fn encoding(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
                 None if bytes.len() <= LONGEST_EMBEDDED => "embstr",
                 None => "raw",
             }),
-            Some(Value::Unfetched(_) | Value::Object(_)) => Reply::text("raw"),
+            Some(Value::Unfetched(_)) => Reply::text("raw"),
+            // The only objects so far are streams.
+            Some(Value::Object(_)) => Reply::text("stream"),
         })
     }))
 }

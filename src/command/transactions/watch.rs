@@ -73,12 +73,13 @@ impl Watch {
         ];
         let call = Call::write(&transactions::WATCH, params, |_| Reply::Ok);
         // A key without a row was removed in this very moment: no version fits, and EXEC will not be done.
-        let changed = |key| Watched { db, key, xmin: 0, live: true, space: 0 };
+        let changed = |key| Watched { db, key, xmin: 0, live: true, object_version: None, space: 0 };
         let mut watched: Vec<Watched> = self.keys.into_iter().map(changed).collect();
         for row in context.rows(&call).await? {
             let place = row.get::<_, i32>(0) as usize - 1;
             let seen = &mut watched[place];
             (seen.xmin, seen.live, seen.space) = (row.get::<_, Xid>(1).0, row.get(2), row.get(3));
+            seen.object_version = row.get(4);
         }
         Ok(watched)
     }

@@ -39,7 +39,8 @@ pub static LOCK: KeyStatement = key_statement!(
 );
 
 /// $1 the keyspace's version, $2 spaces, $3 keys, $4 long keys, $5 values, $6 expiries, $7 whether the expiry counts from now.
-/// Writes strings whatever was there; writes nothing at all if the version is another. For few keys.
+/// Writes strings whatever was there; writes nothing at all if the version is another. Fails with a serialization failure if a key holds an
+/// object, which has to be dropped with it. For few keys.
 pub static OVERWRITE_FEW: KeyStatement = key_statement!(
     "INSERT INTO ", " AS k (space, key, long_key, type, value, expires_at)
      SELECT i.space, i.key, i.long_key, 1, i.value,
@@ -48,7 +49,8 @@ pub static OVERWRITE_FEW: KeyStatement = key_statement!(
           AS i (space, key, long_key, value, expires_at, relative)
      WHERE (SELECT version FROM respg.keyspace) = $1
      ON CONFLICT (space, key) DO UPDATE
-     SET type = 1, value = excluded.value, expires_at = excluded.expires_at, object_id = NULL"
+     SET type = 1, value = excluded.value, expires_at = excluded.expires_at,
+         object_id = CASE WHEN k.object_id IS NOT NULL THEN respg.object_in_the_way() END"
 );
 
 /// The same for many keys: ON CONFLICT finds and locks a row before it updates it, a plain UPDATE does it once, in two thirds of the time.
@@ -61,7 +63,8 @@ pub static OVERWRITE: KeyStatement = key_statement!(
               AS i (space, key, long_key, value, expires_at, relative, n)
          WHERE (SELECT version FROM respg.keyspace) = $1),
      updated AS (
-         UPDATE ", " k SET type = 1, value = i.value, expires_at = i.expires_at, object_id = NULL
+         UPDATE ", " k SET type = 1, value = i.value, expires_at = i.expires_at,
+                object_id = CASE WHEN k.object_id IS NOT NULL THEN respg.object_in_the_way() END
          FROM i WHERE k.space = i.space AND k.key = i.key
          RETURNING i.n),
      inserted AS (
@@ -69,7 +72,8 @@ pub static OVERWRITE: KeyStatement = key_statement!(
          SELECT i.space, i.key, i.long_key, 1, i.value, i.expires_at FROM i
          WHERE (SELECT count(*) FROM updated) < cardinality($3::bytea[]) AND NOT (i.n = ANY (ARRAY(SELECT n FROM updated)))
          ON CONFLICT (space, key) DO UPDATE
-         SET type = 1, value = excluded.value, expires_at = excluded.expires_at, object_id = NULL
+         SET type = 1, value = excluded.value, expires_at = excluded.expires_at,
+             object_id = CASE WHEN k.object_id IS NOT NULL THEN respg.object_in_the_way() END
          RETURNING 1)
      SELECT (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted) AS written"
 );
@@ -86,7 +90,7 @@ macro_rules! sum {
                   THEN (encode(k.value, 'escape')::bigint + ", $increment, ")::text::bytea
                   ELSE ('not an integer, type ' || k.type)::bigint::text::bytea END,
              expires_at = CASE WHEN k.expires_at >= floor(date_part('epoch', now()) * 1000) THEN k.expires_at END,
-             type = 1, object_id = NULL"
+             type = 1, object_id = CASE WHEN k.object_id IS NOT NULL THEN respg.object_in_the_way() END"
         )
     };
 }

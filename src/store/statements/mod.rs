@@ -6,6 +6,7 @@ pub mod generic;
 pub mod keys;
 pub mod queues;
 pub mod server;
+pub mod streams;
 pub mod sweep;
 pub mod transactions;
 
@@ -64,6 +65,23 @@ pub fn all() -> Vec<&'static Statement> {
         &server::CHECKPOINT,
         &sweep::BEGIN_SWEEPING,
         &sweep::FORGET_SPACES,
+        &streams::STREAMS,
+        &streams::OBJECT_IDS,
+        &streams::DELETE_ENTRIES,
+        &streams::DELETE_RANGES,
+        &streams::LEAVE_RANGES,
+        &streams::COPY,
+        &streams::DROP_OBJECTS,
+        &streams::HEAD,
+        &streams::TAIL,
+        &streams::NTH,
+        &streams::PRESENT,
+        &streams::COUNT_BELOW,
+        &streams::LENGTH,
+        &streams::RANGE,
+        &streams::REVERSE_RANGE,
+        &streams::READ,
+        &streams::SWEEP,
         &transactions::WATCH,
     ]
     .to_vec();
@@ -77,6 +95,10 @@ pub fn all() -> Vec<&'static Statement> {
         &keys::UPDATE,
         &keys::INSERT,
         &keys::DELETE,
+        &streams::OF_KEYS,
+        &streams::INSERT,
+        &streams::UPDATE,
+        &streams::INSERT_ENTRIES,
         &sweep::SWEEP,
     ];
     all.extend(on_keys.into_iter().flat_map(|forms| [&forms.logged, &forms.unlogged, &forms.any]));
@@ -103,3 +125,15 @@ macro_rules! key_statement {
     };
 }
 pub(crate) use key_statement;
+
+/// As `key_statement!` for any tables: each part but the last ends with the name of a table without what tells its partitions apart.
+macro_rules! object_statement {
+    ($first:literal $(, $part:literal)+) => {
+        $crate::store::statements::KeyStatement {
+            logged: $crate::store::statements::Statement::new(concat!($first $(, "_logged", $part)+)),
+            unlogged: $crate::store::statements::Statement::new(concat!($first $(, "_unlogged", $part)+)),
+            any: $crate::store::statements::Statement::new(concat!($first $(, $part)+)),
+        }
+    };
+}
+pub(crate) use object_statement;

@@ -19,9 +19,12 @@ pub static SWEEP: KeyStatement = key_statement!(
            AND (k.expires_at < (SELECT respg.now_ms()) OR k.space IN (SELECT space FROM respg.dropped_spaces))
          LIMIT $2
          FOR UPDATE OF k SKIP LOCKED),
-     -- Elements of collections have to go here too, by object_id.
      removed AS (
-         DELETE FROM ", " k USING dead WHERE k.ctid = dead.ctid RETURNING k.type, k.expires_at),
+         DELETE FROM ", " k USING dead WHERE k.ctid = dead.ctid RETURNING k.type, k.expires_at, k.object_id),
+     -- Their elements go by and by.
+     dropped AS (
+         INSERT INTO respg.dropped_objects (object_id, type) SELECT object_id, type FROM removed WHERE object_id IS NOT NULL
+         ON CONFLICT DO NOTHING),
      progress AS (
          UPDATE respg.sweep s
          SET next_block = CASE WHEN more THEN first WHEN ended THEN 0 ELSE first + $1 END,

@@ -1,0 +1,158 @@
+//! Statements on streams: their rows and entries for the commands that travel in lanes (hot path), and the commands that only read.
+
+use super::{KeyStatement, Statement, object_statement};
+
+/// $1 spaces, $2 keys: the rows of the streams that these keys hold, for keys that are locked by a statement before.
+pub static OF_KEYS: KeyStatement = object_statement!(
+    "SELECT s.* FROM unnest($1::int[], $2::bytea[]) AS i (space, key)
+     JOIN respg.keys", " k ON k.space = i.space AND k.key = i.key
+     CROSS JOIN LATERAL (
+         SELECT object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields,
+                node, node_bytes, node_entries, node_live, group_count, last_group
+         FROM respg.streams", " s WHERE s.object_id = k.object_id ORDER BY s.version DESC LIMIT 1) s
+     WHERE k.type = 6"
+);
+
+/// $1 object ids.
+pub static STREAMS: Statement = Statement::new(
+    "SELECT s.* FROM unnest($1::bigint[]) AS i (object_id)
+     CROSS JOIN LATERAL (
+         SELECT object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields,
+                node, node_bytes, node_entries, node_live, group_count, last_group
+         FROM respg.streams s WHERE s.object_id = i.object_id ORDER BY s.version DESC LIMIT 1) s",
+);
+
+/// The first of a thousand object ids.
+pub static OBJECT_IDS: Statement = Statement::new("SELECT nextval('respg.object_id')");
+
+/// Rows of new streams: $1 object ids and, in its order, the other columns.
+pub static INSERT: KeyStatement = object_statement!(
+    "INSERT INTO respg.streams", " (object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields,
+                node, node_bytes, node_entries, node_live, group_count, last_group)
+     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[],
+                          $9::bigint[], $10::int[], $11::int[], $12::int[], $13::int[], $14::int[], $15::int[])"
+);
+
+/// The next version of rows that are there: $1 to $15 as for INSERT. $16: whether the first entry may be gone; first_id is then moved
+/// up to what is the first entry now.
+pub static UPDATE: KeyStatement = object_statement!(
+    "UPDATE respg.streams", " s
+     SET version = i.version, length = i.length, entries_added = i.entries_added,
+         first_id = CASE WHEN i.seek THEN coalesce(
+             (SELECT e.id FROM respg.stream_entries", " e WHERE e.object_id = i.object_id AND e.id >= i.first_id ORDER BY e.id LIMIT 1),
+             i.first_id) ELSE i.first_id END,
+         last_id = i.last_id, max_deleted_id = i.max_deleted_id, node_first = i.node_first, node_fields = i.node_fields, node = i.node,
+         node_bytes = i.node_bytes, node_entries = i.node_entries, node_live = i.node_live,
+         group_count = i.group_count, last_group = i.last_group
+     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[],
+                 $9::bigint[], $10::int[], $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::bool[])
+          AS i (object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields, node,
+                node_bytes, node_entries, node_live, group_count, last_group, seek)
+     WHERE s.object_id = i.object_id AND s.version = i.version - 1"
+);
+
+/// $1 object ids, $2 entries' ids, $3 nodes, $4 fields.
+pub static INSERT_ENTRIES: KeyStatement = object_statement!(
+    "INSERT INTO respg.stream_entries",
+    " (object_id, id, node, fields)
+     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::int[], $4::bytea[])"
+);
+
+/// $1 object ids, $2 entries' ids.
+pub static DELETE_ENTRIES: Statement = Statement::new(
+    "DELETE FROM respg.stream_entries e USING unnest($1::bigint[], $2::uuid[]) AS i (object_id, id)
+     WHERE e.object_id = i.object_id AND e.id = i.id",
+);
+
+/// $1 object ids, $2 lowest ids, $3 the ids above the highest.
+pub static DELETE_RANGES: Statement = Statement::new(
+    "DELETE FROM respg.stream_entries e USING unnest($1::bigint[], $2::uuid[], $3::uuid[]) AS i (object_id, first, above)
+     WHERE e.object_id = i.object_id AND e.id >= i.first AND e.id < i.above",
+);
+
+/// The same, left to the sweeper.
+pub static LEAVE_RANGES: Statement = Statement::new(
+    "INSERT INTO respg.stream_trims (object_id, first_id, end_id) SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::uuid[])
+     ON CONFLICT (object_id, first_id) DO UPDATE SET end_id = greatest(stream_trims.end_id, excluded.end_id)",
+);
+
+/// Entries, groups, consumers and pending entries of $1 for $2, entries from $3 on.
+pub static COPY: Statement = Statement::new("SELECT respg.copy_stream($1, $2, $3)");
+
+/// $1 object ids, $2 types: what no key names any more.
+pub static DROP_OBJECTS: Statement = Statement::new(
+    "INSERT INTO respg.dropped_objects (object_id, type) SELECT * FROM unnest($1::bigint[], $2::smallint[]) ON CONFLICT DO NOTHING",
+);
+
+/// $1 object id, $2 lowest id, $3 how many: ids and nodes of the first entries.
+pub static HEAD: Statement = Statement::new(
+    "SELECT id, node FROM respg.stream_entries WHERE object_id = $1 AND id >= $2 ORDER BY id LIMIT $3",
+);
+
+/// $1 object id, $2 lowest id, $3 how many: of the last ones, backwards.
+pub static TAIL: Statement = Statement::new(
+    "SELECT id, node FROM respg.stream_entries WHERE object_id = $1 AND id >= $2 ORDER BY id DESC LIMIT $3",
+);
+
+/// $1 object id, $2 lowest id, $3 place.
+pub static NTH: Statement = Statement::new(
+    "SELECT id, node FROM respg.stream_entries WHERE object_id = $1 AND id >= $2 ORDER BY id OFFSET $3 LIMIT 1",
+);
+
+/// $1 object id, $2 lowest id, $3 ids: those there are.
+pub static PRESENT: Statement = Statement::new(
+    "SELECT e.id, e.node FROM unnest($3::uuid[]) AS i (id) JOIN respg.stream_entries e ON e.object_id = $1 AND e.id = i.id
+     WHERE e.id >= $2",
+);
+
+/// $1 object id, $2 lowest id, $3 the id above the highest.
+pub static COUNT_BELOW: Statement =
+    Statement::new("SELECT count(*) FROM respg.stream_entries WHERE object_id = $1 AND id >= $2 AND id < $3");
+
+/// $1 db, $2 stored key: type and length.
+pub static LENGTH: Statement = Statement::new(
+    "SELECT k.type, s.length FROM respg.live_object($1, $2) k
+     LEFT JOIN LATERAL (SELECT s.length FROM respg.streams s WHERE s.object_id = k.object_id ORDER BY s.version DESC LIMIT 1) s ON k.type = 6",
+);
+
+/// $1 db, $2 stored key, $3 lowest id, $4 highest id, $5 how many. A row without id says that the key is there, and its type.
+pub static RANGE: Statement = Statement::new(
+    "SELECT k.type, NULL::uuid AS id, NULL::bytea AS fields FROM respg.live_object($1, $2) k
+     UNION ALL
+     SELECT 6::smallint, e.id, e.fields FROM respg.live_object($1, $2) k
+     CROSS JOIN LATERAL (SELECT s.first_id FROM respg.streams s WHERE s.object_id = k.object_id ORDER BY s.version DESC LIMIT 1) s
+     CROSS JOIN LATERAL (SELECT e.id, e.fields FROM respg.stream_entries e
+         WHERE e.object_id = k.object_id AND e.id >= greatest(s.first_id, $3) AND e.id <= $4 ORDER BY e.id LIMIT $5) e
+     WHERE k.type = 6",
+);
+
+/// The same backwards.
+pub static REVERSE_RANGE: Statement = Statement::new(
+    "SELECT k.type, NULL::uuid AS id, NULL::bytea AS fields FROM respg.live_object($1, $2) k
+     UNION ALL
+     SELECT 6::smallint, e.id, e.fields FROM respg.live_object($1, $2) k
+     CROSS JOIN LATERAL (SELECT s.first_id FROM respg.streams s WHERE s.object_id = k.object_id ORDER BY s.version DESC LIMIT 1) s
+     CROSS JOIN LATERAL (SELECT e.id, e.fields FROM respg.stream_entries e
+         WHERE e.object_id = k.object_id AND e.id >= greatest(s.first_id, $3) AND e.id <= $4 ORDER BY e.id DESC LIMIT $5) e
+     WHERE k.type = 6",
+);
+
+/// $1 db, $2 stored keys, $3 the ids after which to read (null: `$`), $4 how many of each. Per key that is there a row without entry: its place
+/// in $2, type and last id; then the entries.
+pub static READ: Statement = Statement::new(
+    "WITH k AS MATERIALIZED (
+         SELECT i.n, k.type, k.object_id, coalesce(i.after, s.last_id) AS after, s.first_id, s.last_id
+         FROM unnest($2::bytea[], $3::uuid[]) WITH ORDINALITY AS i (key, after, n)
+         CROSS JOIN LATERAL respg.live_object($1, i.key) k
+         LEFT JOIN LATERAL (SELECT s.first_id, s.last_id FROM respg.streams s
+             WHERE s.object_id = k.object_id ORDER BY s.version DESC LIMIT 1) s ON k.type = 6)
+     SELECT n, type, last_id AS id, NULL::bytea AS fields FROM k
+     UNION ALL
+     SELECT k.n, k.type, e.id, e.fields FROM k
+     CROSS JOIN LATERAL (SELECT e.id, e.fields FROM respg.stream_entries e
+         WHERE e.object_id = k.object_id AND e.id > k.after AND e.id >= k.first_id ORDER BY e.id LIMIT $4) e
+     WHERE k.type = 6 AND k.after < k.last_id",
+);
+
+/// $1 most rows: removes elements of an object that no key names any more, or entries that were trimmed. Says how many.
+pub static SWEEP: Statement = Statement::new("SELECT respg.sweep_objects($1)");
