@@ -14,6 +14,7 @@ static FILES: [&str; 8] = [
     include_str!("generic/docs.json"),
     include_str!("respg/docs.json"),
     include_str!("server/docs.json"),
+    include_str!("stream/docs.json"),
     include_str!("string/docs.json"),
     include_str!("transactions/docs.json"),
 ];

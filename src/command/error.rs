@@ -32,6 +32,7 @@ texts! {
     SAME_OBJECT = "ERR source and destination objects are the same";
     DB_OUT_OF_RANGE = "ERR DB index is out of range";
     INVALID_CURSOR = "ERR invalid cursor";
+    INVALID_STREAM_ID = "ERR Invalid stream ID specified as stream command argument";
     OFFSET_OUT_OF_RANGE = "ERR offset is out of range";
     STRING_TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
     BIT_OFFSET = "ERR bit offset is not an integer or out of range";
@@ -49,6 +50,11 @@ texts! {
 }
 
 impl CommandError {
+    /// An error of one text.
+    pub const fn constant(text: &'static str) -> CommandError {
+        CommandError(Bytes::from_static(text.as_bytes()))
+    }
+
     /// An error of any text, e.g. one that repeats an argument's bytes.
     pub fn text(text: impl Into<Bytes>) -> CommandError {
         CommandError(text.into())

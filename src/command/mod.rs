@@ -20,6 +20,7 @@ pub mod generic;
 pub mod pubsub;
 pub mod respg;
 pub mod server;
+pub mod stream;
 pub mod string;
 pub mod transactions;
 
@@ -43,6 +44,7 @@ static GROUPS: &[&[&Command]] = &[
     pubsub::COMMANDS,
     respg::COMMANDS,
     server::COMMANDS,
+    stream::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,
 ];

@@ -97,14 +97,7 @@ impl WorkingSet {
         });
     }
 
-    fn intern(
-        &mut self,
-        db: DbIndex,
-        space: i32,
-        key: &Bytes,
-        wanted: bool,
-        object: Option<Kind>,
-    ) -> u32 {
+    fn intern(&mut self, db: DbIndex, space: i32, key: &Bytes, wanted: bool, object: Option<Kind>) -> u32 {
         let position = *self.index.entry((space, key.clone())).or_insert_with(|| {
             self.keys.push(SetKey {
                 db,

@@ -10,6 +10,7 @@ mod postgres;
 mod pubsub;
 mod server;
 mod sql;
+mod stream;
 mod string;
 mod support;
 mod tidy;

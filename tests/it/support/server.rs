@@ -7,7 +7,8 @@ use std::thread;
 use respg::config::Config;
 use respg::server::Server;
 
-use super::pg::{connect, fresh_database};
+use super::client::{Client, Protocol};
+use super::pg::fresh_database;
 
 /// Logical databases of the shared server: every run of a test body takes one or two.
 pub const DATABASES: u32 = 3000;
@@ -43,13 +44,9 @@ pub fn start(config: Config) -> Address {
     started.recv().expect("a server for the tests")
 }
 
-/// Makes `key` of a logical database of the shared server a stream, whatever commands there are for it.
+/// Makes `key` of a logical database of the shared server a stream.
 pub fn make_stream(db: u32, key: &str) {
-    let insert = "INSERT INTO respg.keys (space, key, type, object_id) \
-                  SELECT space, $2, 6, -1 FROM respg.databases WHERE db = $1";
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let client = connect(&shared().database_url).await;
-        client.execute(insert, &[&(db as i32), &key.as_bytes()]).await.expect("no such key yet");
-    });
+    let mut client = Client::connect(shared().socket, Protocol::Resp2);
+    client.select(db);
+    assert!(!client.plain(["XADD", key, "*", "field", "value"]).is_error());
 }

@@ -1,0 +1,5 @@
+mod generic;
+mod processes;
+mod reading;
+mod trimming;
+mod writing;
