@@ -140,6 +140,7 @@ BEGIN
             DELETE FROM respg.stream_groups g WHERE g.object_id = victim.object_id;
             DELETE FROM respg.streams s WHERE s.object_id = victim.object_id;
             DELETE FROM respg.stream_trims t WHERE t.object_id = victim.object_id;
+            DELETE FROM respg.stream_options o WHERE o.object_id = victim.object_id;
             DELETE FROM respg.dropped_groups d WHERE d.object_id = victim.object_id;
             DELETE FROM respg.dropped_objects d WHERE d.object_id = victim.object_id;
             removed := removed + 1;
@@ -192,6 +193,7 @@ CREATE OR REPLACE FUNCTION respg.move_objects(place integer) RETURNS void LANGUA
 AS $$
     UPDATE respg.stream_entries e SET object_id = -e.object_id FROM respg.keys k WHERE k.space = place AND k.type = 6 AND e.object_id = k.object_id;
     UPDATE respg.stream_groups e SET object_id = -e.object_id FROM respg.keys k WHERE k.space = place AND k.type = 6 AND e.object_id = k.object_id;
+    UPDATE respg.stream_options e SET object_id = -e.object_id FROM respg.keys k WHERE k.space = place AND k.type = 6 AND e.object_id = k.object_id;
     UPDATE respg.stream_cursors e SET object_id = -e.object_id FROM respg.keys k WHERE k.space = place AND k.type = 6 AND e.object_id = k.object_id;
     UPDATE respg.stream_activity e SET object_id = -e.object_id FROM respg.keys k WHERE k.space = place AND k.type = 6 AND e.object_id = k.object_id;
     UPDATE respg.dropped_groups e SET object_id = -e.object_id FROM respg.keys k WHERE k.space = place AND k.type = 6 AND e.object_id = k.object_id;

@@ -8,7 +8,8 @@ pub(super) static XADD: Command = Command {
     arity: AtLeast(5),
     flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST),
     keys: &[KeySpec {
-        notes: "UPDATE instead of INSERT because of the optional trimming feature",
+        notes: "\
+            UPDATE instead of INSERT because of the optional trimming feature",
         ..KeySpec::at(1, &["RW", "UPDATE"])
     }],
     tips: &["nondeterministic_output"],

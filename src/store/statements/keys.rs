@@ -89,7 +89,7 @@ macro_rules! sum {
                        AND (k.expires_at IS NULL OR k.expires_at >= floor(date_part('epoch', clock_timestamp()) * 1000))
                   THEN (encode(k.value, 'escape')::bigint + ", $increment, ")::text::bytea
                   ELSE ('not an integer, type ' || k.type)::bigint::text::bytea END,
-             expires_at = CASE WHEN k.expires_at >= floor(date_part('epoch', now()) * 1000) THEN k.expires_at END,
+             expires_at = CASE WHEN k.type <> 0 AND k.expires_at >= floor(date_part('epoch', now()) * 1000) THEN k.expires_at END,
              type = 1, object_id = CASE WHEN k.object_id IS NOT NULL THEN respg.object_in_the_way() END"
         )
     };
