@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Command;
 
-static FILES: [&str; 8] = [
+static FILES: [&str; 9] = [
     include_str!("bitmap/docs.json"),
     include_str!("cluster/docs.json"),
     include_str!("connection/docs.json"),
