@@ -88,7 +88,11 @@ impl Client {
     }
 
     pub async fn receive(&mut self) -> Result<Reply, Failure> {
-        timeout(PATIENCE, self.read_reply()).await.map_err(|_| Failure::Hung)?.map_err(broken)
+        self.receive_within(PATIENCE).await
+    }
+
+    pub async fn receive_within(&mut self, patience: Duration) -> Result<Reply, Failure> {
+        timeout(patience, self.read_reply()).await.map_err(|_| Failure::Hung)?.map_err(broken)
     }
 
     pub async fn call(&mut self, text: &str) -> Result<Reply, Failure> {

@@ -253,6 +253,10 @@ async fn think() {
 }
 
 async fn read_command(stream: &mut BufReader<TcpStream>) -> Option<Command> {
+    read_words(stream).await.map(Command::of)
+}
+
+pub async fn read_words(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok()?;
     let count: usize = line.trim_end().strip_prefix('*')?.parse().ok()?;
@@ -266,10 +270,10 @@ async fn read_command(stream: &mut BufReader<TcpStream>) -> Option<Command> {
         word.truncate(length);
         words.push(String::from_utf8(word).ok()?);
     }
-    Some(Command::of(words))
+    Some(words)
 }
 
-fn encode(reply: &Reply) -> String {
+pub fn encode(reply: &Reply) -> String {
     match reply {
         Reply::Status(text) => format!("+{text}\r\n"),
         Reply::Error(text) => format!("-{text}\r\n"),

@@ -25,6 +25,7 @@
 mod bank;
 mod checks;
 mod client;
+mod delivery;
 mod expiry;
 mod fake;
 mod history;
@@ -72,9 +73,11 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         report.run("handwritten histories", async { checks::handwritten() }).await;
         broken(&mut report).await;
+        broken_messages(&mut report).await;
         if !against.is_empty() {
             let budget = Duration::from_secs(long.unwrap_or(20) / 4);
-            return peaceful(&mut report, &against, budget, seed).await;
+            peaceful(&mut report, &against, budget, seed).await;
+            return messages(&mut report, &against, budget, seed).await;
         }
         let folder = std::env::temp_dir().join(format!("respg-faults-{}", std::process::id()));
         match scenarios::World::new(&folder).await {
@@ -121,6 +124,12 @@ async fn peaceful(report: &mut Report, servers: &[SocketAddr], budget: Duration,
     report.run("bank", bank::sums(servers, budget, seed)).await;
     report.run("expiry", expiry::visible(servers, budget, seed)).await;
     report.run("moment of expiry", order::play(expiry::RACES, servers, budget, seed)).await;
+}
+
+/// The same for queues and channels.
+async fn messages(report: &mut Report, servers: &[SocketAddr], budget: Duration, seed: u64) {
+    let bound = Duration::from_secs(1);
+    report.run("queues", delivery::peaceful(servers, budget, bound, seed)).await;
 }
 
 /// Everything, on respg.
@@ -196,4 +205,39 @@ async fn broken(report: &mut Report) {
         };
         report.run(&name, scenario).await;
     }
+}
+
+/// The same for queues and channels, several at a time: they mostly wait.
+async fn broken_messages(report: &mut Report) {
+    let short = Duration::from_millis(1200);
+    for defects in delivery::DEFECTS.chunks(6) {
+        let mut tasks = Vec::new();
+        for &defect in defects {
+            let right = defect == delivery::Defect::None;
+            tasks.push(tokio::spawn(noticed(right, move |seed| async move {
+                let (servers, _running) = delivery::start_fake(defect).await;
+                delivery::peaceful(&servers, short, short / 2, seed).await
+            })));
+        }
+        for (defect, task) in defects.iter().zip(tasks) {
+            let name = format!("self-test: queues on a server with {defect:?}");
+            report.run(&name, async { task.await.map_err(|error| error.to_string())? }).await;
+        }
+    }
+}
+
+/// Luck is part of finding a race; a right server is never found wrong.
+async fn noticed<F>(right: bool, scenario: impl Fn(u64) -> F) -> Result<String, String>
+where
+    F: Future<Output = Result<String, String>>,
+{
+    let mut unnoticed = String::new();
+    for seed in 0..5 {
+        match scenario(seed).await {
+            result if right => return result,
+            Err(text) => return Ok(format!("noticed: {text}")),
+            Ok(text) => unnoticed = text,
+        }
+    }
+    Err(format!("the defect was not noticed: {unnoticed}"))
 }
