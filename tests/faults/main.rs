@@ -28,6 +28,7 @@ mod client;
 mod delivery;
 mod expiry;
 mod fake;
+mod fire;
 mod history;
 mod ledger;
 mod linear;
@@ -35,6 +36,7 @@ mod model;
 mod order;
 mod postgres;
 mod proxy;
+mod pubsub;
 mod recorder;
 mod respg;
 mod row_lock;
@@ -96,11 +98,12 @@ struct Report {
 }
 
 impl Report {
+    fn wants(&self, name: &str) -> bool {
+        self.words.is_empty() || self.words.iter().any(|word| name.contains(word.as_str()))
+    }
+
     async fn run(&mut self, name: &str, scenario: impl Future<Output = Result<String, String>>) {
-        if name != "start"
-            && !self.words.is_empty()
-            && !self.words.iter().any(|word| name.contains(word.as_str()))
-        {
+        if name != "start" && !self.wants(name) {
             return;
         }
         let start = Instant::now();
@@ -130,6 +133,7 @@ async fn peaceful(report: &mut Report, servers: &[SocketAddr], budget: Duration,
 async fn messages(report: &mut Report, servers: &[SocketAddr], budget: Duration, seed: u64) {
     let bound = Duration::from_secs(1);
     report.run("queues", delivery::peaceful(servers, budget, bound, seed)).await;
+    report.run("channels", pubsub::peaceful(servers, budget, bound, seed)).await;
 }
 
 /// Everything, on respg.
@@ -153,6 +157,13 @@ async fn ours(report: &mut Report, world: &mut scenarios::World, long: Option<u6
     report.run("restart", scenarios::restart(world, part(5), seed)).await;
     report.run("hang", scenarios::hang(world, part(5), seed)).await;
     report.run("row lock", row_lock::delays_one_key_only(world, part(3))).await;
+
+    if let Err(text) = world.renew(&[]).await {
+        return report.run("start", async { Err(text) }).await;
+    }
+    messages(report, &world.servers(), part(3), seed).await;
+    report.run("queues under fire", fire::queues(world, part(6), seed)).await;
+    report.run("channels under fire", fire::channels(world, part(4), seed)).await;
 }
 
 /// Each test fails on a server that is broken in the way it is there to find, and passes on the same server unbroken.
@@ -210,21 +221,36 @@ async fn broken(report: &mut Report) {
 /// The same for queues and channels, several at a time: they mostly wait.
 async fn broken_messages(report: &mut Report) {
     let short = Duration::from_millis(1200);
-    for defects in delivery::DEFECTS.chunks(6) {
-        let mut tasks = Vec::new();
-        for &defect in defects {
-            let right = defect == delivery::Defect::None;
-            tasks.push(tokio::spawn(noticed(right, move |seed| async move {
-                let (servers, _running) = delivery::start_fake(defect).await;
-                delivery::peaceful(&servers, short, short / 2, seed).await
-            })));
-        }
-        for (defect, task) in defects.iter().zip(tasks) {
-            let name = format!("self-test: queues on a server with {defect:?}");
-            report.run(&name, async { task.await.map_err(|error| error.to_string())? }).await;
+    let mut tests: Vec<(String, BoxFuture)> = Vec::new();
+    for defect in delivery::DEFECTS {
+        let name = format!("self-test: queues on a server with {defect:?}");
+        let right = defect == delivery::Defect::None;
+        let test = noticed(right, move |seed| async move {
+            let (servers, _running) = delivery::start_fake(defect).await;
+            delivery::peaceful(&servers, short, short / 2, seed).await
+        });
+        tests.push((name, Box::pin(test)));
+    }
+    for defect in pubsub::DEFECTS {
+        let name = format!("self-test: channels on a server with {defect:?}");
+        let right = defect == pubsub::Defect::None;
+        let test = noticed(right, move |seed| async move {
+            let (servers, _running) = pubsub::start_fake(defect).await;
+            pubsub::peaceful(&servers, short / 2, short / 2, seed).await
+        });
+        tests.push((name, Box::pin(test)));
+    }
+    tests.retain(|(name, _)| report.wants(name));
+    while !tests.is_empty() {
+        let some: Vec<_> = tests.drain(..tests.len().min(6)).collect();
+        let running = some.into_iter().map(|(name, test)| (name, tokio::spawn(test)));
+        for (name, test) in running.collect::<Vec<_>>() {
+            report.run(&name, async { test.await.map_err(|error| error.to_string())? }).await;
         }
     }
 }
+
+type BoxFuture = std::pin::Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
 
 /// Luck is part of finding a race; a right server is never found wrong.
 async fn noticed<F>(right: bool, scenario: impl Fn(u64) -> F) -> Result<String, String>

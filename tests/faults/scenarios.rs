@@ -38,15 +38,19 @@ impl World {
         Ok(World { postgres, processes: Vec::new(), database: String::new(), folder: folder.into() })
     }
 
-    /// A new database and new processes.
+    /// A new database and two new processes.
     pub async fn renew(&mut self, flags: &[&str]) -> Result<(), String> {
+        self.renew_with(2, flags).await
+    }
+
+    pub async fn renew_with(&mut self, count: usize, flags: &[&str]) -> Result<(), String> {
         self.processes.clear();
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         self.database = format!("faults{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let admin = self.postgres.connect("postgres").await?;
         let create = format!("CREATE DATABASE {}", self.database);
         admin.batch_execute(&create).await.map_err(|error| error.to_string())?;
-        for _ in 0..2 {
+        for _ in 0..count {
             let process = Respg::start(&self.postgres, &self.database, &self.folder, flags).await?;
             self.processes.push(process);
         }
@@ -57,8 +61,29 @@ impl World {
         self.processes.iter().map(|process| process.address).collect()
     }
 
+    /// Stops Postgres hard, starts it again, and waits until all processes serve.
+    pub async fn stop_postgres(&mut self, gently: bool) -> Result<Duration, String> {
+        match gently {
+            true => self.postgres.stop_immediately(),
+            false => self.postgres.kill(),
+        }
+        sleep(Duration::from_millis(300)).await;
+        self.postgres.restart().await?;
+        self.resumed().await
+    }
+
+    /// Ends connections of respg from the side of Postgres, those for which `condition` holds. Returns how many.
+    pub async fn cut_connections(&self, condition: &str) -> Result<usize, String> {
+        let admin = self.postgres.connect("postgres").await?;
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND ({condition})",
+            self.database
+        );
+        admin.query(&end, &[]).await.map(|rows| rows.len()).map_err(|error| error.to_string())
+    }
+
     /// How long it takes until all processes serve.
-    async fn resumed(&self) -> Result<Duration, String> {
+    pub async fn resumed(&self) -> Result<Duration, String> {
         let start = Instant::now();
         for process in &self.processes {
             process.wait_until_serving(RESUMES).await?;
@@ -137,14 +162,8 @@ pub async fn restart(world: &mut World, budget: Duration, seed: u64) -> Result<S
     let mut slowest = Duration::ZERO;
     while Instant::now() < end {
         sleep(Duration::from_secs(1)).await;
-        match stops % 2 {
-            0 => world.postgres.stop_immediately(),
-            _ => world.postgres.kill(),
-        }
+        slowest = slowest.max(world.stop_postgres(stops % 2 == 0).await?);
         stops += 1;
-        sleep(Duration::from_millis(300)).await;
-        world.postgres.restart().await?;
-        slowest = slowest.max(world.resumed().await?);
     }
     sleep(Duration::from_millis(500)).await;
     Ok(format!("{stops} stops, service after {slowest:?}; {}", crowd.disperse().await?))

@@ -12,6 +12,7 @@ use super::model::Program;
 use super::recorder::Recorder;
 
 /// SplitMix64: the same seed gives the same programs.
+#[derive(Clone)]
 pub struct Rng(pub u64);
 
 impl Rng {

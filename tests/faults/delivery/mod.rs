@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 pub use fake::{DEFECTS, Defect, start as start_fake};
-pub use journal::Journal;
+pub use journal::{Journal, items, text};
 
 /// Two streams that a crowd of consumers reads, and one stream for each server on which a single consumer sleeps.
 pub struct Names {

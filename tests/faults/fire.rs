@@ -1,0 +1,85 @@
+//! Queues and channels while things go wrong, on three respg processes.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use super::delivery::Queues;
+use super::pubsub::Meeting;
+use super::scenarios::World;
+
+/// How long work may lie while somebody waits for it: what a process that was killed could not tell the others is found
+/// by their own looking around.
+const WAKES: Duration = Duration::from_secs(5);
+
+/// How late a message may come when nothing is broken any more.
+const HEARD: Duration = Duration::from_secs(2);
+
+/// Consumers die all the time; respg processes, connections and Postgres in turn.
+pub async fn queues(world: &mut World, budget: Duration, seed: u64) -> Result<String, String> {
+    world.renew_with(3, &[]).await?;
+    let queues = Queues::open(&world.servers(), seed).await?;
+    let end = Instant::now() + budget;
+    let mut fires = 0;
+    while Instant::now() < end && !queues.journal.failed() {
+        sleep(Duration::from_millis(500)).await;
+        let from = Instant::now();
+        match fires % 4 {
+            0 | 2 => {
+                let count = world.processes.len();
+                let process = &mut world.processes[fires / 2 % count];
+                process.kill();
+                sleep(Duration::from_millis(200)).await;
+                process.restart().await?;
+            }
+            1 => {
+                world.stop_postgres(fires / 4 % 2 == 0).await?;
+                queues.journal.outage(from);
+            }
+            _ => {
+                world.cut_connections("true").await?;
+                world.resumed().await?;
+                queues.journal.outage(from);
+            }
+        }
+        fires += 1;
+    }
+    sleep(Duration::from_millis(300)).await;
+    Ok(format!("{fires} fires; {}", queues.close(WAKES).await?))
+}
+
+/// Listening connections die, Postgres stops, a process is killed; subscribers of the others notice nothing of it.
+pub async fn channels(world: &mut World, budget: Duration, seed: u64) -> Result<String, String> {
+    world.renew_with(3, &[]).await?;
+    let meeting = Meeting::open(&world.servers(), seed).await?;
+    let end = Instant::now() + budget;
+    let mut fires = 0;
+    while Instant::now() < end {
+        sleep(Duration::from_millis(500)).await;
+        let from = Instant::now();
+        match fires % 3 {
+            0 => {
+                let cut = world.cut_connections("query ILIKE 'LISTEN%'").await?;
+                if cut < world.processes.len() {
+                    return Err(format!("{cut} listening connections were found"));
+                }
+                sleep(Duration::from_millis(300)).await;
+                meeting.minutes.outage(from);
+            }
+            1 => {
+                world.stop_postgres(fires / 3 % 2 == 0).await?;
+                meeting.minutes.outage(from);
+            }
+            _ => {
+                let at = fires / 3 % world.processes.len();
+                meeting.minutes.killed(at);
+                world.processes[at].kill();
+                sleep(Duration::from_millis(200)).await;
+                world.processes[at].restart().await?;
+            }
+        }
+        fires += 1;
+    }
+    sleep(Duration::from_millis(300)).await;
+    Ok(format!("{fires} fires; {}", meeting.close(HEARD).await?))
+}
