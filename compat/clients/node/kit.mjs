@@ -31,6 +31,16 @@ export async function raises(promise, name, text) {
 /** The next event of that name; unlike node's once() it does not mind an 'error' event before. */
 export const event = (emitter, name) => new Promise(resolve => emitter.once(name, resolve))
 export const sleep = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds))
+/** All events of that name, as they come. */
+export function listen(emitter, name) {
+  const heard = []
+  emitter.on(name, (...values) => heard.push(values))
+  return heard
+}
+/** Waits until the condition holds; a check ends after 20 seconds. */
+export async function until(condition) {
+  while (!(await condition())) await sleep(10)
+}
 export const range = n => Array.from({ length: n }, (_, i) => i)
 export const parseInfo = text => Object.fromEntries(text.split('\r\n').filter(line => line.includes(':')).map(line => line.split(/:(.*)/s)))
 export const parseClient = text => Object.fromEntries(text.trim().split(' ').map(field => field.split(/=(.*)/s)))

@@ -1,6 +1,7 @@
 """Collects checks, hands them a server, counts. A topic module imports `check`, `eq` and `raises`."""
 
 import contextlib
+import logging
 import traceback
 
 import redis
@@ -10,6 +11,8 @@ from redis.retry import Retry
 PASSWORD = "secret"
 ONCE = Retry(NoBackoff(), 0)
 CHECKS = []
+# redis-py says aloud what its subscribers hear
+logging.getLogger("push_response").setLevel(logging.WARNING)
 
 
 def check(function):

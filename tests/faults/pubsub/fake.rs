@@ -166,19 +166,20 @@ impl Fake {
                 }
                 let mut replies: Vec<Reply> = Vec::new();
                 if self.defect != Defect::IgnoresMulti {
-                    replies = queued.iter().map(|words| self.publish(words, process)).collect();
+                    let mut room = self.room.lock().unwrap();
+                    replies = queued.iter().map(|words| self.publish(&mut room, words, process)).collect();
                 }
                 replies.resize(count, replies.first().cloned().unwrap_or(Reply::Int(5)));
                 Reply::Array(Some(replies))
             }
             (_, Some(queued)) => {
                 if self.defect == Defect::IgnoresMulti {
-                    self.publish(words, process);
+                    self.publish(&mut self.room.lock().unwrap(), words, process);
                 }
                 queued.push(words.to_vec());
                 Reply::Status("QUEUED".into())
             }
-            ("PUBLISH" | "SPUBLISH", _) => self.publish(words, process),
+            ("PUBLISH" | "SPUBLISH", _) => self.publish(&mut self.room.lock().unwrap(), words, process),
             (kind, _) => {
                 let mut room = self.room.lock().unwrap();
                 let names = words[1..].iter().enumerate();
@@ -196,9 +197,7 @@ impl Fake {
         vec![one]
     }
 
-    fn publish(&self, words: &[String], home: usize) -> Reply {
-        let mut room = self.room.lock().unwrap();
-        let room = &mut *room;
+    fn publish(&self, room: &mut Room, words: &[String], home: usize) -> Reply {
         room.said += 1;
         let now_and_then = room.said.is_multiple_of(40);
         let mut text = words[2].clone();

@@ -39,6 +39,11 @@ export class Env {
     return { host, port: Number(port) }
   }
 
+  /** Channels know no databases: a program's own carry its number. */
+  channel(name) {
+    return `${name}:${this.db}:${this.protocol}`
+  }
+
   async since(version) {
     return atLeast(parseInfo(await this.opened[0].info('server')).redis_version, version)
   }

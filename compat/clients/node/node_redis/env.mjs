@@ -1,4 +1,4 @@
-import { atLeast, parseInfo } from '../kit.mjs'
+import { atLeast, parseInfo, range } from '../kit.mjs'
 
 export class Env {
   static protocols = major => (major < 5 ? [2] : [2, 3])
@@ -10,7 +10,8 @@ export class Env {
 
   options({ socket, ...more } = {}) {
     const [host, port] = this.server.split(':')
-    const protocol = this.major < 5 ? {} : { RESP: this.protocol }
+    // version 5 calls what it makes of XREAD in RESP3 unstable, and returns it as it is
+    const protocol = this.major < 5 ? {} : { RESP: this.protocol, unstableResp3: true }
     return { socket: { host, port: Number(port), ...socket }, database: this.db, name: 'compat', ...protocol, ...more }
   }
 
@@ -65,6 +66,19 @@ export class Env {
     const keys = new Set()
     for await (const found of client.scanIterator(options)) [found].flat().forEach(key => keys.add(key))
     return keys
+  }
+
+  /** XREAD's and XREADGROUP's reply as a list of { name, messages: [{ id, message }] }. */
+  streams(reply) {
+    if (Array.isArray(reply)) return reply
+    const fields = list => Object.fromEntries(range(list.length / 2).map(n => [list[2 * n], list[2 * n + 1]]))
+    const messages = entries => entries.map(([id, list]) => ({ id, message: fields(list) }))
+    return Object.entries(reply).map(([name, entries]) => ({ name, messages: messages(entries) }))
+  }
+
+  /** Channels know no databases: a program's own carry its number. */
+  channel(name) {
+    return `${name}:${this.db}:${this.protocol}`
   }
 
   async since(version) {
