@@ -15,9 +15,11 @@ step() {
 }
 
 debian() {
-  command -v redis-cli php gcc >/dev/null && [ -e /usr/include/hiredis/hiredis.h ] && php -m | grep -qx redis && return
+  command -v redis-cli php gcc ruby >/dev/null && [ -e /usr/include/hiredis/hiredis.h ] && php -m | grep -qx redis &&
+    [ -e /usr/share/doc/ruby-actioncable ] && [ -e /usr/share/doc/ruby-redis ] && return
   apt-get -qq update
-  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends redis-tools libhiredis-dev php-cli php-redis gcc libc6-dev >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends redis-tools libhiredis-dev php-cli php-redis gcc libc6-dev \
+    ruby ruby-actioncable ruby-redis >/dev/null
 }
 
 python() { # VERSION
@@ -27,6 +29,11 @@ python() { # VERSION
 python5() { python 5; }
 python8() { python 8; }
 python8_hiredis() { python 8-hiredis; }
+
+faststream() {
+  python3 -m venv --clear "$RESPG_CLIENTS_DIR/faststream"
+  "$RESPG_CLIENTS_DIR/faststream/bin/pip" --disable-pip-version-check -q install --no-deps -r "$here/python/requirements-faststream.txt"
+}
 
 node() {
   mkdir -p "$RESPG_CLIENTS_DIR/node"
@@ -44,6 +51,7 @@ debian
 step redis-py-5 python/requirements-5.txt python5
 step redis-py-8 python/requirements-8.txt python8
 step redis-py-8-hiredis python/requirements-8-hiredis.txt python8_hiredis
+step faststream python/requirements-faststream.txt faststream
 step node node/package-lock.json node
 step hiredis "c/kit.h c/main.c $(cd "$here" && echo c/topics/*.c)" hiredis
 step phpredis-6 php/trixie.sh phpredis6
