@@ -79,6 +79,7 @@ case "$#:${1:-respg}" in
   data=--data-dir start_pair "$RESPG_BIN"
   # A second process over the same data: its log says how to reach the Postgres of the first.
   second=$(free_port)
+  for _ in $(seq 50); do grep -q psql "$work/open.log" && break; sleep 0.1; done
   database=$(sed -n 's/.*psql "\(.*\)".*/\1/p' "$work/open.log")
   start second "$second" "$RESPG_BIN" --port "$second" --bind 127.0.0.1 --database-url "$database"
   export SECOND_SERVER=127.0.0.1:$second
@@ -104,10 +105,10 @@ run_one() {
 export -f run_one
 export VERBOSE="${VERBOSE:-}"
 
-# run_all OUT LABEL NAMES: those of the programs, or all, two at a time. Every program gets a database of its own, from 1.
+# run_all OUT LABEL NAMES: those of the programs, or all, two at a time. Programs that run at the same time have databases of their own.
 run_all() {
   mkdir -p "$1"
-  awk -v only=" $3 " 'NF { n++; if (only == "  " || index(only, " " $1 " ")) print n, $0 }' <<<"$programs" |
+  awk -v only=" $3 " 'NF { n++; if (only == "  " || index(only, " " $1 " ")) print (n - 1) % 14 + 1, $0 }' <<<"$programs" |
     out=$1 label=$2 open=$open locked=$locked xargs -P2 -I{} bash -c 'run_one {}'
 }
 

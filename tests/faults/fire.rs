@@ -15,6 +15,10 @@ const WAKES: Duration = Duration::from_secs(5);
 /// How late a message may come when nothing is broken any more.
 const HEARD: Duration = Duration::from_secs(2);
 
+/// The connections that listen: each holds the lock by which the others know that its process lives.
+const LISTENERS: &str =
+    "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock')";
+
 /// Consumers die all the time; respg processes, connections and Postgres in turn.
 pub async fn queues(world: &mut World, budget: Duration, seed: u64) -> Result<String, String> {
     world.renew_with(3, &[]).await?;
@@ -59,15 +63,16 @@ pub async fn channels(world: &mut World, budget: Duration, seed: u64) -> Result<
         let from = Instant::now();
         match fires % 3 {
             0 => {
-                let cut = world.cut_connections("query ILIKE 'LISTEN%'").await?;
+                let cut = world.cut_connections(LISTENERS).await?;
                 if cut < world.processes.len() {
                     return Err(format!("{cut} listening connections were found"));
                 }
-                sleep(Duration::from_millis(300)).await;
+                listening(world).await?;
                 meeting.minutes.outage(from);
             }
             1 => {
                 world.stop_postgres(fires / 3 % 2 == 0).await?;
+                listening(world).await?;
                 meeting.minutes.outage(from);
             }
             _ => {
@@ -82,4 +87,16 @@ pub async fn channels(world: &mut World, budget: Duration, seed: u64) -> Result<
     }
     sleep(Duration::from_millis(300)).await;
     Ok(format!("{fires} fires; {}", meeting.close(HEARD).await?))
+}
+
+/// Waits until all processes listen.
+async fn listening(world: &World) -> Result<(), String> {
+    let end = Instant::now() + WAKES;
+    while Instant::now() < end {
+        if world.count_connections(LISTENERS).await? == world.processes.len() {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    Err("not all processes listen".into())
 }

@@ -74,12 +74,19 @@ impl World {
 
     /// Ends connections of respg from the side of Postgres, those for which `condition` holds. Returns how many.
     pub async fn cut_connections(&self, condition: &str) -> Result<usize, String> {
+        self.connections("pg_terminate_backend(pid)", condition).await
+    }
+
+    pub async fn count_connections(&self, condition: &str) -> Result<usize, String> {
+        self.connections("pid", condition).await
+    }
+
+    async fn connections(&self, what: &str, condition: &str) -> Result<usize, String> {
         let admin = self.postgres.connect("postgres").await?;
-        let end = format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND ({condition})",
-            self.database
-        );
-        admin.query(&end, &[]).await.map(|rows| rows.len()).map_err(|error| error.to_string())
+        let database = &self.database;
+        let query =
+            format!("SELECT {what} FROM pg_stat_activity WHERE datname = '{database}' AND ({condition})");
+        admin.query(&query, &[]).await.map(|rows| rows.len()).map_err(|error| error.to_string())
     }
 
     /// How long it takes until all processes serve.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::minutes::{Outcome, Pages, Seat, Speech};
 
-/// A client notices within this time that its process is gone.
+/// A client notices within this time that its process is gone, and a message has left Postgres.
 const NOTICES: Duration = Duration::from_millis(500);
 
 pub fn judge(pages: &Pages, bound: Duration) -> Result<String, String> {
@@ -98,7 +98,7 @@ fn complete(
             return Err(format!("{text} came {count} times instead of {}", speech.times));
         }
         if was_there && count == 0 && matches!(speech.outcome, Outcome::Said(_)) {
-            if !disturbed(pages, speech.sent, speech.ended + bound) {
+            if !disturbed(pages, speech.sent, speech.ended + NOTICES) {
                 return Err(format!("{text} on {} was not heard", speech.channel));
             }
             excused += 1;
