@@ -25,7 +25,7 @@ pub async fn queues(world: &mut World, budget: Duration, seed: u64) -> Result<St
     let queues = Queues::open(&world.servers(), seed).await?;
     let end = Instant::now() + budget;
     let mut fires = 0;
-    while Instant::now() < end && !queues.journal.failed() {
+    while (Instant::now() < end || fires < 4) && !queues.journal.failed() {
         sleep(Duration::from_millis(500)).await;
         let from = Instant::now();
         match fires % 4 {
@@ -58,7 +58,7 @@ pub async fn channels(world: &mut World, budget: Duration, seed: u64) -> Result<
     let meeting = Meeting::open(&world.servers(), seed).await?;
     let end = Instant::now() + budget;
     let mut fires = 0;
-    while Instant::now() < end {
+    while Instant::now() < end || fires < 3 {
         sleep(Duration::from_millis(500)).await;
         let from = Instant::now();
         match fires % 3 {
