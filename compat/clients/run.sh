@@ -25,7 +25,6 @@ hiredis            $RESPG_CLIENTS_DIR/hiredis
 phpredis-5         php $here/php/main.php
 phpredis-6         $RESPG_CLIENTS_DIR/phpredis-6/php $here/php/main.php
 socket.io          node $here/node/socketio.mjs
-faststream         $RESPG_CLIENTS_DIR/faststream/bin/python $here/python/faststream_app.py
 action-cable       ruby $here/ruby/action_cable.rb
 "
 

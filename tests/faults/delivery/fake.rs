@@ -218,7 +218,7 @@ impl Fake {
         let behind = if self.defect == Defect::SkewedIds { process as u64 * 20 } else { 0 };
         let id = stream.next_id(behind);
         stream.count += 1;
-        if self.defect != Defect::ForgetsEntry || stream.count % 50 != 0 {
+        if self.defect != Defect::ForgetsEntry || !stream.count.is_multiple_of(50) {
             stream.entries.insert(id, words[3..].to_vec());
         }
         if self.defect == Defect::AddsTwice && stream.count.is_multiple_of(50) {
@@ -330,8 +330,10 @@ impl Fake {
         let group = (words[0] == "XREADGROUP").then(|| (&words[2], &words[3]));
         let mut found = Vec::new();
         for (name, from) in names.iter().zip(from) {
-            if self.defect == Defect::RacyGroup && group.is_some() {
-                self.read_racily(name, group.unwrap(), count, &mut found).await;
+            if self.defect == Defect::RacyGroup
+                && let Some(group) = group
+            {
+                self.read_racily(name, group, count, &mut found).await;
                 continue;
             }
             let mut streams = self.streams.lock().unwrap();
