@@ -68,6 +68,26 @@ pub fn text(reply: &Reply) -> Option<&str> {
     }
 }
 
+/// What XREAD, XREADGROUP and (of the stream `claimed`) XAUTOCLAIM answer, by stream.
+pub fn by_stream(reply: &Reply, claimed: Option<String>) -> Result<Vec<(String, Vec<Entry>)>, String> {
+    let unexpected = || format!("an unexpected answer: {reply:?}");
+    let parts = items(reply).ok_or_else(unexpected)?;
+    if let Some(stream) = claimed {
+        let [_, entries, Reply::Array(Some(deleted))] = parts else { return Err(unexpected()) };
+        return match deleted.len() {
+            0 => Ok(vec![(stream, Entry::parse_all(entries)?)]),
+            _ => Err(format!("XAUTOCLAIM calls entries deleted: {deleted:?}")),
+        };
+    }
+    parts
+        .iter()
+        .map(|part| {
+            let Some([stream, entries]) = items(part) else { return Err(unexpected()) };
+            Ok((text(stream).ok_or_else(unexpected)?.to_string(), Entry::parse_all(entries)?))
+        })
+        .collect()
+}
+
 #[derive(Clone, Debug)]
 pub struct Event {
     pub sent: Instant,

@@ -3,10 +3,12 @@
 //! Producers and consumers write into a journal what they asked and what they were told (`journal.rs`, `workers.rs`). When
 //! they have stopped, what is there is read and taken to its end (`estate.rs`), and journal and estate are compared (`judge.rs`).
 
+mod defects;
 mod estate;
 mod fake;
 mod journal;
 mod judge;
+mod rules;
 mod workers;
 
 use std::net::SocketAddr;
@@ -16,7 +18,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-pub use fake::{DEFECTS, Defect, start as start_fake};
+pub use defects::{DEFECTS, Defect};
+pub use fake::start as start_fake;
 pub use journal::{Journal, items, text};
 
 /// Two streams that a crowd of consumers reads, and one stream for each server on which a single consumer sleeps.

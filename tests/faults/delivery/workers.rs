@@ -12,7 +12,7 @@ use super::super::client::{Client, Failure, PATIENCE, Reply};
 use super::super::history::{says_unavailable, says_unknown};
 use super::super::workload::Rng;
 use super::Names;
-use super::journal::{Body, Deed, Entry, How, Id, Journal, Outcome, Pending, Read, items, text};
+use super::journal::{self, Body, Deed, Entry, How, Id, Journal, Outcome, Pending, Read, items, text};
 
 const PRODUCERS: u64 = 4;
 const CONSUMERS_OF_A_GROUP: u64 = 3;
@@ -316,7 +316,7 @@ impl Worker {
         let outcome = match (&reply, claimed) {
             (Reply::Error(_), _) => self.refusal(command, &reply),
             (Reply::Array(None), None) => Outcome::Nothing,
-            (reply, claimed) => match parse(reply, claimed) {
+            (reply, claimed) => match journal::by_stream(reply, claimed) {
                 Ok(entries) => Outcome::Entries(entries),
                 Err(text) => {
                     self.journal.complain(format!("{command}: {text}"));
@@ -386,23 +386,4 @@ impl Worker {
             }
         }
     }
-}
-
-fn parse(reply: &Reply, claimed: Option<String>) -> Result<Vec<(String, Vec<Entry>)>, String> {
-    let unexpected = || format!("an unexpected answer: {reply:?}");
-    let parts = items(reply).ok_or_else(unexpected)?;
-    if let Some(stream) = claimed {
-        let [_, entries, Reply::Array(Some(deleted))] = parts else { return Err(unexpected()) };
-        return match deleted.len() {
-            0 => Ok(vec![(stream, Entry::parse_all(entries)?)]),
-            _ => Err(format!("XAUTOCLAIM calls entries deleted: {deleted:?}")),
-        };
-    }
-    parts
-        .iter()
-        .map(|part| {
-            let Some([stream, entries]) = items(part) else { return Err(unexpected()) };
-            Ok((text(stream).ok_or_else(unexpected)?.to_string(), Entry::parse_all(entries)?))
-        })
-        .collect()
 }
