@@ -75,6 +75,8 @@ AS $$
     SELECT k.type, k.object_id FROM respg.keys k
     WHERE k.space = (SELECT d.space FROM respg.databases d WHERE d.db = live_object.db) AND k.key = live_object.stored_key
       AND k.type <> 0 AND (k.expires_at IS NULL OR k.expires_at >= respg.now_ms())
+    -- So it is looked up for each key, never joined in another way.
+    LIMIT 1
 $$;
 
 -- For statements that overwrite keys without having looked: the row names an object, which has to be dropped. They start again.

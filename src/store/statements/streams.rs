@@ -101,8 +101,9 @@ pub static NTH: Statement = Statement::new(
 
 /// $1 object id, $2 lowest id, $3 ids: those there are.
 pub static PRESENT: Statement = Statement::new(
-    "SELECT e.id, e.node FROM unnest($3::uuid[]) AS i (id) JOIN respg.stream_entries e ON e.object_id = $1 AND e.id = i.id
-     WHERE e.id >= $2",
+    "SELECT e.id, e.node FROM unnest($3::uuid[]) AS i (id)
+     CROSS JOIN LATERAL (
+         SELECT e.id, e.node FROM respg.stream_entries e WHERE e.object_id = $1 AND e.id = i.id AND e.id >= $2 LIMIT 1) e",
 );
 
 /// $1 object id, $2 lowest id, $3 the id above the highest.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use respg::store::statements::{self, KeyStatement, Statement, keys};
+use respg::store::statements::{self, KeyStatement, Statement, keys, streams};
 use respg::store::{Commit, Connection, DatabaseOptions, Target, migrate};
 
 use crate::support::pg::fresh_database;
@@ -76,6 +76,24 @@ async fn check_plans(connection: &Connection, when: &str) {
             assert!(used && !plan.contains("Seq Scan on keys_"), "{name} on {when}:\n{plan}");
         }
     }
+    let of_streams: [(&str, &Statement, &[&str]); 6] = [
+        ("OF_KEYS", &streams::OF_KEYS.logged, &["keys_logged_pkey", "streams_logged_pkey"]),
+        ("UPDATE", &streams::UPDATE.logged, &["streams_logged_pkey"]),
+        ("DELETE_ENTRIES", &streams::DELETE_ENTRIES, &["stream_entries_logged_pkey"]),
+        (
+            "RANGE",
+            &streams::RANGE,
+            &["keys_logged_pkey", "streams_logged_pkey", "stream_entries_logged_pkey"],
+        ),
+        ("READ", &streams::READ, &["keys_logged_pkey", "streams_logged_pkey", "stream_entries_logged_pkey"]),
+        ("LENGTH", &streams::LENGTH, &["keys_logged_pkey", "streams_logged_pkey"]),
+    ];
+    for (name, statement, indexes) in of_streams {
+        let plan = plan(connection, statement).await;
+        let used = indexes.iter().all(|index| plan.contains(&format!("using {index}")));
+        let other = ["Seq Scan", "scan_hash", "Materialize"].iter().any(|word| plan.contains(word));
+        assert!(used && !other, "{name} on {when}:\n{plan}");
+    }
     for (statement, index) in
         [(&keys::OVERWRITE.logged, "keys_logged_pkey"), (&keys::OVERWRITE.unlogged, "keys_unlogged_pkey")]
     {
@@ -92,8 +110,16 @@ async fn hot_statements_use_the_primary_key() {
     let fill = "INSERT INTO respg.keys (space, key, type, value)
                 SELECT sign(i % 2 - 0.5)::int, convert_to('key' || i, 'UTF8'), 1, 'v' FROM generate_series(1, 40000) i";
     connection.client().batch_execute(fill).await.unwrap();
+    let fill = "INSERT INTO respg.streams SELECT i, 1, 1, 1, x, x, x, x, 1, 1, 1, 1, 1, 0, 0 FROM
+                    (SELECT i, lpad(to_hex(i), 32, '0')::uuid AS x FROM generate_series(1, 40000) i) i;
+                INSERT INTO respg.stream_entries SELECT 1, lpad(to_hex(i), 32, '0')::uuid, 1, '' FROM generate_series(1, 40000) i";
+    connection.client().batch_execute(fill).await.unwrap();
     check_plans(&connection, "filled tables").await;
-    connection.client().batch_execute("ANALYZE respg.keys").await.unwrap();
+    connection
+        .client()
+        .batch_execute("ANALYZE respg.keys, respg.streams, respg.stream_entries")
+        .await
+        .unwrap();
     check_plans(&connection, "filled tables that were analysed").await;
 }
 
