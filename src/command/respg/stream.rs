@@ -154,7 +154,7 @@ fn add(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         return Err(CommandError::SYNTAX);
     };
     let fields = args.rest().to_vec();
-    if fields.is_empty() || fields.len() % 2 != 0 {
+    if fields.is_empty() || !fields.len().is_multiple_of(2) {
         return Err(CommandError::wrong_arity(&args.command_name()));
     }
     let db = Param::Int4(context.db.0 as i32);

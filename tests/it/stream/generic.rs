@@ -110,7 +110,8 @@ fn watched() {
             assert_eq!(c.plain("WATCH s"), ok());
             assert!(!other.cmd(meanwhile).is_error());
             c.send(["MULTI", "PING", "EXEC"]);
-            (c.read(), c.read());
+            c.read();
+            c.read();
             assert_eq!(c.read() == Value::Null, expected, "{meanwhile}");
         }
     });
