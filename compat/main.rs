@@ -26,6 +26,7 @@
 //! | `~redis`, `~valkey` | only this reference is the oracle (Valkey for what came with 7.2); without: both must agree |
 //! | `~int` | any integer |
 //! | `~near=N` | numbers no further apart than N |
+//! | `~near[2,5]=N` | equal but for numbers at these places of any list (counted from 0), which are no further apart than N |
 //! | `~sorted` | the same elements in any order |
 //! | `~re=/REGEX/` | both match |
 //! | `~shape`, `~type` | the same tree of reply types; the same outermost type |

@@ -69,6 +69,8 @@ pub enum Matcher {
     Int,
     /// Both are numbers, no further apart than this; negative ones are equal.
     Near(f64),
+    /// Equal but for numbers at these places of any list, which are no further apart than this.
+    NearAt(Vec<usize>, f64),
     /// The same elements in any order (of a map: the same pairs).
     Sorted,
     /// The text of both matches.

@@ -15,12 +15,8 @@ fn same_reply(matcher: &Matcher, a: &Reply, b: &Reply) -> bool {
     match matcher {
         Matcher::Exact => false,
         Matcher::Int => a.kind == b':' && b.kind == b':',
-        Matcher::Near(distance) => match (number(a), number(b)) {
-            // Negative numbers say something (no key, no expiry) and are no measurements.
-            (Some(x), Some(y)) if x < 0.0 || y < 0.0 => a.kind == b.kind && x == y,
-            (Some(x), Some(y)) => a.kind == b.kind && (x - y).abs() <= *distance,
-            _ => false,
-        },
+        Matcher::Near(distance) => near(a, b, *distance),
+        Matcher::NearAt(places, distance) => near_at(a, b, places, *distance),
         Matcher::Sorted => a.kind == b.kind && a.items.len() == b.items.len() && sorted(a) == sorted(b),
         Matcher::Regex(regex) => a.kind == b.kind && regex.is_match(&a.text) && regex.is_match(&b.text),
         Matcher::Shape => shape(a, b),
@@ -38,6 +34,23 @@ fn same_reply(matcher: &Matcher, a: &Reply, b: &Reply) -> bool {
         Matcher::Any => true,
         Matcher::All(matchers) => matchers.iter().all(|matcher| a.raw == b.raw || same_reply(matcher, a, b)),
     }
+}
+
+fn near(a: &Reply, b: &Reply, distance: f64) -> bool {
+    match (number(a), number(b)) {
+        // Negative numbers say something (no key, no expiry) and are no measurements.
+        (Some(x), Some(y)) if x < 0.0 || y < 0.0 => a.kind == b.kind && x == y,
+        (Some(x), Some(y)) => a.kind == b.kind && (x - y).abs() <= distance,
+        _ => false,
+    }
+}
+
+fn near_at(a: &Reply, b: &Reply, places: &[usize], distance: f64) -> bool {
+    let same = |(place, (a, b)): (usize, (&Reply, &Reply))| {
+        a.raw == b.raw || near_at(a, b, places, distance) || (places.contains(&place) && near(a, b, distance))
+    };
+    let alike = a.kind == b.kind && a.null == b.null && a.items.len() == b.items.len();
+    alike && !a.items.is_empty() && a.items.iter().zip(&b.items).enumerate().all(same)
 }
 
 fn number(reply: &Reply) -> Option<f64> {

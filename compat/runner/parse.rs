@@ -222,9 +222,16 @@ fn matcher(name: &str) -> Result<Matcher, String> {
         "any" => Matcher::Any,
         _ => match name.strip_prefix("near=").map(str::parse) {
             Some(Ok(distance)) => Matcher::Near(distance),
-            _ => return Err(format!("unknown mark ~{name}")),
+            _ => near_at(name).ok_or_else(|| format!("unknown mark ~{name}"))?,
         },
     })
+}
+
+/// `near[PLACE,...]=DISTANCE`
+fn near_at(name: &str) -> Option<Matcher> {
+    let (places, distance) = name.strip_prefix("near[")?.split_once("]=")?;
+    let places = places.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+    Some(Matcher::NearAt(places, distance.parse().ok()?))
 }
 
 fn oracle(name: &str) -> Option<Oracle> {

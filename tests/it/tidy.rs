@@ -139,7 +139,9 @@ fn sql_has_its_place() {
             continue;
         }
         for (number, line) in source.code_lines() {
-            if verbs.iter().any(|verb| line.contains(&format!("\"{verb}"))) {
+            // XGROUP HELP has a line that begins like SQL.
+            let help = line.contains("<key>");
+            if !help && verbs.iter().any(|verb| line.contains(&format!("\"{verb}"))) {
                 problems.push(format!("{}:{number}: SQL outside src/store/statements", source.path));
             }
         }

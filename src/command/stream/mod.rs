@@ -3,23 +3,38 @@
 
 use super::Command;
 
+mod named;
 mod reading;
 mod trimming;
+mod xack;
 mod xadd;
+mod xautoclaim;
+mod xclaim;
 mod xdel;
+mod xgroup;
+mod xinfo;
 mod xlen;
+mod xpending;
 mod xrange;
 mod xread;
+mod xreadgroup;
 mod xsetid;
 mod xtrim;
 
 pub static COMMANDS: &[&Command] = &[
+    &xack::XACK,
     &xadd::XADD,
+    &xautoclaim::XAUTOCLAIM,
+    &xclaim::XCLAIM,
     &xdel::XDEL,
+    &xgroup::XGROUP,
+    &xinfo::XINFO,
     &xlen::XLEN,
+    &xpending::XPENDING,
     &xrange::XRANGE,
     &xrange::XREVRANGE,
     &xread::XREAD,
+    &xreadgroup::XREADGROUP,
     &xsetid::XSETID,
     &xtrim::XTRIM,
 ];

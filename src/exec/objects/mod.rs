@@ -9,6 +9,7 @@
 //!
 //! [`KeyUse::object`]: crate::command::KeyUse::object
 
+mod groups;
 mod stream;
 
 use std::collections::BTreeMap;

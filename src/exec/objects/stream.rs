@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
+use tokio::join;
 use tokio_postgres::types::ToSql;
 
+use super::groups::{self, GroupTables};
 use super::{Forms, Write};
 use crate::keyspace::stream::{Appended, Part, Place, Stream, StreamId, StreamState};
 use crate::keyspace::{Kind, Object, Objects};
@@ -45,8 +47,11 @@ pub async fn load(connection: &Connection, objects: &mut Objects) -> Result<(), 
         let Some(source) = stream.source else { continue };
         let parts = stream.missing().to_vec();
         let first = stream.base().first_id;
-        let loaded = parts.iter().map(|part| load_part(connection, source, first, part));
-        let loaded: Vec<Vec<Row>> = join_all(loaded).await.into_iter().collect::<Result<_, _>>()?;
+        let loaded = join_all(parts.iter().map(|part| load_part(connection, source, first, part)));
+        let of_groups = stream.groups.missing().to_vec();
+        let (loaded, loaded_groups) = join!(loaded, groups::load(connection, source, first, &of_groups));
+        let loaded: Vec<Vec<Row>> = loaded.into_iter().collect::<Result<_, _>>()?;
+        groups::fill(&mut stream.groups, &of_groups, &loaded_groups?);
         for (part, rows) in parts.iter().zip(loaded) {
             match part {
                 Part::Below(id) => stream.put_count(*id, rows[0].get::<_, i64>(0) as u64),
@@ -84,14 +89,19 @@ pub fn writes(objects: &Objects, kept: &BTreeMap<i64, Kind>, forms: Forms<'_>) -
     });
     let mut writes = Vec::new();
     let mut tables = Tables::default();
+    let mut groups = GroupTables::default();
     for (id, stream) in streams.filter(|(_, stream)| stream.is_changed()) {
         if let Some(source) = stream.source.filter(|source| *source != id) {
             let first = stream.state.first_id;
             writes.push(Write::new(&COPY, vec![Box::new(source), Box::new(id), Box::new(first)]));
         }
-        tables.push(id, stream);
+        if stream.is_own_changed() {
+            tables.push(id, stream);
+        }
+        groups.push(id, stream);
     }
     tables.into_writes(&mut writes, forms);
+    groups.into_writes(&mut writes, forms);
     writes
 }
 

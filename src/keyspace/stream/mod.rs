@@ -4,6 +4,7 @@
 //! the executor loads what was noted and runs the commands again from the beginning.
 
 mod fields;
+pub mod groups;
 mod id;
 mod node;
 mod trim;
@@ -13,6 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use bytes::Bytes;
 
 pub use fields::{Fields, unpack};
+use groups::Groups;
 pub use id::{PartialId, StreamId};
 pub use node::{MOST_ENTRIES, Node};
 pub use trim::Trim;
@@ -94,6 +96,7 @@ pub struct Stream {
     pub trimmed: u64,
     parts: Parts,
     missing: Vec<Part>,
+    pub groups: Groups,
 }
 
 impl Stream {
@@ -109,7 +112,7 @@ impl Stream {
 
     /// The same stream under another id.
     pub fn copy(&self) -> Stream {
-        Stream { stored: None, missing: Vec::new(), ..self.clone() }
+        Stream { stored: None, missing: Vec::new(), groups: self.groups.copy(), ..self.clone() }
     }
 
     /// Forgets what commands did, but not what was loaded.
@@ -119,10 +122,16 @@ impl Stream {
         self.deleted.clear();
         self.trimmed = 0;
         self.missing.clear();
+        self.groups.rewind();
     }
 
     /// Whether there is something to write.
     pub fn is_changed(&self) -> bool {
+        self.is_own_changed() || self.groups.is_changed()
+    }
+
+    /// Whether there is something to write besides its groups.
+    pub fn is_own_changed(&self) -> bool {
         self.stored != Some(self.state) || !self.appended.is_empty() || !self.deleted.is_empty()
     }
 

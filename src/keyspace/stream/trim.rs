@@ -149,7 +149,7 @@ impl Stream {
     }
 
     /// The first entries, at least so many of the tables, and whether these are all.
-    fn places(&mut self, at_least: usize) -> Result<(Vec<Place>, bool), NotLoaded> {
+    pub(super) fn places(&mut self, at_least: usize) -> Result<(Vec<Place>, bool), NotLoaded> {
         let (head, all) = &self.parts.head;
         let complete = *all || self.in_tables() == 0;
         if !complete && head.len() < at_least {

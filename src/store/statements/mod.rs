@@ -3,6 +3,8 @@
 pub mod blocking;
 pub mod bus;
 pub mod generic;
+pub mod group_reports;
+pub mod groups;
 pub mod keys;
 pub mod queues;
 pub mod server;
@@ -65,6 +67,28 @@ pub fn all() -> Vec<&'static Statement> {
         &server::CHECKPOINT,
         &sweep::BEGIN_SWEEPING,
         &sweep::FORGET_SPACES,
+        &group_reports::PENDING_SUMMARY,
+        &group_reports::PENDING_RANGE,
+        &group_reports::CONSUMERS,
+        &group_reports::GROUPS,
+        &group_reports::STREAM,
+        &group_reports::STREAM_FULL,
+        &groups::GROUP,
+        &groups::GROUP_WITH_BOUNDS,
+        &groups::HIGHEST_GROUP,
+        &groups::CONSUMERS,
+        &groups::NEW,
+        &groups::AFTER,
+        &groups::ENTRIES,
+        &groups::PENDING,
+        &groups::SCAN,
+        &groups::HISTORY,
+        &groups::COUNT,
+        &groups::DESTROY_GROUPS,
+        &groups::DELETE_CONSUMERS,
+        &groups::INSERT_GROUPS,
+        &groups::INSERT_CURSORS,
+        &groups::INSERT_CONSUMERS,
         &streams::STREAMS,
         &streams::OBJECT_IDS,
         &streams::DELETE_ENTRIES,
@@ -86,6 +110,11 @@ pub fn all() -> Vec<&'static Statement> {
     ]
     .to_vec();
     let on_keys = [
+        &groups::UPDATE_CURSORS,
+        &groups::UPDATE_ACTIVITY,
+        &groups::DELETE_PENDING,
+        &groups::UPDATE_PENDING,
+        &groups::INSERT_PENDING,
         &keys::READ,
         &keys::LOCK,
         &keys::OVERWRITE,
