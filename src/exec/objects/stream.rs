@@ -12,8 +12,8 @@ use crate::keyspace::stream::{Appended, Part, Place, Stream, StreamId, StreamSta
 use crate::keyspace::{Kind, Object, Objects};
 use crate::store::statements::KeyStatement;
 use crate::store::statements::streams::{
-    self, COPY, COUNT_BELOW, DELETE_ENTRIES, DELETE_RANGES, HEAD, INSERT, INSERT_ENTRIES, LEAVE_RANGES, NTH,
-    PRESENT, STREAMS, TAIL, UPDATE,
+    self, COPY, COUNT_BELOW, DELETE_ENTRIES, DELETE_RANGES, FORGET_RANGES, FROM, HEAD, INSERT,
+    INSERT_ENTRIES, LEAVE_RANGES, PRESENT, STREAMS, TAIL, UPDATE,
 };
 use crate::store::{Connection, Row, stream_row};
 
@@ -75,7 +75,7 @@ async fn load_part(
     match part {
         Part::Head(size) => connection.query(&HEAD, &[&source, &first, &(*size as i64)]).await,
         Part::Tail(size) => connection.query(&TAIL, &[&source, &first, &(*size as i64)]).await,
-        Part::Nth(n) => connection.query(&NTH, &[&source, &first, &(*n as i64)]).await,
+        Part::From(n) => connection.query(&FROM, &[&source, &first, &(*n as i64)]).await,
         Part::Below(id) => connection.query(&COUNT_BELOW, &[&source, &first, id]).await,
         Part::Present(ids) => connection.query(&PRESENT, &[&source, &first, ids]).await,
     }
@@ -114,6 +114,7 @@ struct Tables {
     seek: Vec<bool>,
     appended: (Vec<i64>, Vec<StreamId>, Vec<i32>, Vec<Vec<u8>>),
     deleted: (Vec<i64>, Vec<StreamId>),
+    restarted: Vec<i64>,
     /// Few trimmed entries, and many.
     trimmed: [(Vec<i64>, Vec<StreamId>, Vec<StreamId>); 2],
 }
@@ -184,7 +185,9 @@ impl Tables {
             Some(stored) => {
                 self.changed.push(id, &stream.state);
                 self.seek.push(!stream.deleted.is_empty());
-                if stream.trimmed > 0 {
+                if stream.restarted {
+                    self.restarted.push(id);
+                } else if stream.trimmed > 0 {
                     let (ids, firsts, ends) = &mut self.trimmed[usize::from(stream.trimmed > MOST_DELETED)];
                     ids.push(id);
                     firsts.push(stored.first_id);
@@ -206,7 +209,10 @@ impl Tables {
 
     /// Entries first: the new row of a stream looks for the first one that is left.
     fn into_writes(self, writes: &mut Vec<Write>, forms: Forms<'_>) {
-        let Tables { new, changed, seek, appended, deleted, trimmed } = self;
+        let Tables { new, changed, seek, appended, deleted, restarted, trimmed } = self;
+        if !restarted.is_empty() {
+            writes.push(Write::new(&FORGET_RANGES, vec![Box::new(restarted)]));
+        }
         if !deleted.0.is_empty() {
             writes.push(Write::new(&DELETE_ENTRIES, vec![Box::new(deleted.0), Box::new(deleted.1)]));
         }

@@ -9,7 +9,7 @@ mod id;
 mod node;
 mod trim;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 
@@ -30,8 +30,8 @@ pub enum Part {
     Head(usize),
     /// So many entries from the last on, backwards.
     Tail(usize),
-    /// The entry at this place.
-    Nth(u64),
+    /// Some entries from this place on.
+    From(u64),
     /// How many entries are below this id.
     Below(StreamId),
     /// Whether there are entries with these ids.
@@ -74,7 +74,7 @@ struct Parts {
     head: (Vec<Place>, bool),
     /// The last ones, backwards, and whether these are all.
     tail: (Vec<StreamId>, bool),
-    nth: HashMap<u64, StreamId>,
+    from: BTreeMap<u64, Vec<StreamId>>,
     below: HashMap<StreamId, u64>,
     present: HashMap<StreamId, bool>,
 }
@@ -92,6 +92,8 @@ pub struct Stream {
     pub appended: Vec<Appended>,
     /// Entries of the tables that are deleted.
     pub deleted: BTreeSet<StreamId>,
+    /// Whether its ids begin again below those that it had: whatever the tables still hold of it is to go.
+    pub restarted: bool,
     /// How many entries of the tables, not counting those in `deleted`, are below `state.first_id`.
     pub trimmed: u64,
     parts: Parts,
@@ -121,6 +123,7 @@ impl Stream {
         self.appended.clear();
         self.deleted.clear();
         self.trimmed = 0;
+        self.restarted = false;
         self.missing.clear();
         self.groups.rewind();
     }
@@ -162,9 +165,8 @@ impl Stream {
             Part::Tail(size) => {
                 self.parts.tail = (found.iter().map(|place| place.id).collect(), found.len() < *size);
             }
-            Part::Nth(n) => {
-                let id = found.first().map_or(StreamId::MAX, |place| place.id);
-                self.parts.nth.insert(*n, id);
+            Part::From(n) => {
+                self.parts.from.insert(*n, found.iter().map(|place| place.id).collect());
             }
             Part::Present(ids) => {
                 self.parts.present.extend(ids.iter().map(|id| (*id, false)));
@@ -274,6 +276,11 @@ impl Stream {
     /// XSETID.
     pub fn set_id(&mut self, last: StreamId, entries_added: Option<i64>, max_deleted: Option<StreamId>) {
         self.touch();
+        // Trimmed entries may still be in the tables.
+        if self.state.length == 0 && last < self.state.first_id {
+            self.restarted = true;
+            self.state.first_id = last;
+        }
         self.state.last_id = last;
         self.state.entries_added = entries_added.unwrap_or(self.state.entries_added);
         self.state.max_deleted_id = max_deleted.unwrap_or(self.state.max_deleted_id);

@@ -29,7 +29,7 @@ fn run<T>(stream: &mut Stream, places: &[Place], apply: impl Fn(&mut Stream) -> 
             let found: Vec<Place> = match &part {
                 Part::Head(size) => places.iter().take(*size).copied().collect(),
                 Part::Tail(size) => places.iter().rev().take(*size).copied().collect(),
-                Part::Nth(n) => places.get(*n as usize).copied().into_iter().collect(),
+                Part::From(n) => places.iter().skip(*n as usize).take(5).copied().collect(),
                 Part::Present(ids) => places.iter().filter(|p| ids.contains(&p.id)).copied().collect(),
                 Part::Below(id) => {
                     stream.put_count(*id, places.iter().filter(|place| place.id < *id).count() as u64);

@@ -13,7 +13,7 @@ pub enum Trim {
 
 /// How many first entries are loaded at least.
 const SMALLEST_HEAD: usize = 256;
-/// Places beyond this are looked up one by one.
+/// Places beyond this are looked up.
 const LARGEST_HEAD: usize = 16 * 1024;
 
 impl Stream {
@@ -116,7 +116,9 @@ impl Stream {
         let mut deleted = 0;
         loop {
             let place = self.trimmed + n + deleted;
-            let Some(&id) = self.parts.nth.get(&place) else { return self.lacks(Part::Nth(place)) };
+            let known = self.parts.from.range(..=place).next_back();
+            let known = known.and_then(|(first, ids)| ids.get((place - first) as usize));
+            let Some(&id) = known else { return self.lacks(Part::From(place)) };
             let before = self.deleted.range(..=id).count() as u64;
             if before == deleted {
                 return Ok(id);

@@ -76,6 +76,12 @@ pub static LEAVE_RANGES: Statement = Statement::new(
      ON CONFLICT (object_id, first_id) DO UPDATE SET end_id = greatest(stream_trims.end_id, excluded.end_id)",
 );
 
+/// $1 object ids: removes all their entries, and what was left to the sweeper of them.
+pub static FORGET_RANGES: Statement = Statement::new(
+    "WITH left_over AS (DELETE FROM respg.stream_trims t USING unnest($1::bigint[]) AS i (object_id) WHERE t.object_id = i.object_id)
+     DELETE FROM respg.stream_entries e USING unnest($1::bigint[]) AS i (object_id) WHERE e.object_id = i.object_id",
+);
+
 /// Entries, groups, consumers and pending entries of $1 for $2, entries from $3 on.
 pub static COPY: Statement = Statement::new("SELECT respg.copy_stream($1, $2, $3)");
 
@@ -94,9 +100,9 @@ pub static TAIL: Statement = Statement::new(
     "SELECT id, node FROM respg.stream_entries WHERE object_id = $1 AND id >= $2 ORDER BY id DESC LIMIT $3",
 );
 
-/// $1 object id, $2 lowest id, $3 place.
-pub static NTH: Statement = Statement::new(
-    "SELECT id, node FROM respg.stream_entries WHERE object_id = $1 AND id >= $2 ORDER BY id OFFSET $3 LIMIT 1",
+/// $1 object id, $2 lowest id, $3 place: as many entries from there as a batch has commands, roughly.
+pub static FROM: Statement = Statement::new(
+    "SELECT id, node FROM respg.stream_entries WHERE object_id = $1 AND id >= $2 ORDER BY id OFFSET $3 LIMIT 1100",
 );
 
 /// $1 object id, $2 lowest id, $3 ids: those there are.

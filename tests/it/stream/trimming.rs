@@ -1,12 +1,16 @@
-use crate::support::client::Client;
-use crate::support::matrix::matrix;
+use crate::support::client::{Client, Protocol};
+use crate::support::matrix::{Mode, matrix, run};
 
 fn fill(c: &mut Client, count: usize) {
-    let calls: Vec<Vec<String>> = (1..=count)
+    fill_from(c, 1, count);
+}
+
+fn fill_from(c: &mut Client, first: usize, last: usize) {
+    let calls: Vec<Vec<String>> = (first..=last)
         .map(|id| ["XADD", "s", &id.to_string(), "f", "v"].iter().map(ToString::to_string).collect())
         .collect();
     c.send(calls);
-    (0..count).for_each(|_| assert!(!c.read().is_error()));
+    (first..=last).for_each(|_| assert!(!c.read().is_error()));
 }
 
 #[test]
@@ -53,7 +57,31 @@ fn many_entries() {
         assert_eq!(c.cmd("XLEN s"), 10);
         assert_eq!(c.cmd("XRANGE s - + COUNT 1"), c.plain("XRANGE s 2991 2991"));
         assert_eq!(c.cmd("XRANGE s - 2990"), crate::support::client::array![]);
+        // Ids may begin again in an empty stream.
+        assert_eq!(c.cmd("XTRIM s MAXLEN 0"), 10);
+        assert_eq!(c.cmd("XSETID s 1"), crate::support::client::ok());
+        fill_from(c, 2, 11);
+        assert_eq!(c.cmd("XLEN s"), 10);
+        assert_eq!(c.cmd("XREVRANGE s + - COUNT 1"), c.plain("XRANGE s 11 11"));
         assert_eq!(c.cmd("COPY s t"), 1);
         assert_eq!(c.cmd("XLEN t"), 10);
+    });
+}
+
+/// Beyond what is loaded at once, and beyond what is copied among other clients' commands.
+#[test]
+fn far_places() {
+    run(Mode::Alone, Protocol::Resp2, |c| {
+        fill(c, 20_000);
+        assert_eq!(c.cmd("COPY s t"), 1);
+        assert_eq!(c.cmd("XLEN t"), 20_000);
+        let calls: Vec<String> = (1..=200).map(|n| format!("XADD s MAXLEN 10 {} f v", 20_000 + n)).collect();
+        c.send(calls.iter().map(String::as_str));
+        (0..200).for_each(|_| assert!(!c.read().is_error()));
+        assert_eq!(c.cmd("XLEN s"), 10);
+        assert_eq!(c.cmd("XRANGE s - + COUNT 1"), c.plain("XRANGE s 20191 20191"));
+        assert_eq!(c.cmd("XDEL t 5 19000"), 2);
+        assert_eq!(c.cmd("XTRIM t MINID 19001"), 18_998);
+        assert_eq!(c.cmd("XLEN t"), 1000);
     });
 }
