@@ -24,8 +24,8 @@ BEGIN
                 floor(extract(epoch FROM max_age) * 1000)::bigint, max_length);
     END IF;
     UPDATE respg.streams t
-    SET version = s.version + 1,
-        options = (CASE WHEN dead_letter IS NOT NULL THEN 1 ELSE 0 END + CASE WHEN archive IS NOT NULL THEN 2 ELSE 0 END)::smallint
+    SET version = s.version + 1, max_deliveries = coalesce(set_stream_options.max_deliveries, 0),
+        archive = set_stream_options.archive IS NOT NULL
     WHERE t.object_id = object AND t.version = s.version;
     RETURN true;
 END $$;
@@ -49,49 +49,55 @@ EXCEPTION WHEN datatype_mismatch THEN
     RETURN -1;
 END $$;
 
--- Copies pending entries that are about to be acknowledged into the archive, if the stream has the option.
-CREATE OR REPLACE FUNCTION respg.archive_entries(key bytea, db integer, object_id bigint, number integer, ids uuid[]) RETURNS void
-    LANGUAGE sql VOLATILE
-AS $$
-    INSERT INTO respg.stream_archive (acknowledged_at, delivered_at, keep_until, deliveries, db, id, key, group_name, consumer, fields)
-    SELECT clock_timestamp(), to_timestamp(p.delivered_at / 1000.0),
-           CASE WHEN o.archive_ms > 0 THEN clock_timestamp() + o.archive_ms * interval '1 millisecond' END,
-           p.deliveries, archive_entries.db, p.id, respg.stored_key(archive_entries.key), g.name, c.name, e.fields
-    FROM respg.stream_options o
-    JOIN respg.stream_pending p ON p.object_id = o.object_id AND p.group_id = number AND p.id = ANY (ids)
-    JOIN respg.stream_groups g ON g.object_id = o.object_id AND g.group_id = number
-    JOIN respg.stream_consumers c ON c.object_id = o.object_id AND c.group_id = number AND c.consumer_id = p.consumer_id
-    LEFT JOIN respg.stream_entries e ON e.object_id = o.object_id AND e.id = p.id
-    WHERE o.object_id = archive_entries.object_id AND o.archive_ms IS NOT NULL
-$$;
-
--- Takes pending entries that have been delivered too often from the group and sends them to the dead-letter stream, with five fields more that
--- say where they come from. They arrive there by respg.tend_queues, so that no second stream is locked here.
-CREATE OR REPLACE FUNCTION respg.bury_entries(key bytea, db integer, object_id bigint, number integer, ids uuid[]) RETURNS bigint
-    LANGUAGE plpgsql VOLATILE
+-- Where a stream with options is; what was known last if its key is not found.
+CREATE OR REPLACE FUNCTION respg.place_of(o respg.stream_options) RETURNS TABLE (db integer, space integer, key bytea) LANGUAGE plpgsql VOLATILE
+    ROWS 1 SET enable_seqscan = on
 AS $$
 #variable_conflict use_column
 DECLARE
-    buried bigint;
+    k respg.keys;
 BEGIN
-    WITH gone AS (
-        DELETE FROM respg.stream_pending p
-        WHERE p.object_id = bury_entries.object_id AND p.group_id = number AND p.id = ANY (ids)
-        RETURNING p.id, p.consumer_id, p.deliveries)
-    INSERT INTO respg.stream_scheduled (due_at, space, key, fields)
-    SELECT clock_timestamp(), respg.space_of(bury_entries.db), o.dead_letter, e.fields || respg.pack_fields(ARRAY[
-        'dead-letter-stream', bury_entries.key, 'dead-letter-group', coalesce(g.long_name, g.name),
-        'dead-letter-consumer', coalesce(c.long_name, c.name), 'dead-letter-id', convert_to(respg.stream_id(gone.id), 'UTF8'),
-        'dead-letter-deliveries', convert_to(gone.deliveries::text, 'UTF8')])
-    FROM gone
-    JOIN respg.stream_options o ON o.object_id = bury_entries.object_id AND o.dead_letter IS NOT NULL
-    JOIN respg.stream_entries e ON e.object_id = bury_entries.object_id AND e.id = gone.id
-    JOIN respg.stream_groups g ON g.object_id = bury_entries.object_id AND g.group_id = number
-    JOIN respg.stream_consumers c ON c.object_id = bury_entries.object_id AND c.group_id = number AND c.consumer_id = gone.consumer_id
-    ORDER BY gone.id;
-    GET DIAGNOSTICS buried = ROW_COUNT;
-    RETURN buried;
+    SELECT * INTO k FROM respg.keys t WHERE t.key = o.key AND t.space = o.space AND t.object_id = o.object_id;
+    IF NOT FOUND THEN
+        SELECT * INTO k FROM respg.keys t WHERE t.type = 6 AND t.object_id = o.object_id LIMIT 1;
+    END IF;
+    RETURN QUERY SELECT d.db, d.space, coalesce(k.long_key, k.key, o.key) FROM respg.databases d WHERE d.space = coalesce(k.space, o.space);
 END $$;
+
+-- Entries that are acknowledged, for the archive of those streams that have the option. One call for a batch of commands.
+CREATE OR REPLACE FUNCTION respg.archive(objects bigint[], groups integer[], ids uuid[], consumers integer[], delivered bigint[], deliveries bigint[])
+    RETURNS void LANGUAGE sql VOLATILE
+AS $$
+    INSERT INTO respg.stream_archive (acknowledged_at, delivered_at, keep_until, deliveries, db, id, key, group_name, consumer, fields)
+    SELECT clock_timestamp(), to_timestamp(i.delivered_at / 1000.0),
+           CASE WHEN o.archive_ms > 0 THEN clock_timestamp() + o.archive_ms * interval '1 millisecond' END,
+           i.deliveries, p.db, i.id, respg.stored_key(p.key), coalesce(g.name, ''), coalesce(c.name, ''), e.fields
+    FROM unnest(objects, groups, ids, consumers, delivered, deliveries) AS i (object_id, group_id, id, consumer_id, delivered_at, deliveries)
+    JOIN respg.stream_options o ON o.object_id = i.object_id AND o.archive_ms IS NOT NULL
+    CROSS JOIN LATERAL respg.place_of(o) p
+    LEFT JOIN respg.stream_groups g ON g.object_id = i.object_id AND g.group_id = i.group_id
+    LEFT JOIN respg.stream_consumers c ON c.object_id = i.object_id AND c.group_id = i.group_id AND c.consumer_id = i.consumer_id
+    LEFT JOIN respg.stream_entries e ON e.object_id = i.object_id AND e.id = i.id
+$$;
+
+-- Entries that have been delivered too often, on their way to the dead-letter stream, with five fields more that say where they come
+-- from. They arrive there by respg.add_scheduled, so that no second stream is locked here.
+CREATE OR REPLACE FUNCTION respg.bury(objects bigint[], groups integer[], ids uuid[], consumers integer[], delivered bigint[], deliveries bigint[])
+    RETURNS void LANGUAGE sql VOLATILE
+AS $$
+    INSERT INTO respg.stream_scheduled (due_at, space, key, fields)
+    SELECT clock_timestamp(), p.space, o.dead_letter, e.fields || respg.pack_fields(ARRAY[
+        'dead-letter-stream', p.key, 'dead-letter-group', coalesce(g.long_name, g.name, ''),
+        'dead-letter-consumer', coalesce(c.long_name, c.name, ''), 'dead-letter-id', convert_to(respg.stream_id(i.id), 'UTF8'),
+        'dead-letter-deliveries', convert_to(i.deliveries::text, 'UTF8')])
+    FROM unnest(objects, groups, ids, consumers, delivered, deliveries) AS i (object_id, group_id, id, consumer_id, delivered_at, deliveries)
+    JOIN respg.stream_options o ON o.object_id = i.object_id AND o.dead_letter IS NOT NULL
+    CROSS JOIN LATERAL respg.place_of(o) p
+    JOIN respg.stream_entries e ON e.object_id = i.object_id AND e.id = i.id
+    LEFT JOIN respg.stream_groups g ON g.object_id = i.object_id AND g.group_id = i.group_id
+    LEFT JOIN respg.stream_consumers c ON c.object_id = i.object_id AND c.group_id = i.group_id AND c.consumer_id = i.consumer_id
+    ORDER BY i.object_id, i.id
+$$;
 
 -- A delayed entry: it is added to the stream at that time, by the clock of the database. Gives a number by which it can be taken back.
 CREATE OR REPLACE FUNCTION respg.xadd_at_raw(key bytea, fields bytea[], at timestamptz, db integer DEFAULT 0) RETURNS bigint LANGUAGE plpgsql VOLATILE

@@ -3,7 +3,7 @@
 CREATE OR REPLACE VIEW respg.live_streams AS
     SELECT d.db, k.key, encode(coalesce(k.long_key, k.key), 'escape') AS key_text, s.length AS depth, s.entries_added,
            respg.stream_id(f.id) AS first_id, CASE WHEN f.id IS NOT NULL THEN clock_timestamp() - respg.stream_time(f.id) END AS age,
-           respg.stream_id(s.last_id) AS last_id, s.group_count AS groups,
+           respg.stream_id(s.last_id) AS last_id, (SELECT count(*) FROM respg.stream_groups g WHERE g.object_id = k.object_id) AS groups,
            (SELECT count(*) FROM respg.stream_scheduled t WHERE t.space = k.space AND t.key = coalesce(k.long_key, k.key)) AS scheduled,
            respg.readable(o.dead_letter) AS dead_letter, o.max_deliveries, o.archive_ms * interval '1 millisecond' AS archive,
            o.max_age_ms * interval '1 millisecond' AS max_age, o.max_length

@@ -254,20 +254,19 @@ CREATE OR REPLACE FUNCTION respg.xgroup_create(key bytea, group_name bytea, id t
 AS $$
 DECLARE
     object CONSTANT bigint := respg.lock_stream(key, db, true);
-    s      respg.streams;
+    -- Groups that were destroyed keep their number until what was pending in them is swept.
+    number CONSTANT integer := 1 + greatest((SELECT max(g.group_id) FROM respg.stream_groups g WHERE g.object_id = object),
+                                            (SELECT max(d.group_id) FROM respg.dropped_groups d WHERE d.object_id = object), 0);
     start  uuid;
 BEGIN
-    SELECT * INTO STRICT s FROM respg.stream_row(object);
     INSERT INTO respg.stream_groups (object_id, group_id, name, long_name)
-    VALUES (object, s.last_group + 1, respg.stored_key(group_name), respg.long_key(group_name)) ON CONFLICT DO NOTHING;
+    VALUES (object, number, respg.stored_key(group_name), respg.long_key(group_name)) ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    start := CASE id WHEN '$' THEN s.last_id ELSE respg.stream_id(id) END;
+    SELECT CASE id WHEN '$' THEN s.last_id ELSE respg.stream_id(id) END INTO STRICT start FROM respg.stream_row(object) s;
     INSERT INTO respg.stream_cursors (object_id, version, last_id, pending_from, entries_read, group_id)
-    VALUES (object, 1, start, '00000000-0000-0000-0000-000000000000', NULL, s.last_group + 1);
-    UPDATE respg.streams t SET version = s.version + 1, group_count = s.group_count + 1, last_group = s.last_group + 1
-    WHERE t.object_id = object AND t.version = s.version;
+    VALUES (object, 1, start, '00000000-0000-0000-0000-000000000000', NULL, number);
     RETURN true;
 END $$;
 
@@ -385,7 +384,10 @@ BEGIN
     IF number IS NULL THEN
         RETURN 0;
     END IF;
-    PERFORM respg.archive_entries(key, db, object, number, wanted);
+    PERFORM respg.archive(array_agg(object), array_agg(number), array_agg(p.id), array_agg(p.consumer_id), array_agg(p.delivered_at),
+                          array_agg(p.deliveries))
+    FROM respg.stream_pending p WHERE p.object_id = object AND p.group_id = number AND p.id = ANY (wanted)
+    HAVING (SELECT s.archive FROM respg.stream_row(object) s);
     DELETE FROM respg.stream_pending p WHERE p.object_id = object AND p.group_id = number AND p.id = ANY (wanted);
     GET DIAGNOSTICS gone = ROW_COUNT;
     RETURN gone;

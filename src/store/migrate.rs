@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i32, &str)] = &[
     (4, include_str!("../../migrations/0004_bus.sql")),
     (5, include_str!("../../migrations/0005_queues.sql")),
     (6, include_str!("../../migrations/0006_object_sweep.sql")),
+    (7, include_str!("../../migrations/0007_stream_options.sql")),
 ];
 
 /// Function files: `CREATE OR REPLACE` and views, applied again whenever their text changes, in this order.

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
-use crate::keyspace::stream::{Node, StreamId, StreamState};
+use crate::keyspace::stream::{Node, Options, StreamId, StreamState};
 use crate::keyspace::{Entry, Expiry, Kind, Value};
 
 /// A row of the statements READ and LOCK.
@@ -77,6 +77,7 @@ pub fn stream_row(row: &Row) -> (i64, StreamState) {
         node,
         group_count: row.get(13),
         last_group: row.get(14),
+        options: Options { max_deliveries: row.get(15), archive: row.get(16) },
     };
     (row.get(0), state)
 }

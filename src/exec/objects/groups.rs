@@ -5,8 +5,8 @@ use tokio_postgres::types::ToSql;
 
 use super::{Forms, Write};
 use crate::keyspace::stream::groups::{
-    Bounds, Changes, Cursor, GroupPart, Groups, LoadedConsumer, LoadedEntry, LoadedGroup, LoadedNack, Nack,
-    Row as Seen,
+    Bounds, Changes, Cursor, GroupPart, Groups, Leaving, LoadedConsumer, LoadedEntry, LoadedGroup,
+    LoadedNack, Nack, Row as Seen,
 };
 use crate::keyspace::stream::{Stream, StreamId};
 use crate::keyspace::{StoredKey, long_key};
@@ -15,6 +15,7 @@ use crate::store::statements::groups::{
     GROUP_WITH_BOUNDS, HIGHEST_GROUP, HISTORY, INSERT_CONSUMERS, INSERT_CURSORS, INSERT_GROUPS,
     INSERT_PENDING, NEW, PENDING, SCAN, UPDATE_ACTIVITY, UPDATE_CURSORS, UPDATE_PENDING,
 };
+use crate::store::statements::queues::{ARCHIVE, BURY};
 use crate::store::{Connection, Row};
 
 type Params = Vec<Box<dyn ToSql + Sync + Send>>;
@@ -164,6 +165,8 @@ pub struct GroupTables {
     removed: (Vec<i64>, Vec<i32>, Vec<StreamId>),
     changed: Nacks,
     made: Nacks,
+    archived: Nacks,
+    buried: Nacks,
 }
 
 /// Objects, groups, stored and long names.
@@ -289,6 +292,7 @@ impl GroupTables {
             pending_removed,
             pending_changed,
             pending_made,
+            leaving,
         } = stream.groups.changes();
         for group in groups_destroyed {
             self.destroyed.0.push(object);
@@ -326,6 +330,9 @@ impl GroupTables {
         }
         pending_changed.into_iter().for_each(|(group, id, nack)| self.changed.push(object, group, id, nack));
         pending_made.into_iter().for_each(|(group, id, nack)| self.made.push(object, group, id, nack));
+        let Leaving { acknowledged, buried } = leaving;
+        acknowledged.into_iter().for_each(|(group, id, nack)| self.archived.push(object, group, id, nack));
+        buried.into_iter().for_each(|(group, id, nack)| self.buried.push(object, group, id, nack));
     }
 
     /// What goes away first: its names and ids may be used again.
@@ -341,6 +348,8 @@ impl GroupTables {
             removed,
             changed,
             made,
+            archived,
+            buried,
         } = self;
         let mut push = |some: bool, statement, params: Params| {
             if some {
@@ -382,5 +391,7 @@ impl GroupTables {
         push(some, forms(&UPDATE_PENDING), changed.into_params());
         let some = !made.objects.is_empty();
         push(some, forms(&INSERT_PENDING), made.into_params());
+        push(!archived.objects.is_empty(), &ARCHIVE, archived.into_params());
+        push(!buried.objects.is_empty(), &BURY, buried.into_params());
     }
 }

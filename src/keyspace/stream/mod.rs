@@ -51,6 +51,16 @@ pub struct StreamState {
     pub node: Node,
     pub group_count: i32,
     pub last_group: i32,
+    pub options: Options,
+}
+
+/// What a stream does besides, as a queue (RESPG.STREAM SET).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// After so many deliveries an entry goes to the dead-letter stream; 0: never.
+    pub max_deliveries: i64,
+    /// Whether acknowledged entries are archived.
+    pub archive: bool,
 }
 
 /// An entry that is in a node.
@@ -112,9 +122,10 @@ impl Stream {
         Stream { source: Some(id), stored: Some(state), base: state, state, ..Stream::default() }
     }
 
-    /// The same stream under another id.
+    /// The same stream under another id; without its options.
     pub fn copy(&self) -> Stream {
-        Stream { stored: None, missing: Vec::new(), groups: self.groups.copy(), ..self.clone() }
+        let state = StreamState { options: Options::default(), ..self.state };
+        Stream { stored: None, state, missing: Vec::new(), groups: self.groups.copy(), ..self.clone() }
     }
 
     /// Forgets what commands did, but not what was loaded.

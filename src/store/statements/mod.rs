@@ -57,6 +57,8 @@ pub fn all() -> Vec<&'static Statement> {
         &queues::GET_OPTIONS,
         &queues::ADD_LATER,
         &queues::CANCEL,
+        &queues::ARCHIVE,
+        &queues::BURY,
         &server::CLIENT_ID_BLOCK,
         &server::DBSIZE,
         &server::FLUSHDB,

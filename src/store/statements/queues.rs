@@ -1,4 +1,4 @@
-//! Statements of RESPG.STREAM, and those that tend queues.
+//! Statements of RESPG.STREAM, of streams with options, and those that tend queues.
 
 use super::Statement;
 
@@ -34,3 +34,9 @@ pub static ADD_LATER: Statement =
 
 /// $1 number.
 pub static CANCEL: Statement = Statement::new("SELECT respg.xcancel($1)");
+
+/// $1 object ids, $2 group ids, $3 ids, $4 consumer ids, $5 when delivered, $6 how often: acknowledged entries for the archive.
+pub static ARCHIVE: Statement = Statement::new("SELECT respg.archive($1, $2, $3, $4, $5, $6)");
+
+/// The same for entries that go to dead-letter streams.
+pub static BURY: Statement = Statement::new("SELECT respg.bury($1, $2, $3, $4, $5, $6)");

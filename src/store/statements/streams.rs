@@ -8,7 +8,7 @@ pub static OF_KEYS: KeyStatement = object_statement!(
      JOIN respg.keys", " k ON k.space = i.space AND k.key = i.key
      CROSS JOIN LATERAL (
          SELECT object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields,
-                node, node_bytes, node_entries, node_live, group_count, last_group
+                node, node_bytes, node_entries, node_live, group_count, last_group, max_deliveries, archive
          FROM respg.streams", " s WHERE s.object_id = k.object_id ORDER BY s.version DESC LIMIT 1) s
      WHERE k.type = 6"
 );
@@ -18,7 +18,7 @@ pub static STREAMS: Statement = Statement::new(
     "SELECT s.* FROM unnest($1::bigint[]) AS i (object_id)
      CROSS JOIN LATERAL (
          SELECT object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields,
-                node, node_bytes, node_entries, node_live, group_count, last_group
+                node, node_bytes, node_entries, node_live, group_count, last_group, max_deliveries, archive
          FROM respg.streams s WHERE s.object_id = i.object_id ORDER BY s.version DESC LIMIT 1) s",
 );
 

@@ -140,20 +140,102 @@ fn delayed_entries_appear_when_they_are_due() {
 }
 
 #[test]
-fn dead_letters_say_where_they_come_from() {
-    let both = Both::start();
-    both.script(
-        "SELECT respg.xgroup_create('q', 'g'), respg.xadd('q', '{\"n\": 1}'), respg.set_stream_options('q', dead_letter => 'dead', max_deliveries => 1);
-         SELECT respg.xreadgroup('q', 'g', 'c')",
-    );
-    let bury = "SELECT respg.bury_entries(k.key, 0, k.object_id, p.group_id, ARRAY[p.id])
-                FROM respg.keys k JOIN respg.stream_pending p ON p.object_id = k.object_id";
-    assert_eq!(both.one::<i64>(bury), 1);
-    assert_eq!(both.one::<i64>("SELECT pending FROM respg.live_groups"), 0);
+fn what_is_delivered_too_often_goes_to_the_dead_letter_stream() {
+    for again in ["XAUTOCLAIM q g other 0 0", "XCLAIM q g other 0 1-1", "XREADGROUP GROUP g c STREAMS q 0"] {
+        let mut both = Both::start();
+        assert_eq!(both.redis.cmd("XADD q 1-1 n 1"), "1-1");
+        assert_eq!(both.redis.cmd("XGROUP CREATE q g 0"), ok());
+        assert_eq!(both.redis.cmd("RESPG.STREAM SET q DEADLETTER dead AFTER 2"), ok());
+        both.redis.cmd("XREADGROUP GROUP g c STREAMS q >");
+        let only_ids = both.redis.cmd("XAUTOCLAIM q g other 0 0 JUSTID");
+        assert!(format!("{only_ids:?}").contains("1-1"), "{only_ids:?}");
+        both.redis.cmd("XCLAIM q g c 0 1-1");
+        assert_eq!(both.texts("SELECT deliveries::text FROM respg.live_pending"), ["2"]);
+        let none = both.redis.cmd(again);
+        assert!(!format!("{none:?}").contains("1-1"), "{again}: {none:?}");
+        assert_eq!(both.one::<i64>("SELECT pending FROM respg.live_groups"), 0, "{again}");
+        both.wait_until("SELECT EXISTS (SELECT FROM respg.live_streams WHERE key = 'dead')");
+        let fields = "SELECT fields::text FROM respg.live_entries WHERE key = 'dead'";
+        let expected = r#"{"n": "1", "dead-letter-id": "1-1", "dead-letter-group": "g", "dead-letter-stream": "q", "dead-letter-consumer": "c", "dead-letter-deliveries": "2"}"#;
+        assert_eq!(both.texts(fields), [expected], "{again}");
+    }
+}
+
+#[test]
+fn dead_letters_and_archive_of_a_renamed_stream() {
+    let mut both = Both::start();
+    for call in [
+        "XADD q 1-1 n 1",
+        "XADD q 2-1 n 2",
+        "XGROUP CREATE q g 0",
+        "RESPG.STREAM SET q DEADLETTER dead AFTER 1 ARCHIVE 0",
+        "XREADGROUP GROUP g c STREAMS q >",
+        "RENAME q r",
+        "XCLAIM r g c 0 1-1",
+        "XACK r g 2-1",
+    ] {
+        assert!(!matches!(both.redis.cmd(call), Value::Error(_)), "{call}");
+    }
     both.wait_until("SELECT EXISTS (SELECT FROM respg.live_streams WHERE key = 'dead')");
-    let fields = "SELECT (fields - 'dead-letter-id')::text FROM respg.live_entries WHERE key = 'dead'";
-    let expected = r#"{"n": "1", "dead-letter-group": "g", "dead-letter-stream": "q", "dead-letter-consumer": "c", "dead-letter-deliveries": "1"}"#;
-    assert_eq!(both.texts(fields), [expected]);
+    assert_eq!(
+        both.texts("SELECT fields ->> 'dead-letter-stream' FROM respg.live_entries WHERE key = 'dead'"),
+        ["r"]
+    );
+    assert_eq!(both.texts("SELECT key_text || ' ' || id FROM respg.acknowledged"), ["r 2-1"]);
+    // A copy has no options.
+    assert_eq!(both.redis.cmd("COPY r copy"), 1);
+    assert_eq!(both.redis.cmd("RESPG.STREAM GET copy"), Value::Array(vec![]));
+}
+
+#[test]
+fn xack_archives() {
+    let mut both = Both::start();
+    for call in [
+        "XADD q 1-1 n 1",
+        "XGROUP CREATE q g 0",
+        "RESPG.STREAM SET q ARCHIVE 60000",
+        "XREADGROUP GROUP g c STREAMS q >",
+    ] {
+        both.redis.cmd(call);
+    }
+    assert_eq!(both.redis.cmd("MULTI"), ok());
+    for call in ["XACK q g 1-1", "XADD q 2-1 n 2", "XREADGROUP GROUP g d STREAMS q >", "XACK q g 2-1 3-1"] {
+        both.redis.cmd(call);
+    }
+    both.redis.cmd("EXEC");
+    let archive = "SELECT format('%s %s %s %s', group_name, consumer, id, fields ->> 'n') FROM respg.acknowledged ORDER BY id";
+    assert_eq!(both.texts(archive), ["g c 1-1 1", "g d 2-1 2"]);
+    assert_eq!(both.redis.cmd("XACK q g 1-1"), 0);
+    assert_eq!(both.one::<i64>("SELECT count(*) FROM respg.acknowledged"), 2);
+}
+
+/// Commands and functions see the same streams and groups.
+#[test]
+fn one_queue_for_both() {
+    let mut both = Both::start();
+    assert_eq!(both.redis.cmd("XGROUP CREATE q g $ MKSTREAM"), ok());
+    let id: String = both.one("SELECT respg.xadd('q', '{\"n\": 1}')");
+    let entries = both.redis.cmd("XREADGROUP GROUP g c COUNT 1 STREAMS q >");
+    assert!(format!("{entries:?}").contains(&id), "{entries:?}");
+    assert_eq!(both.one::<i64>(&format!("SELECT respg.xack('q', 'g', '{id}')")), 1);
+    let second = both.redis.cmd("XADD q * n 2");
+    assert_eq!(both.texts("SELECT fields ->> 'n' FROM respg.xreadgroup('q', 'g', 'sql')"), ["2"]);
+    let pending = both.redis.cmd("XPENDING q g - + 10");
+    let Value::Bulk(second) = second else { panic!("no id: {second:?}") };
+    assert!(format!("{pending:?}").contains(std::str::from_utf8(&second).unwrap()), "{pending:?}");
+    let third: String = both.one("SELECT respg.xadd('q', '{\"n\": 3}')");
+    assert_eq!(both.redis.cmd(["XACK", "q", "g", &third]), 0);
+    let Value::Array(groups) = both.redis.cmd("XINFO GROUPS q") else { panic!("no array") };
+    let info = format!("{:?}", groups[0]);
+    assert_eq!(both.redis.cmd("XLEN q"), 3);
+    assert_eq!(both.texts("SELECT format('%s %s', lag, pending) FROM respg.live_groups"), ["1 1"]);
+    assert!(info.contains("lag"), "{info}");
+    assert_eq!(both.redis.cmd("XGROUP DESTROY q g"), 1);
+    assert!(both.one::<bool>("SELECT respg.xgroup_create('q', 'g', '0')"));
+    assert_eq!(
+        both.texts("SELECT fields ->> 'n' FROM respg.xreadgroup('q', 'g', 'sql', 9)"),
+        ["1", "2", "3"]
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{ConsumerId, Cursor, GroupId, Groups, Nack, StreamId};
+use super::{ConsumerId, Cursor, GroupId, Groups, Leaving, Nack, StreamId};
 
 /// Rows of the tables to write; for each list in this order.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub struct Changes {
     pub pending_removed: Vec<(GroupId, StreamId)>,
     pub pending_changed: Vec<(GroupId, StreamId, Nack)>,
     pub pending_made: Vec<(GroupId, StreamId, Nack)>,
+    pub leaving: Leaving,
 }
 
 /// When a consumer was seen, and when it was active.
@@ -37,6 +38,7 @@ impl Groups {
                 .filter(|(group, _)| !self.destroyed.contains(group))
                 .copied()
                 .collect(),
+            leaving: self.leaving.clone(),
             ..Changes::default()
         };
         for (name, group) in &self.groups {

@@ -75,6 +75,7 @@ impl Stream {
             }
             let deliveries = match nack {
                 Some(nack) if too_fresh(&nack, claim.min_idle, now) => continue,
+                Some(nack) if !claim.just_id && self.buries(&group, id, &nack) => continue,
                 Some(nack) => nack.deliveries,
                 None if claim.force => 1,
                 None => continue,
@@ -124,7 +125,7 @@ impl Stream {
                 continue;
             }
             let Some(nack) = self.groups.nack(name, &group, id)? else { continue };
-            if !too_fresh(&nack, min_idle, now) {
+            if !too_fresh(&nack, min_idle, now) && (just_id || !self.buries(&group, id, &nack)) {
                 taken.push((id, nack));
                 left -= 1;
             }

@@ -83,6 +83,9 @@ impl Stream {
         for (id, fields) in ids.into_iter().zip(fields) {
             let there = !matches!(fields, LoadedEntry::Absent);
             if there && let Some(nack) = self.groups.nack(name, &group, id)? {
+                if self.buries(&group, id, &nack) {
+                    continue;
+                }
                 let nack = Nack { delivered_at: now, deliveries: nack.deliveries.saturating_add(1), ..nack };
                 self.groups.put_nack(&mut group, id, nack);
             }

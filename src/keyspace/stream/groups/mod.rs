@@ -7,6 +7,7 @@ mod changes;
 mod claim;
 mod deliver;
 mod lag;
+mod leave;
 mod list;
 mod loaded;
 
@@ -17,6 +18,7 @@ use bytes::Bytes;
 pub use changes::{Changes, Row};
 pub use claim::{Claim, Claimed, Swept};
 pub use lag::Progress;
+pub use leave::{Leaving, Left};
 pub use loaded::{Bounds, GroupPart, LoadedConsumer, LoadedEntry, LoadedGroup, LoadedNack};
 
 use super::{NotLoaded, Stream, StreamId};
@@ -83,6 +85,8 @@ pub struct Groups {
     /// Consumers of the tables that were deleted, and with them what they had pending.
     deleted: BTreeSet<(GroupId, ConsumerId)>,
     pending: HashMap<GroupId, BTreeMap<StreamId, Option<Nack>>>,
+    /// What leaves the groups of a stream with options.
+    leaving: Leaving,
     missing: Vec<GroupPart>,
 }
 
@@ -348,8 +352,8 @@ impl Stream {
         self.groups.know_nacks(name, group, ids)?;
         let mut count = 0;
         for &id in ids {
-            if self.groups.nack(name, group, id)?.is_some() {
-                self.groups.remove_nack(group, id);
+            if let Some(nack) = self.groups.nack(name, group, id)? {
+                self.settle(group, id, nack);
                 count += 1;
             }
         }
