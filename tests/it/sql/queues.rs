@@ -307,3 +307,32 @@ fn delayed_entries_by_command() {
     let wrong_type = error("WRONGTYPE Operation against a key holding the wrong kind of value");
     assert_eq!(both.redis.cmd("RESPG.STREAM ADD s DELAY 5 n 1"), wrong_type);
 }
+
+/// In much less than the second after which blocked clients look again anyway.
+#[test]
+fn a_blocked_reader_wakes_at_the_commit_and_never_hears_of_a_rollback() {
+    let mut both = Both::start();
+    assert_eq!(both.redis.cmd("XGROUP CREATE q g $ MKSTREAM"), ok());
+    for (call, n) in [("XREADGROUP GROUP g c BLOCK 0 STREAMS q >", 2), ("XREAD BLOCK 0 STREAMS q $", 4)] {
+        both.redis.send([call]);
+        std::thread::sleep(Duration::from_millis(300));
+        both.script(&format!("BEGIN; SELECT respg.xadd('q', '{{\"n\": {}}}'); ROLLBACK; BEGIN; SELECT respg.xadd('q', '{{\"n\": {n}}}')", n - 1));
+        std::thread::sleep(Duration::from_millis(200));
+        let committed = Instant::now();
+        both.script("COMMIT");
+        let entries = format!("{:?}", both.redis.read());
+        assert!(committed.elapsed() < Duration::from_millis(400), "{:?}", committed.elapsed());
+        assert!(
+            entries.contains(&format!("[\"n\", \"{n}\"]")) && entries.matches("\"n\"").count() == 1,
+            "{entries}"
+        );
+    }
+}
+
+#[test]
+fn a_delayed_entry_wakes_who_waits() {
+    let mut both = Both::start();
+    both.redis.cmd("RESPG.STREAM ADD q DELAY 300 n 1");
+    both.redis.send(["XREAD BLOCK 5000 STREAMS q 0"]);
+    assert!(format!("{:?}", both.redis.read()).contains("[\"n\", \"1\"]"));
+}
