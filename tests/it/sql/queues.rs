@@ -336,3 +336,78 @@ fn a_delayed_entry_wakes_who_waits() {
     both.redis.send(["XREAD BLOCK 5000 STREAMS q 0"]);
     assert!(format!("{:?}", both.redis.read()).contains("[\"n\", \"1\"]"));
 }
+
+/// Producers and consumers of both kinds at once: every entry is there once, in the order of ids, and is given out once.
+#[test]
+fn both_kinds_of_clients_at_once() {
+    const EACH: usize = 40;
+    let mut both = Both::start();
+    assert_eq!(both.redis.cmd("XGROUP CREATE q g $ MKSTREAM"), ok());
+    let start = |work: fn(&mut Both, usize) -> Vec<String>, number: usize| {
+        let mut client = both.another();
+        std::thread::spawn(move || work(&mut client, number))
+    };
+    let producers = [produce_by_sql, produce_by_redis, produce_by_sql, produce_by_redis];
+    let consumers = [consume_by_sql, consume_by_redis, consume_by_sql, consume_by_redis];
+    let producers: Vec<_> = producers.into_iter().enumerate().map(|(n, work)| start(work, n)).collect();
+    let consumers: Vec<_> = consumers.into_iter().enumerate().map(|(n, work)| start(work, n)).collect();
+    let produced: Vec<Vec<String>> = producers.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let mut consumed: Vec<String> = consumers.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    let count = "SELECT count(*) FROM respg.live_entries";
+    assert_eq!(both.one::<i64>(count), 4 * EACH as i64);
+    assert_eq!(both.redis.cmd("XLEN q"), 4 * EACH as i64);
+    assert_eq!(both.texts("SELECT format('%s %s', lag, pending) FROM respg.live_groups"), ["0 0"]);
+    let ordered = both.texts("SELECT id FROM respg.live_entries ORDER BY respg.stream_id(id)");
+    for ids in &produced {
+        let places: Vec<_> =
+            ids.iter().map(|id| ordered.iter().position(|other| other == id).unwrap()).collect();
+        assert!(places.is_sorted(), "a producer's ids increase");
+    }
+    consumed.sort();
+    let mut all = produced.concat();
+    all.sort();
+    assert_eq!(consumed, all);
+
+    fn produce_by_sql(both: &mut Both, _: usize) -> Vec<String> {
+        (0..EACH).map(|n| both.one(&format!("SELECT respg.xadd('q', '{{\"n\": {n}}}')"))).collect()
+    }
+    fn produce_by_redis(both: &mut Both, _: usize) -> Vec<String> {
+        (0..EACH).map(|n| id_of(both.redis.cmd(format!("XADD q * n {n}").as_str()))).collect()
+    }
+    fn consume_by_sql(both: &mut Both, number: usize) -> Vec<String> {
+        let cycle = format!(
+            "SELECT id FROM (SELECT id, respg.xack('q', 'g', id) FROM respg.xreadgroup('q', 'g', 'c{number}', 3)) AS done (id, count)
+             WHERE count = 1"
+        );
+        consume(|| both.texts(&cycle))
+    }
+    fn consume_by_redis(both: &mut Both, number: usize) -> Vec<String> {
+        let read = format!("XREADGROUP GROUP g c{number} COUNT 1 STREAMS q >");
+        consume(|| {
+            let Value::Array(streams) = both.redis.cmd(read.as_str()) else { return Vec::new() };
+            let [Value::Array(stream)] = &streams[..] else { panic!("one stream") };
+            let [_, Value::Array(entries)] = &stream[..] else { panic!("a name and entries") };
+            let [Value::Array(entry)] = &entries[..] else { panic!("one entry") };
+            let id = id_of(entry[0].clone());
+            assert_eq!(both.redis.cmd(["XACK", "q", "g", &id]), 1);
+            vec![id]
+        })
+    }
+    /// Until nothing has come for a second.
+    fn consume(mut cycle: impl FnMut() -> Vec<String>) -> Vec<String> {
+        let (mut got, mut last) = (Vec::new(), Instant::now());
+        while last.elapsed() < Duration::from_secs(2) {
+            let more = cycle();
+            match more.is_empty() {
+                true => std::thread::sleep(Duration::from_millis(20)),
+                false => last = Instant::now(),
+            }
+            got.extend(more);
+        }
+        got
+    }
+    fn id_of(value: Value) -> String {
+        let Value::Bulk(id) = value else { panic!("no id: {value:?}") };
+        String::from_utf8(id.to_vec()).unwrap()
+    }
+}
