@@ -1,6 +1,7 @@
 //! Clients of SQL beside clients of Redis: the functions that take part in a business transaction, and the views.
 
 mod functions;
+mod queue_options;
 mod queues;
 mod sweeper;
 mod transactions;
