@@ -1,5 +1,6 @@
 mod generic;
 mod groups;
+mod held_snapshot;
 mod pending;
 mod processes;
 mod queue;
