@@ -64,7 +64,7 @@ impl Object {
 
     fn lacks(&self) -> bool {
         match self {
-            Object::Stream(stream) => !stream.missing().is_empty() || !stream.groups.missing().is_empty(),
+            Object::Stream(stream) => stream.lacks(),
         }
     }
 }

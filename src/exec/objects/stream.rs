@@ -8,6 +8,7 @@ use tokio_postgres::types::ToSql;
 
 use super::groups::{self, GroupTables};
 use super::{Forms, Write};
+use crate::keyspace::stream::groups::GroupPart;
 use crate::keyspace::stream::{Appended, Part, Place, Stream, StreamId, StreamState};
 use crate::keyspace::{Kind, Object, Objects};
 use crate::store::statements::KeyStatement;
@@ -42,24 +43,69 @@ pub async fn load(connection: &Connection, objects: &mut Objects) -> Result<(), 
             }
         }
     }
+    // A copy that commands made is made again by the next pass: what it needs is given to the stream that it is a copy of as well.
+    let mut needs: BTreeMap<i64, Needs> = BTreeMap::new();
     for (_, object) in objects.iter_mut() {
         let Object::Stream(stream) = object;
-        let Some(source) = stream.source else { continue };
-        let parts = stream.missing().to_vec();
-        let first = stream.base().first_id;
-        let loaded = join_all(parts.iter().map(|part| load_part(connection, source, first, part)));
-        let of_groups = stream.groups.missing().to_vec();
-        let (loaded, loaded_groups) = join!(loaded, groups::load(connection, source, first, &of_groups));
-        let loaded: Vec<Vec<Row>> = loaded.into_iter().collect::<Result<_, _>>()?;
-        groups::fill(&mut stream.groups, &of_groups, &loaded_groups?);
-        for (part, rows) in parts.iter().zip(loaded) {
+        if let Some(source) = stream.source.filter(|_| stream.lacks()) {
+            needs.entry(source).or_insert_with(|| Needs::new(stream)).add(stream);
+        }
+    }
+    let answers = join_all(needs.iter().map(|(source, needs)| needs.load(connection, *source))).await;
+    let answers: Vec<(Vec<Vec<Row>>, Vec<Vec<Row>>)> = answers.into_iter().collect::<Result<_, _>>()?;
+    for (_, object) in objects.iter_mut() {
+        let Object::Stream(stream) = object;
+        for ((source, needs), (rows, rows_of_groups)) in needs.iter().zip(&answers) {
+            if stream.source == Some(*source) {
+                needs.fill(stream, rows, rows_of_groups);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is missing of the tables' rows of one object.
+struct Needs {
+    first: StreamId,
+    parts: Vec<Part>,
+    of_groups: Vec<GroupPart>,
+}
+
+impl Needs {
+    fn new(stream: &Stream) -> Needs {
+        Needs { first: stream.base().first_id, parts: Vec::new(), of_groups: Vec::new() }
+    }
+
+    fn add(&mut self, stream: &Stream) {
+        let new = stream.missing().iter().filter(|part| !self.parts.contains(part));
+        let new: Vec<Part> = new.cloned().collect();
+        self.parts.extend(new);
+        for part in stream.groups.missing() {
+            if !self.of_groups.iter_mut().any(|known| known.absorb(part)) {
+                self.of_groups.push(part.clone());
+            }
+        }
+    }
+
+    async fn load(
+        &self,
+        connection: &Connection,
+        source: i64,
+    ) -> Result<(Vec<Vec<Row>>, Vec<Vec<Row>>), tokio_postgres::Error> {
+        let parts = join_all(self.parts.iter().map(|part| load_part(connection, source, self.first, part)));
+        let (parts, of_groups) = join!(parts, groups::load(connection, source, self.first, &self.of_groups));
+        Ok((parts.into_iter().collect::<Result<_, _>>()?, of_groups?))
+    }
+
+    fn fill(&self, stream: &mut Stream, rows: &[Vec<Row>], rows_of_groups: &[Vec<Row>]) {
+        groups::fill(&mut stream.groups, &self.of_groups, rows_of_groups);
+        for (part, rows) in self.parts.iter().zip(rows) {
             match part {
                 Part::Below(id) => stream.put_count(*id, rows[0].get::<_, i64>(0) as u64),
                 _ => stream.put_part(part, rows.iter().map(place).collect()),
             }
         }
     }
-    Ok(())
 }
 
 fn place(row: &Row) -> Place {

@@ -159,7 +159,12 @@ impl Stream {
         &self.missing
     }
 
-    fn lacks<T>(&mut self, part: Part) -> Result<T, NotLoaded> {
+    /// Whether a command has failed for want of something.
+    pub fn lacks(&self) -> bool {
+        !self.missing.is_empty() || !self.groups.missing().is_empty()
+    }
+
+    fn lack<T>(&mut self, part: Part) -> Result<T, NotLoaded> {
         if !self.missing.contains(&part) {
             self.missing.push(part);
         }
@@ -216,7 +221,7 @@ impl Stream {
     pub fn delete(&mut self, ids: &[StreamId]) -> Result<i64, NotLoaded> {
         let unknown: Vec<StreamId> = ids.iter().copied().filter(|id| self.find(*id).is_none()).collect();
         if !unknown.is_empty() {
-            return self.lacks(Part::Present(unknown));
+            return self.lack(Part::Present(unknown));
         }
         let mut count = 0;
         for &id in ids {
@@ -240,7 +245,7 @@ impl Stream {
     pub fn present(&mut self, ids: &[StreamId]) -> Result<Vec<bool>, NotLoaded> {
         let unknown: Vec<StreamId> = ids.iter().copied().filter(|id| self.find(*id).is_none()).collect();
         if !unknown.is_empty() {
-            return self.lacks(Part::Present(unknown));
+            return self.lack(Part::Present(unknown));
         }
         Ok(ids.iter().map(|id| !matches!(self.find(*id), Some(Found::Nothing))).collect())
     }
@@ -279,7 +284,7 @@ impl Stream {
             None if *all => Ok(None),
             None => {
                 let size = self.deleted.len() + 1;
-                self.lacks(Part::Tail(size))
+                self.lack(Part::Tail(size))
             }
         }
     }

@@ -110,7 +110,7 @@ impl Stream {
         debug_assert!(!all, "more entries are counted than there are");
         let size = self.trimmed as usize + n as usize + self.deleted.len() + 1;
         if size <= LARGEST_HEAD {
-            return self.lacks(Part::Head((2 * size).max(SMALLEST_HEAD)));
+            return self.lack(Part::Head((2 * size).max(SMALLEST_HEAD)));
         }
         // Each deleted entry before the place moves it on by one.
         let mut deleted = 0;
@@ -118,7 +118,7 @@ impl Stream {
             let place = self.trimmed + n + deleted;
             let known = self.parts.from.range(..=place).next_back();
             let known = known.and_then(|(first, ids)| ids.get((place - first) as usize));
-            let Some(&id) = known else { return self.lacks(Part::From(place)) };
+            let Some(&id) = known else { return self.lack(Part::From(place)) };
             let before = self.deleted.range(..=id).count() as u64;
             if before == deleted {
                 return Ok(id);
@@ -143,9 +143,9 @@ impl Stream {
             return Ok(below.filter(counts).count() as u64);
         }
         if head.is_empty() {
-            return self.lacks(Part::Head(SMALLEST_HEAD));
+            return self.lack(Part::Head(SMALLEST_HEAD));
         }
-        let Some(&count) = self.parts.below.get(&id) else { return self.lacks(Part::Below(id)) };
+        let Some(&count) = self.parts.below.get(&id) else { return self.lack(Part::Below(id)) };
         let deleted = self.deleted.range(..id).count() as u64;
         Ok(count - self.trimmed - deleted)
     }
@@ -155,7 +155,7 @@ impl Stream {
         let (head, all) = &self.parts.head;
         let complete = *all || self.in_tables() == 0;
         if !complete && head.len() < at_least {
-            return self.lacks(Part::Head(at_least));
+            return self.lack(Part::Head(at_least));
         }
         let counts = |place: &&Place| place.id >= self.state.first_id && !self.deleted.contains(&place.id);
         let mut places: Vec<Place> = match self.in_tables() {

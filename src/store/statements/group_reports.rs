@@ -127,6 +127,7 @@ pub static STREAM_FULL: Statement = Statement::new(
               CROSS JOIN LATERAL (SELECT * FROM respg.stream_activity a
                   WHERE a.object_id = g.object_id AND a.group_id = g.group_id AND a.consumer_id = o.consumer_id
                   ORDER BY a.version DESC LIMIT 1) a)
+     SELECT * FROM (
      SELECT 0 AS kind, 0 AS group_id, 0 AS consumer_id, NULL::bytea AS name, s.last_id AS id, NULL::bytea AS fields,
             s.length AS a, s.entries_added AS b, k.type::bigint AS c FROM k LEFT JOIN s ON true
      UNION ALL SELECT 1, 0, 0, NULL, s.max_deleted_id, NULL, 0, 0, 0 FROM s
@@ -152,5 +153,6 @@ pub static STREAM_FULL: Statement = Statement::new(
          CROSS JOIN LATERAL (SELECT * FROM respg.stream_pending p
              WHERE p.object_id = o.object_id AND p.group_id = o.group_id AND p.id >= o.pending_from AND p.consumer_id = o.consumer_id
              ORDER BY p.id LIMIT $3) p
-     ORDER BY kind, name NULLS FIRST, id NULLS FIRST",
+     ) rows
+     ORDER BY kind, CASE WHEN kind <> 5 THEN name END NULLS FIRST, id NULLS FIRST",
 );
