@@ -44,3 +44,26 @@ BEGIN
     UPDATE respg.databases SET space = CASE db WHEN a THEN new_a ELSE new_b END WHERE db IN (a, b);
     UPDATE respg.keyspace SET version = version + 1;
 END $$;
+
+-- A setting of the database; all processes hear of it.
+CREATE OR REPLACE FUNCTION respg.change_setting(setting text, new_value text) RETURNS void LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO respg.settings (name, value) VALUES (setting, new_value) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+    PERFORM respg.send('w', convert_to('respg:settings', 'UTF8'), '');
+END $$;
+
+-- Removes expired keys, except those that somebody has locked; says which they were.
+CREATE OR REPLACE FUNCTION respg.expire_keys(spaces integer[], stored_keys bytea[]) RETURNS TABLE (db integer, key bytea) LANGUAGE sql
+AS $$
+    WITH dead AS MATERIALIZED (
+        SELECT k.space, k.key FROM unnest(spaces, stored_keys) AS i (space, key) JOIN respg.keys k ON k.space = i.space AND k.key = i.key
+        WHERE k.type <> 0 AND k.expires_at < respg.now_ms()
+        ORDER BY k.key, k.space FOR UPDATE OF k SKIP LOCKED),
+    removed AS (
+        DELETE FROM respg.keys k USING dead d WHERE k.space = d.space AND k.key = d.key RETURNING k.space, coalesce(k.long_key, k.key) AS name, k.object_id, k.type),
+    -- Their elements go by and by.
+    dropped AS (
+        INSERT INTO respg.dropped_objects (object_id, type) SELECT r.object_id, r.type FROM removed r WHERE r.object_id IS NOT NULL ON CONFLICT DO NOTHING)
+    SELECT b.db, r.name FROM removed r JOIN respg.databases b ON b.space = r.space;
+$$;

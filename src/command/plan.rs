@@ -56,6 +56,14 @@ impl Plan {
         self
     }
 
+    /// Says that it is no event (keymiss) when a key is not there that is only read.
+    pub fn quietly(mut self) -> Plan {
+        if let Plan::Keys(op) = &mut self {
+            op.quiet = true;
+        }
+        self
+    }
+
     pub fn session(
         run: impl FnOnce(&mut Context<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
     ) -> Plan {
@@ -182,6 +190,8 @@ pub struct KeyOp {
     pub grows_by: usize,
     /// What [`Access::Add`] adds; as small as an i32, so that the sum over a batch is far from any limit.
     pub increment: i64,
+    /// Whether looking for an absent key is no event (keymiss).
+    pub quiet: bool,
     pub apply: Apply,
 }
 
@@ -191,7 +201,8 @@ impl KeyOp {
         keys: impl IntoIterator<Item = KeyUse>,
         apply: impl Fn(&mut View<'_>) -> Result<Reply, CommandError> + Send + Sync + 'static,
     ) -> KeyOp {
-        KeyOp { access, keys: keys.into_iter().collect(), grows_by: 0, increment: 0, apply: Box::new(apply) }
+        let keys = keys.into_iter().collect();
+        KeyOp { access, keys, grows_by: 0, increment: 0, quiet: false, apply: Box::new(apply) }
     }
 }
 

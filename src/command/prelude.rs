@@ -5,6 +5,6 @@ pub use super::{
     Access, Args, Arity::AtLeast, Arity::Exactly, Command, CommandError, Flags, Group, KeyOp, KeySpec,
     KeyUse, Plan, PlanContext, Steps, View,
 };
-pub use crate::keyspace::{DbIndex, Entry, Expiry, Kind, Value};
+pub use crate::keyspace::{DbIndex, Entry, Event, Expiry, Kind, Value};
 pub use crate::resp::Reply;
 pub use bytes::Bytes;

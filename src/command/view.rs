@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::error::CommandError;
 use crate::keyspace::stream::Stream;
-use crate::keyspace::{Entry, Expiry, Kind, Object, Objects, Value};
+use crate::keyspace::{Classes, Entry, Event, Expiry, Kind, Object, Objects, Value};
 
 /// A key of a batch: what was read, and what the commands so far made of it.
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ pub struct View<'a> {
     positions: &'a [u32],
     objects: &'a mut Objects,
     now_us: i64,
+    wanted: Classes,
+    events: Vec<(usize, Event)>,
 }
 
 impl<'a> View<'a> {
@@ -38,7 +40,37 @@ impl<'a> View<'a> {
         objects: &'a mut Objects,
         now_us: i64,
     ) -> View<'a> {
-        View { slots, positions, objects, now_us }
+        View { slots, positions, objects, now_us, wanted: Classes::NONE, events: Vec::new() }
+    }
+
+    /// With keyspace notifications of these classes.
+    pub fn noting(mut self, wanted: Classes) -> View<'a> {
+        self.wanted = wanted;
+        self
+    }
+
+    /// Whether such events are wanted.
+    pub fn notes(&self, event: Event) -> bool {
+        self.wanted.has(event.class)
+    }
+
+    /// Notes that something has happened to a key, for keyspace notifications. That a key is new is noted by the view itself.
+    pub fn note(&mut self, i: usize, event: Event) {
+        if self.wanted.has(event.class) {
+            self.events.push((i, event));
+        }
+    }
+
+    /// Notes that a command has looked for a key in vain; for commands that only read it is noted by itself.
+    pub fn note_miss(&mut self, i: usize) {
+        if !self.exists(i) {
+            self.note(i, Event::MISS);
+        }
+    }
+
+    /// What was noted, in order.
+    pub fn into_events(self) -> Vec<(usize, Event)> {
+        self.events
     }
 
     /// Milliseconds since the epoch, the same for the whole batch.
@@ -122,6 +154,9 @@ impl<'a> View<'a> {
                 slot.ready = true;
                 return;
             }
+        }
+        if !self.exists(i) {
+            self.note(i, Event::NEW);
         }
         let slot = self.slot_mut(i);
         slot.entry = Some(entry);

@@ -20,9 +20,9 @@ use super::sums::Sums;
 use super::work::{Item, Route, Tables};
 use super::working_set::{Applied, LANE_INLINE, WorkingSet};
 use crate::command::Access;
-use crate::keyspace::Kind;
+use crate::keyspace::{Classes, Kind};
 use crate::resp::Reply;
-use crate::state::Waiters;
+use crate::state::{KeyspaceEvents, Waiters};
 use crate::store::statements::keys::{
     ADD, ADD_FEW, BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, OVERWRITE_FEW, READ, ROLLBACK, UPDATE,
 };
@@ -53,6 +53,8 @@ pub struct Batch<'b> {
     pub waiters: &'b Waiters,
     /// For new objects.
     pub ids: &'b ObjectIds,
+    /// Told what has happened to keys, likewise.
+    pub events: &'b KeyspaceEvents,
     pub route: Route,
     /// Longest value that is read, in bytes.
     pub inline: i32,
@@ -67,6 +69,9 @@ impl Batch<'_> {
         if set.keys.is_empty() {
             return Ok(replies(self.apply(&mut set, works)));
         }
+        // Not of what is written without being read: then nothing is wanted, or was not when the batch began.
+        let reads = matches!(self.route.access, Access::Read | Access::Update);
+        set.wanted = if reads { self.events.wanted() } else { Classes::NONE };
         let outcome = match self.route.access {
             Access::Read => self.read(&mut set, works).await,
             Access::Overwrite => self.overwrite(&mut set, works).await,
@@ -75,6 +80,10 @@ impl Batch<'_> {
         };
         if outcome.is_ok() && self.route.access != Access::Read && !self.waiters.is_empty() {
             self.waiters.written(&set.ready().collect::<Vec<_>>());
+        }
+        if outcome.is_ok() && !set.wanted.is_none() {
+            self.events.publish(std::mem::take(&mut set.events));
+            self.events.expect_ends(&set.ends());
         }
         // What lanes carry is bounded.
         if self.inline > LANE_INLINE {

@@ -12,7 +12,7 @@ use crate::command::{Access, CommandError, Plan};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::session::Session;
-use crate::state::{Topic, Waiters};
+use crate::state::{KeyEvent, KeyspaceEvents, Topic, Waiters};
 use crate::store::statements::keys::{BARRIER, BEGIN, COMMIT, DELETE_PLACEHOLDERS};
 use crate::store::{Call, Connection, DatabaseMap, Lookups, ObjectIds, Row, StoreError};
 
@@ -148,8 +148,8 @@ async fn begin(
     let mut set = WorkingSet::new(databases, items.map(std::slice::from_ref));
     // This looks at all keys before any command does.
     let uncounted = Lookups::default();
-    let nobody = Waiters::default();
-    let batch = in_transaction(connection, (&uncounted, &nobody, ids), databases, -1, None);
+    let (nobody, silent) = (Waiters::default(), KeyspaceEvents::default());
+    let batch = in_transaction(connection, (&uncounted, &nobody, &silent, ids), databases, -1, None);
     if let Err(error) = batch.lock(&mut set).await {
         return Err(rolled_back(connection, error).await);
     }
@@ -177,13 +177,13 @@ async fn begin(
 
 fn in_transaction<'b>(
     connection: &'b Connection,
-    (lookups, waiters, ids): (&'b Lookups, &'b Waiters, &'b ObjectIds),
+    (lookups, waiters, events, ids): (&'b Lookups, &'b Waiters, &'b KeyspaceEvents, &'b ObjectIds),
     databases: &'b DatabaseMap,
     inline: i32,
     now_us: Option<i64>,
 ) -> Batch<'b> {
     let route = Route { tables: Tables::Both, access: Access::Update, durable: true };
-    Batch { connection, databases, lookups, waiters, ids, route, inline, now_us }
+    Batch { connection, databases, lookups, waiters, events, ids, route, inline, now_us }
 }
 
 /// The part of an EXEC after its locks are taken.
@@ -205,10 +205,11 @@ impl Run<'_> {
     ) -> Result<Reply, StoreError> {
         let Run { engine, session, connection, barrier, now_us } = self;
         let process = engine.process();
-        let observers = (&process.store.lookups, &*process.waiters, &process.store.object_ids);
+        let observers =
+            (&process.store.lookups, &*process.waiters, &process.events, &process.store.object_ids);
         let selected = session.db;
         let mut reloaded = None;
-        let mut written = Vec::new();
+        let mut written = Written::default();
         let mut replies = Vec::new();
         for segment in segments {
             match segment {
@@ -240,21 +241,32 @@ impl Run<'_> {
             return Err(rolled_back(connection, StoreError::before_commit(&error)).await);
         }
         connection.execute(&COMMIT, &[]).await.map_err(|error| StoreError::at_commit(&error))?;
-        engine.process().waiters.written(&written);
+        process.waiters.written(&written.ready);
+        process.events.publish(written.events);
         Ok(Reply::Array(replies))
     }
 }
 
-/// `written` gets the keys that clients may wait for.
-async fn key_segment(batch: &Batch<'_>, item: &Item, written: &mut Vec<Topic>) -> Result<Reply, StoreError> {
+/// What others are told once it is committed.
+#[derive(Default)]
+struct Written {
+    /// The keys that clients may wait for.
+    ready: Vec<Topic>,
+    events: Vec<KeyEvent>,
+}
+
+async fn key_segment(batch: &Batch<'_>, item: &Item, written: &mut Written) -> Result<Reply, StoreError> {
     let items = std::slice::from_ref(item);
     let mut set = WorkingSet::new(batch.databases, std::iter::once(items));
+    set.wanted = batch.events.wanted();
     batch.lock(&mut set).await?;
     let mut applied = batch.settle(&mut set, &[items]).await?;
     let mut applied = applied.pop().flatten().expect("values of any length are read");
     batch.write(&set, &Changes::in_transaction(&set), None).await?;
     batch.count_lookups(&set);
-    written.extend(set.ready());
+    written.ready.extend(set.ready());
+    written.events.append(&mut set.events);
+    batch.events.expect_ends(&set.ends());
     Ok(applied.replies.pop().expect("one reply per item"))
 }
 

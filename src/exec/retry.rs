@@ -58,7 +58,12 @@ pub async fn run<S: Source + Send>(
         };
         // A read that cannot tell whether a key has expired waits for who holds it, one that needs an object has it loaded. A sum that
         // Postgres would not compute is ours. What is to be overwritten may be an object, which is to be dropped.
-        let access = if conflicts > 0 { Access::Update } else { route.access };
+        let access = match route.access {
+            _ if conflicts > 0 => Access::Update,
+            // What happens to a key depends on what was there.
+            Access::Overwrite | Access::Add if !process.events.wanted().is_none() => Access::Update,
+            access => access,
+        };
         let route = Route { tables, access, ..route };
         let batch = Batch {
             connection: &connection,
@@ -66,6 +71,7 @@ pub async fn run<S: Source + Send>(
             lookups: &store.lookups,
             waiters: &process.waiters,
             ids: &store.object_ids,
+            events: &process.events,
             route,
             inline,
             now_us: None,

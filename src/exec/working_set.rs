@@ -6,9 +6,11 @@ use bytes::Bytes;
 
 use super::work::{Item, Transaction, TransactionStep, Use, Watched};
 use crate::command::{Access, KeyOp, Slot, View};
-use crate::keyspace::{DbIndex, Entry, Kind, Object, Objects, StoredKey, Value, long_key};
+use crate::keyspace::{
+    Classes, DbIndex, Entry, Event, Expiry, Kind, Object, Objects, StoredKey, Value, long_key,
+};
 use crate::resp::Reply;
-use crate::state::Topic;
+use crate::state::{KeyEvent, Topic};
 use crate::store::{DatabaseMap, KeyRow, Row};
 
 /// Values up to this many bytes are read by lanes; whoever needs a longer one runs alone.
@@ -27,6 +29,8 @@ pub struct SetKey {
     pub object: Option<Kind>,
     /// The row that was found, if any; of WATCH's placeholder and of an expired key too.
     pub row: Option<RowState>,
+    /// Whether the row is that of an expired key, of whose end nobody has been told.
+    pub expired: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +63,9 @@ pub struct WorkingSet {
     /// Keys that reading commands found, and those that they did not.
     pub hits: u64,
     pub misses: u64,
+    /// The keyspace notifications that are wanted, and those that there are.
+    pub wanted: Classes,
+    pub events: Vec<KeyEvent>,
 }
 
 impl WorkingSet {
@@ -77,6 +84,8 @@ impl WorkingSet {
             read_bytes: 0,
             hits: 0,
             misses: 0,
+            wanted: Classes::NONE,
+            events: Vec::new(),
         };
         for Use { db, key, space, wanted, object } in works.flatten().flat_map(Item::uses) {
             let space = space.unwrap_or_else(|| databases.get(db).space);
@@ -107,6 +116,7 @@ impl WorkingSet {
                 wanted: false,
                 object: None,
                 row: None,
+                expired: false,
             });
             self.slots.push(Slot { unlogged: space < 0, ..Slot::default() });
             self.keys.len() as u32 - 1
@@ -125,8 +135,9 @@ impl WorkingSet {
         for row in rows {
             if let KeyRow::Key { index, xid, entry } = KeyRow::decode(row) {
                 let object = entry.as_ref().and_then(object);
-                let entry = entry.filter(|entry| !entry.expiry.is_past(self.now_us / 1000));
-                self.put_row(index, xid, entry, object);
+                let expired = entry.as_ref().is_some_and(|entry| entry.expiry.is_past(self.now_us / 1000));
+                self.put_row(index, xid, entry.filter(|_| !expired), object);
+                self.keys[self.order[index] as usize].expired = expired;
             }
         }
         found_version
@@ -147,6 +158,7 @@ impl WorkingSet {
                     return None;
                 }
                 self.put_row(index, 0, if expired { None } else { entry }, None);
+                self.keys[self.order[index] as usize].expired = expired;
             }
         }
         Some(found_version)
@@ -179,6 +191,7 @@ impl WorkingSet {
         }
         self.objects.rewind();
         self.incomplete = false;
+        self.events.clear();
         (self.hits, self.misses) = (0, 0);
     }
 
@@ -223,8 +236,30 @@ impl WorkingSet {
             self.hits += found;
             self.misses += positions.len() as u64 - found;
         }
-        let view = &mut View::new(&mut self.slots, positions, &mut self.objects, self.now_us);
-        (op.apply)(view).unwrap_or_else(Reply::from)
+        if self.wanted.is_none() {
+            let view = &mut View::new(&mut self.slots, positions, &mut self.objects, self.now_us);
+            return (op.apply)(view).unwrap_or_else(Reply::from);
+        }
+        let dirty: Vec<bool> = positions.iter().map(|at| self.slots[*at as usize].dirty).collect();
+        let view = View::new(&mut self.slots, positions, &mut self.objects, self.now_us);
+        let mut view = view.noting(self.wanted);
+        if op.access == Access::Read && !op.quiet {
+            (0..op.keys.len()).for_each(|i| view.note_miss(i));
+        }
+        let outcome = (op.apply)(&mut view);
+        let noted = view.into_events();
+        let event = |i: usize, event| KeyEvent { db: op.keys[i].db, key: op.keys[i].key.clone(), event };
+        // The end of an expired key is known as soon as its row is used for another.
+        for (i, at) in positions.iter().enumerate() {
+            let reused = self.keys[*at as usize].expired && self.slots[*at as usize].dirty && !dirty[i];
+            if reused && self.wanted.has(Classes::EXPIRED) {
+                self.events.push(event(i, Event::EXPIRED));
+            }
+        }
+        if outcome.is_ok() || op.access == Access::Read {
+            self.events.extend(noted.into_iter().map(|(i, noted)| event(i, noted)));
+        }
+        outcome.unwrap_or_else(Reply::from)
     }
 
     fn apply_transaction(&mut self, transaction: &Transaction, at: &mut usize) -> Reply {
@@ -286,6 +321,23 @@ impl WorkingSet {
         };
         let ready = self.keys.iter().zip(&self.slots).filter(move |(_, slot)| changed(slot));
         ready.map(|(key, _)| Topic::stored(key.db, &key.stored))
+    }
+
+    /// The keys that have got an expiry, or have been found expired: milliseconds that they have left, space and stored key.
+    pub fn ends(&self) -> Vec<(i64, i32, &[u8])> {
+        if !self.wanted.has(Classes::EXPIRED) {
+            return Vec::new();
+        }
+        let keys = self.keys.iter().zip(&self.slots);
+        let ends = keys.filter_map(|(key, slot)| {
+            let left = match slot.entry.as_ref().map(|entry| entry.expiry) {
+                Some(Expiry::At(at)) if slot.dirty => at.saturating_sub(self.now_us / 1000),
+                None if key.expired && !slot.dirty => 0,
+                _ => return None,
+            };
+            Some((left, key.space, key.stored.as_bytes()))
+        });
+        ends.collect()
     }
 
     /// Bytes of the keys and of the values that were read or are to be written.

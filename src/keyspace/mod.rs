@@ -3,6 +3,7 @@
 pub mod bitfield;
 pub mod bits;
 mod entry;
+mod event;
 pub mod extended;
 pub mod glob;
 mod key;
@@ -14,5 +15,6 @@ pub mod slot;
 pub mod stream;
 
 pub use entry::{DbIndex, Entry, Expiry, Kind, Value};
+pub use event::{Classes, Event};
 pub use key::{LONGEST_RAW, StoredKey, long_key};
 pub use objects::{Object, Objects};

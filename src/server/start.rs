@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::listener;
 use super::threads::Threads;
 use crate::config::Config;
+use crate::keyspace::{Classes, DbIndex};
 use crate::postgres::{OwnPostgres, OwnPostgresOptions};
 use crate::state::{self, ClientIds, Process, Settings, Stats};
 use crate::store::bus::Bus;
-use crate::store::{self, DatabaseOptions, Durability, Store, StoreError, Target};
+use crate::store::{self, DatabaseOptions, Durability, Store, StoreError, Sweeping, Target};
 
 /// Longest time that clients get to finish what is in flight when the process stops.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -90,9 +92,12 @@ impl Server {
                 "publish/subscribe does not work: LISTEN needs a connection without a pooler, to a server that is no standby; {remedy}"
             );
         }
-        let swept = process.clone();
-        let expired = move |keys| Stats::add(&swept.stats.expired_keys, keys);
-        background.spawn(store::sweep_forever(process.store.clone(), expired));
+        background.spawn(store::sweep_forever(process.store.clone(), Swept(process.clone())));
+        background.spawn(process.clone().follow_settings());
+        let expiring = process.clone();
+        background.spawn(async move {
+            expiring.store.expirer.run(&expiring.store, |keys| Swept(expiring.clone()).tell(keys)).await
+        });
         background.spawn(store::tend_queues(process.store.clone()));
         background.spawn(state::poll_forever(process.waiters.clone(), process.store.clone()));
         Ok(Server { process, own_postgres, addresses, threads: Some(threads), handles, background })
@@ -133,6 +138,7 @@ impl Server {
         };
         let (first_id, bus) = prepared.await.map_err(unusable)?;
         let process = Process::new(Settings::new(config), Arc::new(store), bus);
+        process.load_settings().await.map_err(unusable)?;
         Ok((Arc::new(process), ClientIds::from(first_id)))
     }
 
@@ -178,6 +184,26 @@ impl Server {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// Counts expired keys and tells of them.
+struct Swept(Arc<Process>);
+
+impl Sweeping for Swept {
+    fn wants_names(&self) -> bool {
+        self.0.events.wanted().has(Classes::EXPIRED)
+    }
+
+    fn expired(&self, count: u64, keys: Vec<(DbIndex, Bytes)>) {
+        Stats::add(&self.0.stats.expired_keys, count);
+        self.0.events.expired(keys);
+    }
+}
+
+impl Swept {
+    fn tell(&self, keys: Vec<(DbIndex, Bytes)>) {
+        self.expired(keys.len() as u64, keys);
     }
 }
 

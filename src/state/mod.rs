@@ -5,12 +5,14 @@ mod clients;
 mod commands;
 mod histogram;
 mod keyspace;
+mod keyspace_events;
 mod latency;
 mod monitors;
 mod outbox;
 mod pause;
 mod pubsub;
 mod settings;
+mod shared_settings;
 mod slowlog;
 mod stats;
 mod subscriptions;
@@ -26,12 +28,14 @@ pub use clients::{Blockage, ClientHandle, ClientIds, ClientInfo, ClientType, Cli
 pub use commands::{CommandNumber, Commands, Usage};
 pub use histogram::Histogram;
 pub use keyspace::{DatabaseCount, Keyspace, KeyspaceCount};
+pub use keyspace_events::{KeyEvent, KeyspaceEvents};
 pub use latency::{Latency, Spike, Spikes};
 pub use monitors::Monitors;
 pub use outbox::{Outbox, OutputLimit};
 pub use pause::{Pause, Paused};
 pub use pubsub::PubSub;
 pub use settings::{OutputLimits, PARAMETERS, Parameter, Settings};
+pub use shared_settings::{NOTIFY_KEYSPACE_EVENTS, SharedSettings};
 pub use slowlog::{SlowCall, SlowLog};
 pub use stats::Stats;
 pub use subscriptions::Subscriptions;
@@ -55,6 +59,8 @@ pub struct Process {
     pub store: Arc<Store>,
     pub bus: Arc<Bus>,
     pub pubsub: PubSub,
+    pub events: KeyspaceEvents,
+    pub shared_settings: SharedSettings,
     /// 40 hexadecimal digits, new at every start (INFO's run_id).
     pub run_id: String,
     pub started: Instant,
@@ -65,6 +71,7 @@ pub struct Process {
 
 impl Process {
     pub fn new(settings: Settings, store: Arc<Store>, bus: Arc<Bus>) -> Process {
+        let events = KeyspaceEvents::new(settings.notify_keyspace_events.clone(), bus.clone(), store.clone());
         Process {
             settings,
             clients: Clients::default(),
@@ -77,6 +84,8 @@ impl Process {
             keyspace: Keyspace::default(),
             waiters: Waiters::on(bus.clone()),
             store,
+            events,
+            shared_settings: SharedSettings::default(),
             bus,
             pubsub: PubSub::default(),
             run_id: random_hex(40),

@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i32, &str)] = &[
     (5, include_str!("../../migrations/0005_queues.sql")),
     (6, include_str!("../../migrations/0006_object_sweep.sql")),
     (7, include_str!("../../migrations/0007_stream_options.sql")),
+    (8, include_str!("../../migrations/0008_settings.sql")),
 ];
 
 /// Function files: `CREATE OR REPLACE` and views, applied again whenever their text changes, in this order.

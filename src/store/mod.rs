@@ -6,6 +6,7 @@ mod call;
 mod connection;
 mod databases;
 mod error;
+mod expire;
 mod migrate;
 mod object_ids;
 pub mod pool;
@@ -24,13 +25,14 @@ pub use call::{Call, Param};
 pub use connection::{Commit, Connection, Params};
 pub use databases::{Database, DatabaseMap, Databases, Durability};
 pub use error::StoreError;
+pub use expire::Expirer;
 pub use migrate::{DatabaseOptions, migrate};
 pub use object_ids::ObjectIds;
 pub use pool::{Pool, Pooled};
 pub use pooler::shares_processes;
 pub use queues::tend_queues;
 pub use rows::{KeyRow, Xid, stream_row};
-pub use sweep::sweep_forever;
+pub use sweep::{Sweeping, sweep_forever};
 pub use tls::{Target, TargetError};
 pub use tokio_postgres::Row;
 
@@ -41,6 +43,7 @@ pub struct Store {
     pub databases: Databases,
     pub lookups: Lookups,
     pub object_ids: ObjectIds,
+    pub expirer: Expirer,
     /// Longest wait for an answer of Postgres before a connection is given up.
     pub patience: Duration,
 }
@@ -68,6 +71,7 @@ impl Store {
             databases: Databases::default(),
             lookups: Lookups::default(),
             object_ids: ObjectIds::default(),
+            expirer: Expirer::default(),
             patience,
         }
     }
@@ -89,4 +93,11 @@ impl Store {
 pub async fn first_client_id(connection: &Connection) -> Result<i64, StoreError> {
     let rows = connection.query(&statements::server::CLIENT_ID_BLOCK, &[]).await;
     Ok(rows.map_err(|error| StoreError::before_commit(&error))?[0].get(0))
+}
+
+/// A setting of the database, if it was ever made.
+pub async fn setting(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
+    let rows = connection.query(&statements::server::SETTING, &[&name]).await;
+    let rows = rows.map_err(|error| StoreError::before_commit(&error))?;
+    Ok(rows.first().map(|row| row.get(0)))
 }

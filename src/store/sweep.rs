@@ -8,15 +8,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::statements::Statement;
 use super::statements::streams;
 use super::statements::sweep::{BEGIN_SWEEPING, FORGET_SPACES, SWEEP};
 use super::{Store, StoreError};
+use crate::keyspace::DbIndex;
 
 /// Between the end of a pass over a table and the next; also how often a process looks whether it is its turn.
 const REST: Duration = Duration::from_secs(10);
 /// Between looks for dropped objects while there are none.
 const OBJECTS_REST: Duration = Duration::from_secs(2);
+/// The same while somebody wants to know of expired keys.
+const SHORT_REST: Duration = Duration::from_millis(500);
 /// Most rows that are removed, and so locked, in one transaction.
 const MOST_ROWS: i64 = 1000;
 /// Blocks in a part: few where there is much to remove, many where there is nothing.
@@ -25,12 +30,6 @@ const MOST_BLOCKS: i64 = 512;
 /// The share of the time spent sweeping, as a divisor: 5 %, and 25 % while every block has something to remove.
 const CALM: u32 = 20;
 const BUSY: u32 = 4;
-
-/// Sweeps until it is dropped; `expired` is told how many expired keys each part removed.
-pub async fn sweep_forever(store: Arc<Store>, expired: impl Fn(u64)) {
-    let table = |statement| sweep_table(&store, statement, &expired);
-    tokio::join!(table(&SWEEP.logged), table(&SWEEP.unlogged), sweep_objects(&store));
-}
 
 /// Removes what dropped objects leave behind, as fast as for a busy table.
 async fn sweep_objects(store: &Store) {
@@ -62,22 +61,36 @@ async fn sweep_objects(store: &Store) {
     }
 }
 
-async fn sweep_table(store: &Store, statement: &'static Statement, expired: &impl Fn(u64)) {
+/// What the sweeper is asked for and tells.
+pub trait Sweeping: Sync {
+    /// Whether the names of expired keys are wanted, and soon.
+    fn wants_names(&self) -> bool;
+    /// A part had so many expired keys, with their names if they were wanted.
+    fn expired(&self, count: u64, keys: Vec<(DbIndex, Bytes)>);
+}
+
+/// Sweeps until it is dropped.
+pub async fn sweep_forever(store: Arc<Store>, sweeping: impl Sweeping) {
+    let table = |statement| sweep_table(&store, statement, &sweeping);
+    tokio::join!(table(&SWEEP.logged), table(&SWEEP.unlogged), sweep_objects(&store));
+}
+
+async fn sweep_table(store: &Store, statement: &'static Statement, sweeping: &impl Sweeping) {
     let mut pace = Pace::default();
     loop {
+        pace.rest = if sweeping.wants_names() { SHORT_REST } else { REST };
         let (started, announced) = (Instant::now(), pace.clone());
-        match sweep_part(store, statement, &pace).await {
+        match sweep_part(store, statement, &pace, sweeping).await {
             Ok(Some(part)) => {
-                expired(part.expired as u64);
                 pace.adapt(&part, started.elapsed());
                 // Not before the time that the others were told.
                 let pause = pace.pause.max(announced.pause);
-                tokio::time::sleep(if part.is_last(announced.blocks) { REST } else { pause }).await;
+                tokio::time::sleep(if part.is_last(announced.blocks) { pace.rest } else { pause }).await;
             }
-            Ok(None) => tokio::time::sleep(REST).await,
+            Ok(None) => tokio::time::sleep(pace.rest).await,
             Err(error) => {
                 tracing::debug!(%error, "sweeping");
-                tokio::time::sleep(REST).await;
+                tokio::time::sleep(pace.rest).await;
             }
         }
     }
@@ -89,7 +102,6 @@ struct Part {
     /// Of the whole table.
     blocks: i64,
     removed: i64,
-    expired: i64,
 }
 
 impl Part {
@@ -104,11 +116,13 @@ impl Part {
 struct Pace {
     blocks: i64,
     pause: Duration,
+    /// Between two passes.
+    rest: Duration,
 }
 
 impl Default for Pace {
     fn default() -> Pace {
-        Pace { blocks: FEWEST_BLOCKS, pause: Duration::from_millis(100) }
+        Pace { blocks: FEWEST_BLOCKS, pause: Duration::from_millis(100), rest: REST }
     }
 }
 
@@ -131,16 +145,22 @@ async fn sweep_part(
     store: &Store,
     statement: &'static Statement,
     pace: &Pace,
+    sweeping: &impl Sweeping,
 ) -> Result<Option<Part>, StoreError> {
     let connection = store.acquire().await?;
     let swept = async {
-        let (pause, rest) = (pace.pause.as_secs_f64(), REST.as_secs_f64());
-        let rows = connection.query(statement, &[&pace.blocks, &MOST_ROWS, &pause, &rest]).await?;
+        let (pause, rest) = (pace.pause.as_secs_f64(), pace.rest.as_secs_f64());
+        let names = sweeping.wants_names();
+        let rows = connection.query(statement, &[&pace.blocks, &MOST_ROWS, &pause, &rest, &names]).await?;
         let Some(row) = rows.first() else {
             connection.execute(&BEGIN_SWEEPING, &[]).await?;
             return Ok(None);
         };
-        let part = Part { first: row.get(0), blocks: row.get(1), removed: row.get(2), expired: row.get(3) };
+        let part = Part { first: row.get(0), blocks: row.get(1), removed: row.get(2) };
+        let dbs: Vec<i32> = row.get::<_, Option<_>>(4).unwrap_or_default();
+        let names: Vec<Vec<u8>> = row.get::<_, Option<_>>(5).unwrap_or_default();
+        let keys = dbs.into_iter().map(|db| DbIndex(db as u32)).zip(names.into_iter().map(Bytes::from));
+        sweeping.expired(row.get::<_, i64>(3) as u64, keys.collect());
         if part.is_last(pace.blocks) {
             connection.execute(&FORGET_SPACES, &[]).await?;
         }
@@ -163,13 +183,13 @@ mod tests {
     fn pace_follows_what_is_found() {
         let mut pace = Pace::default();
         let ms = Duration::from_millis;
-        let mut part = Part { first: 0, blocks: 100_000, removed: 0, expired: 0 };
+        let mut part = Part { first: 0, blocks: 100_000, removed: 0 };
         (0..10).for_each(|_| pace.adapt(&part, ms(10)));
         assert_eq!((pace.blocks, pace.pause), (MOST_BLOCKS, ms(190)));
         part.removed = MOST_ROWS;
         pace.adapt(&part, ms(10));
         assert_eq!((pace.blocks, pace.pause), (MOST_BLOCKS / 2, ms(30)));
-        part = Part { first: 99_900, blocks: 100_000, removed: 3, expired: 3 };
+        part = Part { first: 99_900, blocks: 100_000, removed: 3 };
         pace.adapt(&part, ms(10));
         assert_eq!(pace.blocks, MOST_BLOCKS / 2);
         assert!(part.is_last(pace.blocks));

@@ -42,7 +42,12 @@ fn bitfield(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
         let end = steps.iter().map(|step| step.offset / 8).max().unwrap_or(0);
         let plan = Plan::update(context, [key], move |view| {
             let run = |bytes: &mut Vec<u8>| steps.iter().map(|step| step.run(bytes)).collect();
-            Ok(Reply::Array(view.edit_string(0, run)?))
+            let before = if view.notes(Event::SETBIT) { view.string(0)?.cloned() } else { None };
+            let replies = view.edit_string(0, run)?;
+            if view.notes(Event::SETBIT) && view.string(0)? != before.as_ref() {
+                view.note(0, Event::SETBIT);
+            }
+            Ok(Reply::Array(replies))
         });
         return Ok(plan.growing_by(end as usize));
     }

@@ -26,13 +26,18 @@ fn bitop(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     let sources = args.rest().iter().map(|key| KeyUse::value(context.db, key.clone()));
     let keys = std::iter::once(destination).chain(sources);
     Ok(Plan::Keys(KeyOp::new(Access::Update, keys, move |view| {
+        (1..view.len()).for_each(|i| view.note_miss(i));
         let sources = (1..view.len()).map(|i| view.string_or_empty(i)).collect::<Result<Vec<_>, _>>()?;
         let sources: Vec<&[u8]> = sources.iter().map(|bytes| bytes.as_ref()).collect();
         let result = bits::combine(operation, &sources);
         let length = result.len() as i64;
         match length {
-            0 => drop(view.remove(0)),
-            _ => view.put_string(0, result.into(), Expiry::Never),
+            0 if view.remove(0).is_some() => view.note(0, Event::DEL),
+            0 => {}
+            _ => {
+                view.put_string(0, result.into(), Expiry::Never);
+                view.note(0, Event::SET);
+            }
         }
         Ok(Reply::Integer(length))
     })))

@@ -28,7 +28,9 @@ fn setbit(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> 
         {
             return Ok(value.into());
         }
-        Ok(view.edit_string(0, |bytes| bits::set(bytes, offset, value))?.into())
+        let old = view.edit_string(0, |bytes| bits::set(bytes, offset, value))?;
+        view.note(0, Event::SETBIT);
+        Ok(old.into())
     });
     Ok(plan.growing_by((offset / 8) as usize))
 }

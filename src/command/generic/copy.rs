@@ -27,11 +27,15 @@ fn copy(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         return Err(CommandError::SAME_OBJECT);
     }
     Ok(Plan::Keys(KeyOp::new(Access::Update, [from, to], move |view| {
+        view.note_miss(0);
         if view.exists(1) && !replace {
             return Ok(Reply::ZERO);
         }
         let Some(entry) = view.copied(0, 1)? else { return Ok(Reply::ZERO) };
+        // As in Redis the key is new even if there was one of this name.
+        view.remove(1);
         view.put(1, entry);
+        view.note(1, Event::COPY_TO);
         Ok(Reply::ONE)
     })))
 }

@@ -15,8 +15,14 @@ const FAMILY: Command = Command {
 
 fn del(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     Ok(Plan::alter(context, args.rest().iter().cloned(), |view| {
-        let removed = (0..view.len()).filter(|i| view.remove(*i).is_some()).count();
-        Ok(Reply::Integer(removed as i64))
+        let mut removed = 0;
+        for i in 0..view.len() {
+            if view.remove(i).is_some() {
+                view.note(i, Event::DEL);
+                removed += 1;
+            }
+        }
+        Ok(Reply::Integer(removed))
     }))
 }
 

@@ -94,8 +94,10 @@ fn set_expiry(args: &mut Args, context: &PlanContext, unit: Unit) -> Result<Plan
         }
         if at <= view.now() {
             view.remove(0);
+            view.note(0, Event::DEL);
         } else {
             view.set_expiry(0, Expiry::At(at));
+            view.note(0, Event::EXPIRE);
         }
         Ok(Reply::ONE)
     }))

@@ -24,6 +24,8 @@ fn move_(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         let Some(entry) = view.handed_over(0, 1)? else { return Ok(Reply::ZERO) };
         view.remove(0);
         view.put(1, entry);
+        view.note(0, Event::MOVE_FROM);
+        view.note(1, Event::MOVE_TO);
         Ok(Reply::ONE)
     })))
 }

@@ -34,7 +34,7 @@ const LONGEST_EMBEDDED: usize = 44;
 const SHARED_INTEGERS: i64 = 10_000;
 
 fn encoding(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
-    Ok(Plan::read(context, [args.bytes()?], |view| {
+    let plan = Plan::read(context, [args.bytes()?], |view| {
         Ok(match view.entry(0).map(|entry| &entry.value) {
             None => Reply::Null,
             Some(Value::Inline(bytes)) => Reply::text(match parse_i64(bytes) {
@@ -46,11 +46,12 @@ fn encoding(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
             // The only objects so far are streams.
             Some(Value::Object(_)) => Reply::text("stream"),
         })
-    }))
+    });
+    Ok(plan.quietly())
 }
 
 fn refcount(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
-    Ok(Plan::read(context, [args.bytes()?], |view| {
+    let plan = Plan::read(context, [args.bytes()?], |view| {
         Ok(match view.entry(0).map(|entry| &entry.value) {
             None => Reply::Null,
             Some(Value::Inline(bytes)) => match parse_i64(bytes) {
@@ -59,7 +60,8 @@ fn refcount(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
             },
             Some(Value::Unfetched(_) | Value::Object(_)) => Reply::ONE,
         })
-    }))
+    });
+    Ok(plan.quietly())
 }
 
 /// Redis's answer under every policy but LFU, the default among them.
@@ -77,10 +79,11 @@ fn idletime(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
 }
 
 fn not_tracked(args: &mut Args, context: &PlanContext, error: &'static str) -> Result<Plan, CommandError> {
-    Ok(Plan::inspect(context, [args.bytes()?], move |view| match view.exists(0) {
+    let plan = Plan::inspect(context, [args.bytes()?], move |view| match view.exists(0) {
         true => Err(CommandError::text(error)),
         false => Ok(Reply::Null),
-    }))
+    });
+    Ok(plan.quietly())
 }
 
 fn help(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {

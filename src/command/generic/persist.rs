@@ -15,6 +15,7 @@ fn persist(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError>
         let expires = view.entry(0).is_some_and(|entry| entry.expiry != Expiry::Never);
         if expires {
             view.set_expiry(0, Expiry::Never);
+            view.note(0, Event::PERSIST);
         }
         Ok(expires.into())
     }))

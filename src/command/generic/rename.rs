@@ -35,7 +35,11 @@ fn moving(args: &mut Args, context: &PlanContext, replace: bool) -> Result<Plan,
         }
         let moves = !view.same(0, 1) && (replace || !view.exists(1));
         if moves && let Some(entry) = view.remove(0) {
+            // As in Redis the key is new even if there was one of this name.
+            view.remove(1);
             view.put(1, entry);
+            view.note(0, Event::RENAME_FROM);
+            view.note(1, Event::RENAME_TO);
         }
         Ok(if replace { Reply::Ok } else { moves.into() })
     })))

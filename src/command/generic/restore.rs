@@ -59,10 +59,13 @@ fn restore(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError>
         let (ttl, bytes) = value.clone()?;
         // Redis lets the sum run over as well: such a key has expired.
         let at = if absolute { ttl } else { ttl.wrapping_add(view.now()) };
-        match ttl {
-            0 => view.put_string(0, bytes, Expiry::Never),
-            _ if at <= view.now() => drop(view.remove(0)),
-            _ => view.put_string(0, bytes, Expiry::At(at)),
+        // As in Redis the key is new even if there was one of this name.
+        let existed = view.remove(0).is_some();
+        if ttl == 0 || at > view.now() {
+            view.put_string(0, bytes, if ttl == 0 { Expiry::Never } else { Expiry::At(at) });
+            view.note(0, Event::RESTORE);
+        } else if existed {
+            view.note(0, Event::DEL);
         }
         Ok(Reply::Ok)
     }))

@@ -1,9 +1,13 @@
 //! `CONFIG GET parameter [parameter ...] | CONFIG SET parameter value [parameter value ...] | CONFIG RESETSTAT | CONFIG REWRITE`
+use futures_util::future::BoxFuture;
+
 use crate::command::help::help;
 use crate::command::prelude::*;
 use crate::exec::Context;
 use crate::keyspace::glob::{self, Case};
-use crate::state::{PARAMETERS, Parameter};
+use crate::state::{NOTIFY_KEYSPACE_EVENTS, PARAMETERS, Parameter};
+use crate::store::statements::server::CHANGE_SETTING;
+use crate::store::{Call, Param};
 
 pub(super) static CONFIG: Command = Command {
     name: "CONFIG",
@@ -90,7 +94,32 @@ fn set(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     }
     let pairs: Vec<(Bytes, Bytes)> =
         args.rest().chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
-    Ok(Plan::session(move |context| set_all(context, &pairs)))
+    Ok(Plan::Steps(Box::new(SetAll(pairs))))
+}
+
+struct SetAll(Vec<(Bytes, Bytes)>);
+
+impl Steps for SetAll {
+    fn run<'a>(self: Box<Self>, context: &'a mut Context<'_>) -> BoxFuture<'a, Result<Reply, CommandError>> {
+        Box::pin(async move {
+            let process = context.process().clone();
+            let _lock = process.shared_settings.0.lock().await;
+            let before = process.settings.notify_keyspace_events();
+            let reply = set_all(context, &self.0)?;
+            let classes = process.settings.notify_keyspace_events();
+            if classes != before {
+                let name = Bytes::from_static(NOTIFY_KEYSPACE_EVENTS.as_bytes());
+                let value = Bytes::from(classes.letters());
+                let params = vec![Param::Bytes(name), Param::Bytes(value)];
+                let changed = Call::write(&CHANGE_SETTING, params, |_| Reply::Ok);
+                if let Err(error) = context.rows(&changed).await {
+                    process.settings.set_notify_keyspace_events(before);
+                    return Err(error);
+                }
+            }
+            Ok(reply)
+        })
+    }
 }
 
 /// All or nothing: every value is checked before the first is changed.

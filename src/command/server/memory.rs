@@ -71,10 +71,11 @@ fn usage(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
             return Err(CommandError::SYNTAX);
         }
     }
-    Ok(Plan::inspect(context, [key], move |view| {
+    let plan = Plan::inspect(context, [key], move |view| {
         let value = view.entry(0).map(Entry::string_length);
         Ok(value.map_or(Reply::Null, |value| Reply::Integer((ROW + 2 * length + value) as i64)))
-    }))
+    });
+    Ok(plan.quietly())
 }
 
 fn stats(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {

@@ -57,7 +57,11 @@ fn xadd(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         let id = next_id(id, last, now)?;
         let stream = view.stream_or_new(0)?;
         stream.append(id, &fields);
-        trimming.apply(stream)?;
+        let trimmed = trimming.apply(stream)?;
+        view.note(0, Event::XADD);
+        if trimmed > 0 {
+            view.note(0, Event::XTRIM);
+        }
         Ok(Reply::bulk(id.to_string()))
     })))
 }

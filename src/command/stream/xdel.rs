@@ -18,6 +18,10 @@ fn xdel(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         // Redis looks at the key first.
         let Some(stream) = view.stream(0)? else { return Ok(Reply::ZERO) };
         let ids = ids.as_ref().ok_or(CommandError::INVALID_STREAM_ID)?;
-        Ok(Reply::Integer(stream.delete(ids)?))
+        let deleted = stream.delete(ids)?;
+        if deleted > 0 {
+            view.note(0, Event::XDEL);
+        }
+        Ok(Reply::Integer(deleted))
     })))
 }

@@ -55,6 +55,7 @@ fn xsetid(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> 
             ));
         }
         stream.set_id(last, entries_added, max_deleted);
+        view.note(0, Event::XSETID);
         Ok(Reply::Ok)
     })))
 }

@@ -23,6 +23,12 @@ fn xtrim(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     trimming.end(true)?;
     Ok(Plan::Keys(KeyOp::new(Access::Update, [key], move |view| match view.stream(0)? {
         None => Ok(Reply::ZERO),
-        Some(stream) => Ok(Reply::Integer(trimming.apply(stream)? as i64)),
+        Some(stream) => {
+            let trimmed = trimming.apply(stream)?;
+            if trimmed > 0 {
+                view.note(0, Event::XTRIM);
+            }
+            Ok(Reply::Integer(trimmed as i64))
+        }
     })))
 }

@@ -21,6 +21,7 @@ fn append(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> 
             bytes.extend_from_slice(&value);
             bytes.len()
         })?;
+        view.note(0, Event::APPEND);
         Ok(Reply::Integer(length as i64))
     }))
 }

@@ -13,7 +13,10 @@ pub(super) static GETDEL: Command = Command {
 fn getdel(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     Ok(Plan::update(context, [args.bytes()?], |view| {
         let value = view.string(0)?.cloned();
-        view.remove(0);
+        view.note_miss(0);
+        if view.remove(0).is_some() {
+            view.note(0, Event::DEL);
+        }
         Ok(value.into())
     }))
 }

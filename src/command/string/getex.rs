@@ -45,15 +45,26 @@ fn getex(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         return Ok(Plan::read(context, [key], |view| Ok(view.string(0)?.cloned().into())));
     }
     Ok(Plan::update(context, [key], move |view| {
+        view.note_miss(0);
         let Some(value) = view.string(0)?.cloned() else { return Ok(Reply::Null) };
         // Only now: for an absent key Redis does not look at the number.
         let expiry = expiry.as_ref().map(|expiry| expiry.check("getex")).transpose()?;
-        match expiry {
-            Some(ExpiryOption::At(at)) if at <= view.now() => drop(view.remove(0)),
-            Some(ExpiryOption::At(at)) => view.set_expiry(0, Expiry::At(at)),
-            Some(ExpiryOption::In(ms)) => view.set_expiry(0, Expiry::At(view.now().saturating_add(ms))),
+        let at = expiry.map(|expiry| match expiry {
+            ExpiryOption::At(at) => at,
+            ExpiryOption::In(ms) => view.now().saturating_add(ms),
+        });
+        match at {
+            Some(at) if at <= view.now() => {
+                view.remove(0);
+                view.note(0, Event::DEL);
+            }
+            Some(at) => {
+                view.set_expiry(0, Expiry::At(at));
+                view.note(0, Event::EXPIRE);
+            }
             None if view.entry(0).is_some_and(|entry| entry.expiry != Expiry::Never) => {
                 view.set_expiry(0, Expiry::Never);
+                view.note(0, Event::PERSIST);
             }
             None => {}
         }

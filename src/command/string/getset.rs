@@ -1,4 +1,5 @@
 //! `GETSET key value`
+use super::set::put;
 use crate::command::prelude::*;
 
 pub(super) static GETSET: Command = Command {
@@ -14,7 +15,8 @@ fn getset(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> 
     let (key, value) = (args.bytes()?, args.bytes()?);
     Ok(Plan::update(context, [key], move |view| {
         let old = view.string(0)?.cloned();
-        view.put_string(0, value.clone(), Expiry::Never);
+        view.note_miss(0);
+        put(view, 0, value.clone(), Expiry::Never);
         Ok(old.into())
     }))
 }

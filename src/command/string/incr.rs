@@ -42,6 +42,7 @@ fn add(context: &PlanContext, key: Bytes, increment: i64) -> Plan {
         };
         let new = old.checked_add(increment).ok_or(CommandError::OVERFLOW)?;
         view.set_string(0, Bytes::from(new.to_string()));
+        view.note(0, Event::INCRBY);
         Ok(Reply::Integer(new))
     })
 }

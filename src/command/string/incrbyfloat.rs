@@ -21,6 +21,7 @@ fn incrbyfloat(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandEr
         let new = old.plus(increment).ok_or(CommandError::NAN_OR_INFINITY)?;
         let text = Bytes::from(new.to_text());
         view.set_string(0, text.clone());
+        view.note(0, Event::INCRBYFLOAT);
         Ok(Reply::Bulk(text))
     }))
 }

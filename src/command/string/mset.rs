@@ -1,4 +1,5 @@
 //! `MSET key value [key value ...] | MSETNX key value [key value ...]`
+use super::set::put;
 use crate::command::prelude::*;
 
 pub(super) static MSET: Command = Command {
@@ -52,7 +53,7 @@ fn pairs(args: &Args) -> Result<(Vec<Bytes>, Vec<Bytes>), CommandError> {
 /// In order: of a key that is named twice the last value stays.
 fn put_all(view: &mut View<'_>, values: &[Bytes]) {
     for (i, value) in values.iter().enumerate() {
-        view.put_string(i, value.clone(), Expiry::Never);
+        put(view, i, value.clone(), Expiry::Never);
     }
 }
 

@@ -62,22 +62,42 @@ fn set(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     }
     let apply = move |view: &mut View<'_>| {
         let old = if get { view.string(0)?.cloned().into() } else { Reply::Null };
+        if get {
+            view.note_miss(0);
+        }
         if (if_absent && view.exists(0)) || (if_present && !view.exists(0)) {
             return Ok(old);
         }
         match (keep_ttl, view.entry(0)) {
-            (true, Some(entry)) => view.put_string(0, value.clone(), entry.expiry),
-            _ => view.put_string(0, value.clone(), expiry),
+            (true, Some(entry)) => {
+                view.put_string(0, value.clone(), entry.expiry);
+                view.note(0, Event::SET);
+            }
+            _ => put(view, 0, value.clone(), expiry),
         }
         Ok(if get { old } else { Reply::Ok })
     };
     Ok(if get { Plan::update(context, [key], apply) } else { Plan::alter(context, [key], apply) })
 }
 
+/// Puts a string and notes what that means for the key.
+pub(super) fn put(view: &mut View<'_>, i: usize, value: Bytes, expiry: Expiry) {
+    let existed = view.exists(i);
+    view.put_string(i, value, expiry);
+    if view.exists(i) {
+        view.note(i, Event::SET);
+        if expiry != Expiry::Never {
+            view.note(i, Event::EXPIRE);
+        }
+    } else if existed {
+        view.note(i, Event::DEL);
+    }
+}
+
 /// Sets the key whatever it held.
 pub(super) fn overwrite(context: &PlanContext, key: Bytes, value: Bytes, expiry: Expiry) -> Plan {
     Plan::overwrite(context, [key], move |view| {
-        view.put_string(0, value.clone(), expiry);
+        put(view, 0, value.clone(), expiry);
         Ok(Reply::Ok)
     })
 }

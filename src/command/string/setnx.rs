@@ -1,4 +1,5 @@
 //! `SETNX key value`
+use super::set::put;
 use crate::command::prelude::*;
 
 pub(super) static SETNX: Command = Command {
@@ -16,7 +17,7 @@ fn setnx(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         if view.exists(0) {
             return Ok(Reply::ZERO);
         }
-        view.put_string(0, value.clone(), Expiry::Never);
+        put(view, 0, value.clone(), Expiry::Never);
         Ok(Reply::ONE)
     }))
 }

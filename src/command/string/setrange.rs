@@ -16,7 +16,8 @@ fn setrange(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
     let value = args.bytes()?;
     if value.is_empty() {
         // Neither makes a key nor lengthens one.
-        return Ok(Plan::inspect(context, [key], |view| Ok(Reply::Integer(view.string_length(0)? as i64))));
+        let length = Plan::inspect(context, [key], |view| Ok(Reply::Integer(view.string_length(0)? as i64)));
+        return Ok(length.quietly());
     }
     let end = offset.saturating_add(value.len());
     let max = context.max_string;
@@ -30,6 +31,7 @@ fn setrange(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
             bytes[offset..end].copy_from_slice(&value);
             bytes.len()
         })?;
+        view.note(0, Event::SETRANGE);
         Ok(Reply::Integer(length as i64))
     });
     Ok(plan.growing_by(end.min(max)))

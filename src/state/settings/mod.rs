@@ -4,8 +4,8 @@ mod limits;
 mod parameters;
 mod parse;
 
-use std::sync::RwLock;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ pub use limits::OutputLimits;
 pub use parameters::{PARAMETERS, Parameter};
 
 use crate::config::Config;
+use crate::keyspace::Classes;
 
 /// Current values. Units are those of Redis's parameters of the same names.
 pub struct Settings {
@@ -33,6 +34,8 @@ pub struct Settings {
     /// Milliseconds; 0: off.
     pub latency_monitor_threshold: AtomicU64,
     pub output_limits: RwLock<OutputLimits>,
+    /// Bits of [`Classes`]. Belongs to the database: all processes follow a change by one of them.
+    pub notify_keyspace_events: Arc<AtomicU32>,
     /// As started.
     pub config: Config,
 }
@@ -50,8 +53,17 @@ impl Settings {
             slowlog_max_len: config.slowlog_max_len.into(),
             latency_monitor_threshold: config.latency_monitor_threshold.into(),
             output_limits: RwLock::new(config.client_output_buffer_limit.unwrap_or_default()),
+            notify_keyspace_events: Arc::default(),
             config,
         }
+    }
+
+    pub fn notify_keyspace_events(&self) -> Classes {
+        Classes::from_bits(self.notify_keyspace_events.load(Relaxed))
+    }
+
+    pub fn set_notify_keyspace_events(&self, classes: Classes) {
+        self.notify_keyspace_events.store(classes.bits(), Relaxed);
     }
 
     pub fn max_string(&self) -> usize {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::Bytes;
 
 use super::{Settings, parse};
+use crate::keyspace::Classes;
 
 /// One parameter.
 pub struct Parameter {
@@ -141,12 +142,13 @@ pub static PARAMETERS: &[Parameter] = &[
             parse::one_of(value, &policies)
         },
     ),
-    same(
+    free(
         "notify-keyspace-events",
-        |_| Bytes::new(),
-        |value| match value.iter().all(|class| b"Ag$lshzxeKEtmdn".contains(class)) {
-            true => Ok(()),
-            false => Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned()),
+        |s| text(s.notify_keyspace_events()),
+        |_, value| {
+            let complaint = || "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned();
+            let classes = Classes::parse(value).ok_or_else(complaint)?;
+            Ok(Box::new(move |s| s.set_notify_keyspace_events(classes)))
         },
     ),
     same("port", |s| text(s.config.port), |value| parse::integer(value, 0, 65535).map(drop)),
@@ -257,6 +259,7 @@ mod tests {
             ("save", "", Ok("")),
             ("save", "60 1000", Err("respg supports only ''")),
             ("save", "60", Err("Invalid save parameters")),
+            ("notify-keyspace-events", "KEg", Ok("gKE")),
             ("notify-keyspace-events", "y", Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")),
         ] {
             let outcome = outcome.map(str::to_owned).map_err(str::to_owned);

@@ -33,3 +33,7 @@ pub static KEYSPACE: Statement = Statement::new(
 pub static TIME: Statement = Statement::new("SELECT (extract(epoch FROM now()) * 1000000)::bigint");
 
 pub static CHECKPOINT: Statement = Statement::new("CHECKPOINT");
+
+pub static SETTING: Statement = Statement::new("SELECT s.value FROM respg.settings s WHERE s.name = $1");
+
+pub static CHANGE_SETTING: Statement = Statement::new("SELECT respg.change_setting($1, $2)");

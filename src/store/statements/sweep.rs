@@ -4,7 +4,7 @@ use super::{KeyStatement, Statement, key_statement};
 
 /// One part of a table, if it is due and no other process is at it. $1 how many blocks, $2 most rows to remove, $3 seconds until the next part,
 /// $4 until the next pass. Answers the first block, how many blocks the table has, how many rows were removed and how many of
-/// them were keys that had expired. What others have locked is left for the next time. If there was more to remove the
+/// them were keys that had expired; if $5 says so, which keys of which databases. What others have locked is left for the next time. If there was more to remove the
 /// next part begins at the same block.
 pub static SWEEP: KeyStatement = key_statement!(
     "WITH turn AS MATERIALIZED (
@@ -20,11 +20,16 @@ pub static SWEEP: KeyStatement = key_statement!(
          LIMIT $2
          FOR UPDATE OF k SKIP LOCKED),
      removed AS (
-         DELETE FROM ", " k USING dead WHERE k.ctid = dead.ctid RETURNING k.type, k.expires_at, k.object_id),
+         DELETE FROM ", " k USING dead WHERE k.ctid = dead.ctid
+         RETURNING k.type, k.expires_at, k.object_id, k.space, CASE WHEN $5 THEN coalesce(k.long_key, k.key) END AS name),
      -- Their elements go by and by.
      dropped AS (
          INSERT INTO respg.dropped_objects (object_id, type) SELECT object_id, type FROM removed WHERE object_id IS NOT NULL
          ON CONFLICT DO NOTHING),
+     told AS (
+         SELECT array_agg(b.db ORDER BY r.name, b.db) AS dbs, array_agg(r.name ORDER BY r.name, b.db) AS names
+         FROM removed r JOIN respg.databases b ON b.space = r.space
+         WHERE $5 AND r.type <> 0 AND r.expires_at < respg.now_ms()),
      progress AS (
          UPDATE respg.sweep s
          SET next_block = CASE WHEN more THEN first WHEN ended THEN 0 ELSE first + $1 END,
@@ -32,7 +37,8 @@ pub static SWEEP: KeyStatement = key_statement!(
          FROM (SELECT first, first + $1 >= blocks AS ended, (SELECT count(*) FROM dead) >= $2 AS more FROM turn) part
          WHERE s.relation = '", "')
      SELECT first, blocks, (SELECT count(*) FROM removed),
-            (SELECT count(*) FROM removed WHERE type <> 0 AND expires_at < respg.now_ms())
+            (SELECT count(*) FROM removed WHERE type <> 0 AND expires_at < respg.now_ms()),
+            (SELECT dbs FROM told), (SELECT names FROM told)
      FROM turn"
 );
 
@@ -45,3 +51,6 @@ pub static BEGIN_SWEEPING: Statement = Statement::new(
 pub static FORGET_SPACES: Statement = Statement::new(
     "DELETE FROM respg.dropped_spaces d WHERE (SELECT 1 FROM respg.keys k WHERE k.space = d.space LIMIT 1) IS NULL",
 );
+
+/// Removes those of these keys (spaces, stored keys) that have expired, and says which they were.
+pub static EXPIRE_KEYS: Statement = Statement::new("SELECT * FROM respg.expire_keys($1, $2)");

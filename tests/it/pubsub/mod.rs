@@ -1,6 +1,7 @@
 //! Publish/subscribe: the commands, several processes, SQL, and the traps of LISTEN and NOTIFY.
 
 mod commands;
+mod keyspace;
 mod processes;
 mod sql;
 mod traps;

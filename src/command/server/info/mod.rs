@@ -11,6 +11,7 @@ use crate::store::Call;
 use crate::store::statements::server::KEYSPACE;
 
 mod commands;
+mod own;
 mod sections;
 
 pub(super) static INFO: Command = Command {
@@ -58,7 +59,7 @@ static SECTIONS: [Section; 14] = [
     Section { default: false, ..section("latencystats", "Latencystats", commands::latencies) },
     section("cluster", "Cluster", |_, out| out.push_str("cluster_enabled:0\r\n")),
     Section { counts: true, ..section("keyspace", "Keyspace", sections::keyspace) },
-    Section { counts: true, default: false, ..section("respg", "Respg", sections::respg) },
+    Section { counts: true, default: false, ..section("respg", "Respg", own::respg) },
 ];
 
 /// The sections that the words ask for.

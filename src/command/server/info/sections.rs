@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Facts;
 use crate::state::system;
+use crate::store::bus::Kind as Subscribed;
 
 /// Appends `name:value` lines.
 macro_rules! fields {
@@ -13,6 +14,8 @@ macro_rules! fields {
         $($out.push_str(&format!(concat!(stringify!($name), ":{}\r\n"), $value));)*
     };
 }
+
+pub(super) use fields;
 
 pub fn server(facts: &Facts, out: &mut String) {
     let process = &facts.process;
@@ -164,9 +167,9 @@ pub fn stats(facts: &Facts, out: &mut String) {
         evicted_clients: 0,
         keyspace_hits: read(&lookups.hits),
         keyspace_misses: read(&lookups.misses),
-        pubsub_channels: 0,
-        pubsub_patterns: 0,
-        pubsubshard_channels: 0,
+        pubsub_channels: facts.process.pubsub.names(Subscribed::Channel).len(),
+        pubsub_patterns: facts.process.pubsub.names(Subscribed::Pattern).len(),
+        pubsubshard_channels: facts.process.pubsub.names(Subscribed::Shard).len(),
         latest_fork_usec: 0,
         total_forks: 0,
         migrate_cached_sockets: 0,
@@ -215,27 +218,6 @@ pub fn keyspace(facts: &Facts, out: &mut String) {
             count.db, count.keys, count.expires, count.average_ttl
         ));
     }
-}
-
-/// How respg itself is doing.
-pub fn respg(facts: &Facts, out: &mut String) {
-    let process = &facts.process;
-    let config = &process.settings.config;
-    let pool = process.store.pool.state();
-    let databases = process.store.databases.current();
-    let version = facts.keyspace.as_ref().map_or("", |keyspace| keyspace.postgres_version.as_str());
-    fields!(
-        out,
-        respg_version: env!("CARGO_PKG_VERSION"),
-        respg_threads: config.threads(),
-        respg_lanes_per_thread: config.lanes,
-        respg_pool_size: config.pool_size,
-        respg_pool_connections: pool.connections,
-        respg_pool_idle_connections: pool.idle_connections,
-        respg_databases_version: databases.version,
-        postgres_version: version,
-        postgres_state: if process.keyspace.is_reachable() { "up" } else { "down" },
-    );
 }
 
 /// Bytes as Redis writes them for people.

@@ -1,0 +1,52 @@
+//! Settings that belong to the database: followed by all processes, and there again after a start.
+
+use std::sync::Arc;
+
+use super::Process;
+use crate::keyspace::Classes;
+use crate::store::{self, StoreError};
+
+/// What [`store::setting`] calls notify-keyspace-events.
+pub const NOTIFY_KEYSPACE_EVENTS: &str = "notify-keyspace-events";
+
+/// The signal that one has changed.
+const CHANGED: &[u8] = b"respg:settings";
+
+/// Held by who changes one, until it is in the database, and by who reads them from there: what is read is not older than what is here.
+#[derive(Default)]
+pub struct SharedSettings(pub tokio::sync::Mutex<()>);
+
+impl Process {
+    /// Reads them again.
+    pub async fn load_settings(&self) -> Result<(), StoreError> {
+        let _lock = self.shared_settings.0.lock().await;
+        let connection = self.store.acquire().await?;
+        if let Some(value) = store::setting(&connection, NOTIFY_KEYSPACE_EVENTS).await?
+            && let Some(classes) = Classes::parse(value.as_bytes())
+        {
+            self.settings.set_notify_keyspace_events(classes);
+        }
+        Ok(())
+    }
+
+    /// Follows the changes of others until it is dropped; those of a time without a listening connection are found at its end.
+    pub async fn follow_settings(self: Arc<Process>) {
+        let changed = Arc::new(tokio::sync::Notify::new());
+        let signal = changed.clone();
+        self.bus.on_signal(move |_, topic| {
+            if topic == CHANGED {
+                signal.notify_one();
+            }
+        });
+        let mut link = self.bus.link();
+        loop {
+            if let Err(error) = self.load_settings().await {
+                tracing::debug!(%error, "reading the database's settings");
+            }
+            tokio::select! {
+                () = changed.notified() => {}
+                changed = link.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+}

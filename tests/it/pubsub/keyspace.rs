@@ -1,0 +1,119 @@
+//! Keyspace notifications.
+
+use std::time::{Duration, Instant};
+
+use super::{pushed, subscribe};
+use crate::support::client::{Client, Value, error, ok};
+use crate::support::pg::{connect, fresh_database};
+use crate::support::respg::{Respg, blocking};
+
+/// `channel message`, as the next event.
+fn event(watcher: &mut Client) -> String {
+    let parts = pushed(watcher);
+    let text = |value: &Value| match value {
+        Value::Bulk(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    format!("{} {}", text(&parts[parts.len() - 2]), text(&parts[parts.len() - 1]))
+}
+
+fn watcher(respg: &Respg, pattern: &str) -> Client {
+    let mut watcher = respg.connect();
+    subscribe(&mut watcher, &format!("PSUBSCRIBE {pattern}"));
+    watcher
+}
+
+/// Puts a mark behind all events so far, and takes the events.
+fn events(watcher: &mut Client, writer: &mut Client) -> Vec<String> {
+    assert!(writer.plain("PUBLISH __keyevent@0__:mark end") != 0);
+    let mut seen = Vec::new();
+    loop {
+        match event(watcher) {
+            mark if mark == "__keyevent@0__:mark end" => return seen,
+            other => seen.push(other),
+        }
+    }
+}
+
+#[test]
+fn events_follow_what_is_committed() {
+    let respg = Respg::start(&[]);
+    let mut client = respg.connect();
+    let mut watcher = watcher(&respg, "__key*__:*");
+    assert_eq!(client.plain("SET k v"), ok());
+    assert_eq!(client.plain("CONFIG SET notify-keyspace-events KEAmn"), ok());
+    assert_eq!(client.plain("SET k v"), ok());
+    assert_eq!(client.plain("INCR k"), error("ERR value is not an integer or out of range"));
+    client.send(["MULTI", "SET a 1", "INCR a", "PUBLISH a x", "DEL a", "EXEC"]);
+    (0..6).for_each(|_| drop(client.read()));
+    assert_eq!(client.plain("GET none"), Value::Null);
+    client.send(["WATCH k", "SET k w", "MULTI", "SET never v", "EXEC"]);
+    (0..5).for_each(|_| drop(client.read()));
+    let expected = "keyspace:k set|keyevent:set k|keyspace:a new|keyevent:new a|keyspace:a set|keyevent:set a|\
+                    keyspace:a incrby|keyevent:incrby a|keyspace:a del|keyevent:del a|keyspace:none keymiss|\
+                    keyevent:keymiss none|keyspace:k set|keyevent:set k";
+    let seen = events(&mut watcher, &mut client).join("|").replace("__key", "key").replace("@0__", "");
+    assert_eq!(seen, expected);
+    assert_eq!(client.plain("CONFIG SET notify-keyspace-events A"), ok());
+    assert_eq!(client.plain("SET k v"), ok());
+    assert_eq!(events(&mut watcher, &mut client), Vec::<String>::new());
+}
+
+#[test]
+fn the_setting_belongs_to_the_database() {
+    let url = blocking(fresh_database());
+    let (one, other) = (Respg::on(&url, &[]), Respg::on(&url, &[]));
+    let mut watcher = watcher(&one, "__keyevent@0__:*");
+    let (mut here, mut there) = (one.connect(), other.connect());
+    assert_eq!(here.plain("CONFIG SET notify-keyspace-events E$n"), ok());
+    let begun = Instant::now();
+    while there.plain("CONFIG GET notify-keyspace-events").map()[0].1 != "$nE" {
+        assert!(begun.elapsed() < Duration::from_secs(5), "not followed");
+    }
+    assert_eq!(there.plain("SET k v"), ok());
+    assert_eq!(events(&mut watcher, &mut here), ["__keyevent@0__:new k", "__keyevent@0__:set k"]);
+    let third = Respg::on(&url, &[]);
+    assert!(third.connect().plain("CONFIG GET notify-keyspace-events").map()[0].1 == "$nE");
+}
+
+#[test]
+fn expired_is_told_once_and_soon() {
+    let url = blocking(fresh_database());
+    let servers = [Respg::on(&url, &[]), Respg::on(&url, &[]), Respg::on(&url, &[])];
+    let mut client = servers[0].connect();
+    let mut watcher = watcher(&servers[1], "__keyevent@*__:expired");
+    // Before anybody wants to know of it: found by the sweeper.
+    assert_eq!(client.plain("SET early v PX 1500"), ok());
+    assert_eq!(client.plain("CONFIG SET notify-keyspace-events Ex"), ok());
+    for number in 0..100 {
+        assert_eq!(client.plain(format!("SET k{number} v PX 100").as_str()), ok());
+    }
+    let begun = Instant::now();
+    let mut seen: Vec<String> = (0..100).map(|_| event(&mut watcher)).collect();
+    let took = begun.elapsed();
+    println!("100 keys are told to have expired {took:?} after the last was set for 100 ms");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 100);
+    let begun = Instant::now();
+    assert_eq!(event(&mut watcher), "__keyevent@0__:expired early");
+    println!("found by the sweeper {:?} later", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    // Renewed in time: not told. Overwritten or set by SQL: told once.
+    assert_eq!(client.plain("SET kept v PX 50"), ok());
+    assert_eq!(client.plain("PERSIST kept"), 1);
+    blocking(async {
+        let set = "SELECT respg.set('sql', 'v', interval '100 milliseconds')";
+        connect(&url).await.execute(set, &[]).await.unwrap();
+    });
+    assert_eq!(event(&mut watcher), "__keyevent@0__:expired sql");
+    client.send(["SET over v PX 1", "PING", "PING"]);
+    std::thread::sleep(Duration::from_millis(1));
+    (0..3).for_each(|_| drop(client.read()));
+    assert_eq!(client.plain("SET over v"), ok());
+    assert_eq!(event(&mut watcher), "__keyevent@0__:expired over");
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(client.plain("PUBLISH __keyevent@0__:expired end"), 1);
+    assert_eq!(event(&mut watcher), "__keyevent@0__:expired end");
+}
