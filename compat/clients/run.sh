@@ -25,6 +25,7 @@ hiredis            $RESPG_CLIENTS_DIR/hiredis
 phpredis-5         php $here/php/main.php
 phpredis-6         $RESPG_CLIENTS_DIR/phpredis-6/php $here/php/main.php
 socket.io          node $here/node/socketio.mjs
+faststream         $RESPG_CLIENTS_DIR/faststream/bin/python $here/python/faststream_app.py
 action-cable       ruby $here/ruby/action_cable.rb
 "
 
@@ -78,7 +79,7 @@ case "$#:${1:-respg}" in
   data=--data-dir start_pair "$RESPG_BIN"
   # A second process over the same data: its log says how to reach the Postgres of the first.
   second=$(free_port)
-  for _ in $(seq 50); do grep -q psql "$work/open.log" && break; sleep 0.1; done
+  for _ in $(seq 300); do grep -q psql "$work/open.log" && break; sleep 0.2; done
   database=$(sed -n 's/.*psql "\(.*\)".*/\1/p' "$work/open.log")
   start second "$second" "$RESPG_BIN" --port "$second" --bind 127.0.0.1 --database-url "$database"
   export SECOND_SERVER=127.0.0.1:$second

@@ -20,6 +20,7 @@
 //! | synchronous_commit off for durable data | restart | an acknowledged INCR is gone |
 //! | the clock of LOCK is the transaction's beginning | expiry (long form) | seen expired, then alive |
 //! | READ takes an expired key whose row somebody holds for gone | moment of expiry | seen expired, then alive |
+//! | a PUBLISH whose commit got no answer is sent again | channels under fire | a message comes twice |
 //! | lanes wait for row locks as long as the pool | row lock | neighbours get errors instead of answers |
 
 mod bank;
@@ -161,9 +162,9 @@ async fn ours(report: &mut Report, world: &mut scenarios::World, long: Option<u6
     if let Err(text) = world.renew(&[]).await {
         return report.run("start", async { Err(text) }).await;
     }
-    let bound = Duration::from_secs(1);
-    report.run("channels", pubsub::peaceful(&world.servers(), part(3), bound, seed)).await;
-    report.run("channels under fire", fire::channels(world, part(4), seed)).await;
+    messages(report, &world.servers(), part(2), seed).await;
+    report.run("queues under fire", fire::queues(world, part(5), seed)).await;
+    report.run("channels under fire", fire::channels(world, part(3), seed)).await;
 }
 
 /// Each test fails on a server that is broken in the way it is there to find, and passes on the same server unbroken.

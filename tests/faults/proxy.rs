@@ -70,17 +70,21 @@ impl Orders {
         server.write_all(&first).await?;
         let (mut from_client, mut to_client) = client.split();
         let (mut from_server, mut to_server) = server.split();
+        let notifies = AtomicBool::new(false);
         tokio::select! {
             result = async {
                 loop {
                     let message = read_message(&mut from_client).await?;
+                    if message[0] == b'P' && message.windows(9).any(|part| part == b"pg_notify") {
+                        notifies.store(true, Ordering::Relaxed);
+                    }
                     self.gate().await?;
                     to_server.write_all(&message).await?;
                 }
             } => result,
             result = async {
                 loop {
-                    let answer = read_answer(&mut from_server, self.armed()).await?;
+                    let answer = read_answer(&mut from_server, self.armed(), &notifies).await?;
                     self.gate().await?;
                     if answer.commits_a_write && take(&self.cuts) {
                         self.cuts_done.fetch_add(1, Ordering::SeqCst);
@@ -124,14 +128,20 @@ struct Answer {
     commits_a_write: bool,
 }
 
-async fn read_answer(stream: &mut (impl AsyncRead + Unpin), whole: bool) -> std::io::Result<Answer> {
+/// A SELECT writes, on a connection that `notifies`.
+async fn read_answer(
+    stream: &mut (impl AsyncRead + Unpin),
+    whole: bool,
+    notifies: &AtomicBool,
+) -> std::io::Result<Answer> {
     let mut answer = Answer { bytes: Vec::new(), commits_a_write: false };
     let mut wrote = false;
     loop {
         let message = read_message(stream).await?;
         let kind = message[0];
         if kind == b'C' {
-            wrote |= is_write(&message[5..]);
+            let selected = message[5..].starts_with(b"SELECT") && notifies.load(Ordering::Relaxed);
+            wrote |= selected || is_write(&message[5..]);
         }
         answer.commits_a_write = wrote && kind == b'Z' && message[5] == b'I';
         answer.bytes.extend_from_slice(&message);

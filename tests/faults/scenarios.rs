@@ -72,6 +72,20 @@ impl World {
         self.resumed().await
     }
 
+    /// For a while, commits lose their answers, now and then in every process.
+    pub async fn cut_commits(&self, time: Duration) {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            for process in &self.processes {
+                process.proxy.orders.cuts.store(1, Ordering::SeqCst);
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        for process in &self.processes {
+            process.proxy.orders.cuts.store(0, Ordering::SeqCst);
+        }
+    }
+
     /// Ends connections of respg from the side of Postgres, those for which `condition` holds. Returns how many.
     pub async fn cut_connections(&self, condition: &str) -> Result<usize, String> {
         self.connections("pg_terminate_backend(pid)", condition).await
@@ -254,16 +268,7 @@ async fn answered_in_time(world: &World, pause: Duration) -> Result<(), String> 
 pub async fn cuts(world: &mut World, budget: Duration, seed: u64) -> Result<String, String> {
     world.renew(&[]).await?;
     let crowd = Crowd::gather(world, seed).await?;
-    let end = Instant::now() + budget;
-    while Instant::now() < end {
-        for process in &world.processes {
-            process.proxy.orders.cuts.store(1, Ordering::SeqCst);
-        }
-        sleep(Duration::from_millis(250)).await;
-    }
-    for process in &world.processes {
-        process.proxy.orders.cuts.store(0, Ordering::SeqCst);
-    }
+    world.cut_commits(budget).await;
     world.resumed().await?;
     let done: usize =
         world.processes.iter().map(|process| process.proxy.orders.cuts_done.load(Ordering::SeqCst)).sum();

@@ -97,6 +97,16 @@ const adapters = [
     name: 'redis-adapter, sharded (ioredis)',
     make: async (env, address) => createShardedAdapter(await env.ioredis(address), await env.ioredis(address), { channelPrefix: env.name }),
   },
+  {
+    name: 'redis-streams-adapter (ioredis)',
+    recovers: { maxDisconnectionDuration: 60_000 },
+    make: async (env, address) => streams.createAdapter(await env.ioredis(address), { streamName: env.name, blockTimeInMs: 500 }),
+  },
+  {
+    name: 'redis-streams-adapter (node-redis)',
+    recovers: { maxDisconnectionDuration: 60_000 },
+    make: async (env, address) => streams.createAdapter(await env.redis(address), { streamName: env.name, blockTimeInMs: 500 }),
+  },
 ]
 
 topic('socket.io', {

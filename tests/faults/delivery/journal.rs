@@ -179,6 +179,10 @@ impl Journal {
         Pending { journal: self.clone(), at: pages.events.len() - 1 }
     }
 
+    pub fn outage(&self, from: Instant) {
+        self.pages.lock().unwrap().outages.push(Outage { from, to: Instant::now() });
+    }
+
     pub fn complain(&self, text: String) {
         self.failed.store(true, Ordering::Relaxed);
         self.pages.lock().unwrap().complaint.get_or_insert(text);
