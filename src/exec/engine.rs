@@ -260,6 +260,7 @@ impl Engine {
     async fn exec_queue(&self, session: &mut Session, multi: Multi, watched: Vec<Watched>) -> Reply {
         let Multi { queued, bytes, .. } = multi;
         let barrier = queued.iter().any(|request| request.command.flags.has(Flags::BARRIER));
+        let publishes = queued.iter().any(|request| request.command.flags.has(Flags::PUBSUB));
         let (steps, db) = self.plan_queue(session, &queued);
         let outcome = match over_keys(steps) {
             Ok(steps) => {
@@ -269,7 +270,9 @@ impl Engine {
                     .await
                     .map(|mut replies| replies.pop().expect("one reply per item"))
             }
-            Err(steps) => pinned::exec(self, session, pinned::Queue { watched, steps, barrier }).await,
+            Err(steps) => {
+                pinned::exec(self, session, pinned::Queue { watched, steps, barrier, publishes }).await
+            }
         };
         match outcome {
             Ok(Reply::NullArray) => Reply::NullArray,

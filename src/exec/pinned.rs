@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::batch::{Batch, rolled_back};
 use super::columns::{Changes, KeyColumns};
 use super::context::Context;
@@ -13,6 +15,7 @@ use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::session::Session;
 use crate::state::{KeyEvent, KeyspaceEvents, Topic, Waiters};
+use crate::store::statements::bus::PUBLISH;
 use crate::store::statements::keys::{BARRIER, BEGIN, COMMIT, DELETE_PLACEHOLDERS};
 use crate::store::{Call, Connection, DatabaseMap, Lookups, ObjectIds, Row, StoreError};
 
@@ -25,6 +28,8 @@ pub struct Queue {
     pub steps: Vec<Step>,
     /// Whether it replaces whole databases: then the keyspace is locked first.
     pub barrier: bool,
+    /// Whether it publishes messages: then the events of its keys go with them.
+    pub publishes: bool,
 }
 
 /// One queued command, planned.
@@ -54,7 +59,7 @@ impl Pinned<'_> {
 /// Runs an EXEC. `Ok(NullArray)` if a watched key changed.
 pub async fn exec(engine: &Engine, session: &mut Session, queue: Queue) -> Result<Reply, StoreError> {
     let store = &engine.process().store;
-    let Queue { watched, steps, barrier } = queue;
+    let Queue { watched, steps, barrier, publishes } = queue;
     let watch = Item::Transaction(Transaction { watched, steps: Vec::new() });
     let segments = segments(steps);
     for attempt in 0..MOST_CONFLICTS {
@@ -76,7 +81,7 @@ pub async fn exec(engine: &Engine, session: &mut Session, queue: Queue) -> Resul
         match begun {
             Ok((Begun::Changed, _)) => return Ok(Reply::NullArray),
             Ok((Begun::Locked { placeholders, now_us }, databases)) => {
-                let run = Run { engine, session, connection: &connection, barrier, now_us };
+                let run = Run { engine, session, connection: &connection, barrier, publishes, now_us };
                 let finished =
                     tokio::time::timeout(store.patience, run.finish(segments, &databases, placeholders));
                 return finished.await.unwrap_or_else(|_| {
@@ -192,6 +197,7 @@ struct Run<'a> {
     session: &'a mut Session,
     connection: &'a Connection,
     barrier: bool,
+    publishes: bool,
     now_us: i64,
 }
 
@@ -203,7 +209,7 @@ impl Run<'_> {
         databases: &DatabaseMap,
         (spaces, keys): Placeholders,
     ) -> Result<Reply, StoreError> {
-        let Run { engine, session, connection, barrier, now_us } = self;
+        let Run { engine, session, connection, barrier, publishes, now_us } = self;
         let process = engine.process();
         let observers =
             (&process.store.lookups, &*process.waiters, &process.events, &process.store.object_ids);
@@ -220,6 +226,12 @@ impl Run<'_> {
                         Ok(Reply::Array(done)) => replies.extend(done),
                         Ok(reply) => replies.push(reply),
                         Err(error) => return Err(rolled_back(connection, error).await),
+                    }
+                    if publishes {
+                        let events = std::mem::take(&mut written.events);
+                        if let Err(error) = say(connection, process.events.messages(events)).await {
+                            return Err(rolled_back(connection, error).await);
+                        }
                     }
                 }
                 Segment::Other(db, plan) => {
@@ -245,6 +257,15 @@ impl Run<'_> {
         process.events.publish(written.events);
         Ok(Reply::Array(replies))
     }
+}
+
+/// Publishes events as part of the transaction, for their order among the messages that it publishes itself.
+async fn say(connection: &Connection, messages: Vec<(Bytes, Bytes)>) -> Result<(), StoreError> {
+    for (channel, body) in messages {
+        let said = connection.execute(&PUBLISH, &[&channel.as_ref(), &body.as_ref()]).await;
+        said.map_err(|error| StoreError::before_commit(&error))?;
+    }
+    Ok(())
 }
 
 /// What others are told once it is committed.

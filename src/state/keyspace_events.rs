@@ -39,19 +39,25 @@ impl KeyspaceEvents {
     /// Publishes what has happened; to be called when it is committed. Nobody waits for it.
     pub fn publish(&self, events: Vec<KeyEvent>) {
         let Some((bus, _)) = &self.to else { return };
+        for (channel, body) in self.messages(events) {
+            bus.say(Item::Message { kind: Kind::Channel, channel, body }, None);
+        }
+    }
+
+    /// The messages that tell of events, with their channels.
+    pub fn messages(&self, events: Vec<KeyEvent>) -> Vec<(Bytes, Bytes)> {
         let wanted = self.wanted();
-        let say = |channel: Vec<u8>, body: Bytes| {
-            bus.say(Item::Message { kind: Kind::Channel, channel: channel.into(), body }, None);
-        };
+        let mut messages = Vec::new();
         for KeyEvent { db, key, event } in events {
             if wanted.has(Classes::KEYSPACE) {
                 let channel = [format!("__keyspace@{}__:", db.0).as_bytes(), &key].concat();
-                say(channel, Bytes::from_static(event.name.as_bytes()));
+                messages.push((channel.into(), Bytes::from_static(event.name.as_bytes())));
             }
             if wanted.has(Classes::KEYEVENT) {
-                say(format!("__keyevent@{}__:{}", db.0, event.name).into_bytes(), key);
+                messages.push((format!("__keyevent@{}__:{}", db.0, event.name).into(), key));
             }
         }
+        messages
     }
 
     /// Keys that will expire, or have: milliseconds that they have left, space and stored key. Their ends are told in time.
