@@ -99,7 +99,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use runner::catalogue::Catalogue;
 use runner::known::Known;
@@ -132,21 +132,32 @@ fn self_test(launcher: &Launcher, outcome: &mut Outcome) -> Result<(), String> {
 
 /// Random programs, first against servers that are broken on purpose.
 fn random_programs(suite: &mut Suite, outcome: &mut Outcome) -> Result<(), String> {
-    let [redis, .., subject] = &mut suite.servers[..] else { return Ok(()) };
+    let [redis, others @ .., subject] = &mut suite.servers[..] else { return Ok(()) };
+    let (reference, address) = (redis.address, subject.address);
+    // What is said of streams came with 7.2.
+    let newest = others.first().map_or(reference, |valkey| valkey.address);
     for line in programs::self_test(suite.launcher)? {
         match line {
             Ok(found) => outcome.pass(&found),
             Err(problem) => outcome.fail(&problem),
         }
     }
-    let search = programs::Search::from_environment()?;
-    let (reference, address) = (redis.address, subject.address);
-    let result = search.run(reference, address, &mut |name| subject.knows(name))?;
-    for found in &result.found {
-        outcome.fail(&found.report(search.seed));
-    }
-    if result.found.is_empty() {
-        outcome.pass(&format!("{} commands in {} random programs", result.commands, result.programs));
+    let kinds = [(&programs::STRINGS, reference), (&programs::STREAMS, newest), (&programs::TALK, newest)];
+    for (grammar, reference) in kinds {
+        let start = Instant::now();
+        let search = programs::Search::from_environment(grammar)?;
+        let pair = programs::Pair { reference, subject: address, patience: Duration::from_secs(3) };
+        let result = search.run(pair, &mut |name| subject.knows(name))?;
+        for found in &result.found {
+            outcome.fail(&found.report(search.seed));
+        }
+        if result.found.is_empty() {
+            let (commands, name) = (result.commands, grammar.name);
+            let (programs, seconds) = (result.programs, start.elapsed().as_secs_f64());
+            outcome.pass(&format!(
+                "{commands} commands in {programs} random programs of {name}, {seconds:.0} s"
+            ));
+        }
     }
     Ok(())
 }

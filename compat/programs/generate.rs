@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::grammar::{COMMANDS, expand};
+use super::grammar::{Grammar, expand};
 use super::play::{Program, Step};
 use super::random::Random;
 use super::words::{NONSENSE, Times};
@@ -14,6 +14,7 @@ const STEPS: usize = 60;
 const CAREFUL: [&str; 3] = ["SCAN", "BITCOUNT", "BITPOS"];
 
 pub struct Generator {
+    grammar: &'static Grammar,
     seed: u64,
     now: u64,
     /// A syntax line stands here as often as its weight says.
@@ -22,27 +23,32 @@ pub struct Generator {
 
 impl Generator {
     /// `known` says which commands may be used.
-    pub fn new(seed: u64, known: &mut dyn FnMut(&str) -> bool) -> Result<Generator, String> {
-        let lines = COMMANDS.iter().filter(|(_, syntax)| known(syntax.split(' ').next().unwrap_or_default()));
-        let lines: Vec<_> = lines.flat_map(|&(weight, syntax)| std::iter::repeat_n(syntax, weight)).collect();
+    pub fn new(
+        grammar: &'static Grammar,
+        seed: u64,
+        known: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Generator, String> {
+        let lines = grammar.lines().filter(|(_, syntax)| known(syntax.split(' ').next().unwrap_or_default()));
+        let lines: Vec<_> = lines.flat_map(|(weight, syntax)| std::iter::repeat_n(syntax, weight)).collect();
         if lines.is_empty() {
             return Err("the subject knows no command, or does not answer".into());
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-        Ok(Generator { seed, now, lines })
+        Ok(Generator { grammar, seed, now, lines })
     }
 
     /// Program `number` of this seed.
     pub fn program(&mut self, number: u64) -> Program {
         let mut random = Random::new(self.seed.wrapping_mul(0x1_0000_0001).wrapping_add(number));
         let mut times = Times::new(self.now);
-        let connections = 1 + random.below(3);
-        let mut in_transaction = [false; 3];
+        let scripted = self.grammar.scripted;
+        let connections = if scripted { 4 } else { 1 + random.below(3) };
+        let mut in_transaction = [false; 4];
         let mut current = 0;
         let pipelining = *random.pick(&[0, 40, 90]);
         let mut steps = Vec::new();
         for _ in 0..STEPS {
-            if random.percent(25) {
+            if random.percent(if scripted { 70 } else { 25 }) {
                 current = random.below(connections);
             }
             let args = self.step(&mut in_transaction[current], &mut random, &mut times);
@@ -51,7 +57,7 @@ impl Generator {
         for (connection, _) in in_transaction.iter().enumerate().filter(|(_, open)| **open) {
             steps.push(Step { connection, args: vec![b"EXEC".to_vec()], pipelined: false });
         }
-        Program { resp: if random.percent(50) { 2 } else { 3 }, steps }
+        Program { resp: if random.percent(50) { 2 } else { 3 }, scripted, steps }
     }
 
     fn step(&self, in_transaction: &mut bool, random: &mut Random, times: &mut Times) -> Vec<Vec<u8>> {
@@ -72,7 +78,7 @@ impl Generator {
             }
             (false, 6..10) => {
                 let mut args = word("WATCH");
-                (0..1 + random.below(2)).for_each(|_| args.extend(times.word("key", random)));
+                (0..1 + random.below(2)).for_each(|_| args.extend(times.word(self.grammar.keys, random)));
                 args
             }
             (false, 10) => word("UNWATCH"),
@@ -89,7 +95,8 @@ impl Generator {
             times.word(name, &mut random.borrow_mut())
         });
         let random = random.into_inner();
-        if random.percent(4) && args.len() > 1 && !CAREFUL.iter().any(|name| syntax.starts_with(name)) {
+        let careful = self.grammar.scripted || CAREFUL.iter().any(|name| syntax.starts_with(name));
+        if random.percent(4) && args.len() > 1 && !careful {
             match random.below(3) {
                 0 => {
                     args.pop();

@@ -3,8 +3,39 @@
 //! Upper-case words and numbers stand for themselves, lower-case words for something random (`words.rs`);
 //! `[a|b]` is one of them or nothing, `(a|b)` one of them, `(a|b)+` one to four times.
 
-/// How often, and what. Further groups are further lines.
-pub const COMMANDS: &[(usize, &str)] = &[
+/// What a kind of programs is made of.
+pub struct Grammar {
+    pub name: &'static str,
+    /// How often, and what.
+    lines: &'static [&'static [(usize, &'static str)]],
+    /// The word for keys to WATCH.
+    pub keys: &'static str,
+    /// Clients may block and hear of each other.
+    pub scripted: bool,
+}
+
+impl Grammar {
+    pub fn lines(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        self.lines.iter().copied().flatten().copied()
+    }
+}
+
+pub const STRINGS: Grammar =
+    Grammar { name: "strings", lines: &[STRING_LINES], keys: "key", scripted: false };
+
+pub const STREAMS: Grammar =
+    Grammar { name: "streams", lines: &[STREAM_LINES, KEY_LINES], keys: "stream", scripted: false };
+
+/// Blocking commands wait for one stream with XREADGROUP: since 7.2 who is woken in vain by one key goes to the end of the
+/// queues of its others, which is not promised here.
+pub const TALK: Grammar = Grammar {
+    name: "blocking and messages",
+    lines: &[BLOCKING_LINES, MESSAGE_LINES],
+    keys: "stream",
+    scripted: true,
+};
+
+const STRING_LINES: &[(usize, &str)] = &[
     (12, "GET key"),
     (16, "SET key value [NX|XX] [GET] [expiry|KEEPTTL]"),
     (2, "SET key value (NX|XX|GET|KEEPTTL|expiry)+"),
@@ -66,6 +97,86 @@ pub const COMMANDS: &[(usize, &str)] = &[
     (2, "DBSIZE"),
     (1, "PING"),
     (1, "ECHO value"),
+];
+
+/// No `*` ids, whose times differ, and no `~`: what is trimmed then depends on how entries are stored.
+const STREAM_LINES: &[(usize, &str)] = &[
+    (20, "XADD stream [NOMKSTREAM] [MAXLEN small|MINID id|MAXLEN = count|MINID = id] newid (word value)+"),
+    (3, "XLEN stream"),
+    (4, "XRANGE stream bound bound [COUNT count]"),
+    (4, "XREVRANGE stream bound bound [COUNT count]"),
+    (4, "XDEL stream (id)+"),
+    (2, "XTRIM stream (MAXLEN count|MINID id)"),
+    (2, "XSETID stream newid [ENTRIESADDED entries MAXDELETEDID id]"),
+    (4, "XREAD [COUNT count] STREAMS stream id"),
+    (2, "XREAD [COUNT count] STREAMS stream stream id id"),
+    (10, "XGROUP CREATE stream group (id|$|0) [MKSTREAM] [ENTRIESREAD entries]"),
+    (3, "XGROUP SETID stream group (id|$|0) [ENTRIESREAD entries]"),
+    (1, "XGROUP DESTROY stream group"),
+    (1, "XGROUP CREATECONSUMER stream group consumer"),
+    (1, "XGROUP DELCONSUMER stream group consumer"),
+    (16, "XREADGROUP GROUP group consumer [COUNT count] [NOACK] STREAMS stream >"),
+    (3, "XREADGROUP GROUP group consumer [COUNT count] STREAMS stream id"),
+    (2, "XREADGROUP GROUP group consumer [COUNT count] STREAMS stream stream (>|id) >"),
+    (6, "XACK stream group (id)+"),
+    (3, "XPENDING stream group"),
+    (4, "XPENDING stream group [IDLE 0] bound bound count [consumer]"),
+    (
+        6,
+        "XCLAIM stream group consumer idle (id)+ [IDLE 100000|TIME 1000] [RETRYCOUNT small] [FORCE] [JUSTID]",
+    ),
+    (4, "XAUTOCLAIM stream group consumer idle bound [COUNT count] [JUSTID]"),
+    (2, "XINFO STREAM stream [FULL|FULL COUNT count]"),
+    (2, "XINFO GROUPS stream"),
+    (2, "XINFO CONSUMERS stream group"),
+];
+
+const KEY_LINES: &[(usize, &str)] = &[
+    (2, "DEL stream"),
+    (2, "RENAME stream stream"),
+    (2, "COPY stream stream [REPLACE]"),
+    (1, "MOVE stream database"),
+    (1, "SELECT database"),
+    (1, "SET stream value"),
+    (1, "GET stream"),
+    (2, "TYPE stream"),
+    (1, "EXPIRE stream seconds"),
+    (1, "PERSIST stream"),
+    (1, "FLUSHDB"),
+    (1, "EXISTS stream stream"),
+];
+
+const BLOCKING_LINES: &[(usize, &str)] = &[
+    (24, "XADD stream [MAXLEN count] newid F value"),
+    (14, "XREADGROUP GROUP group consumer [COUNT count] [NOACK] BLOCK 0 STREAMS stream >"),
+    (5, "XREAD [COUNT count] BLOCK 0 STREAMS stream $"),
+    (2, "XREAD [COUNT count] BLOCK 0 STREAMS stream stream $ $"),
+    (2, "XREAD [COUNT count] BLOCK 0 STREAMS stream id"),
+    (12, "XGROUP CREATE stream group (0|$) MKSTREAM"),
+    (1, "XGROUP SETID stream group 0"),
+    (1, "XGROUP DESTROY stream group"),
+    (2, "XPENDING stream group"),
+    (2, "XDEL stream id"),
+    (2, "DEL stream"),
+    (1, "RENAME stream stream"),
+    (1, "SET stream value"),
+    (2, "TYPE stream"),
+];
+
+/// No UNSUBSCRIBE of everything: its order is that of a hash table.
+const MESSAGE_LINES: &[(usize, &str)] = &[
+    (16, "PUBLISH channel value"),
+    (4, "SUBSCRIBE (channel)+"),
+    (2, "PSUBSCRIBE (channel-pattern)+"),
+    (2, "SSUBSCRIBE channel"),
+    (3, "SPUBLISH channel value"),
+    (2, "UNSUBSCRIBE (channel)+"),
+    (1, "PUNSUBSCRIBE channel-pattern"),
+    (1, "SUNSUBSCRIBE channel"),
+    (2, "PUBSUB NUMSUB channel channel"),
+    (1, "PUBSUB NUMPAT"),
+    (1, "PUBSUB SHARDNUMSUB channel"),
+    (2, "PING"),
 ];
 
 /// Expands a syntax line; `word` says what a lower-case word stands for, `choose` picks a number below its argument.

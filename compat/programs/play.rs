@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::talk::Turn;
 use super::words::DATABASES;
 use crate::runner::resp::{Client, Event, Reply, encode};
 use crate::runner::text::quote;
@@ -9,6 +10,8 @@ use crate::runner::text::quote;
 #[derive(Clone, Debug)]
 pub struct Program {
     pub resp: u8,
+    /// Clients may block and hear of each other: `talk.rs` plays it.
+    pub scripted: bool,
     pub steps: Vec<Step>,
 }
 
@@ -26,6 +29,8 @@ pub struct KeyState {
     pub database: usize,
     pub key: Vec<u8>,
     pub value: Event,
+    /// Of a stream, what XINFO knows.
+    pub details: Option<Event>,
     pub ttl: Event,
 }
 
@@ -52,30 +57,44 @@ impl Program {
         Ok((replies, state(&mut connect()?)?))
     }
 
-    fn groups(&self) -> impl Iterator<Item = &[Step]> {
+    pub fn groups(&self) -> impl Iterator<Item = &[Step]> {
         self.steps.chunk_by(|before, step| step.pipelined && before.connection == step.connection)
     }
 
-    /// The program as a case file.
-    pub fn as_case(&self) -> String {
+    /// The program as a case file. Of a scripted one, the turns say how much each client reads.
+    pub fn as_case(&self, turns: &[Turn]) -> String {
         let mut text = String::from("%only plain: a program with pipelines and transactions of its own\n");
         text.push_str(&format!("%not resp{}: found with RESP{}\n", 5 - self.resp, self.resp));
-        for group in self.groups() {
+        let name = |connection: usize| (b'a' + connection as u8) as char;
+        for (at, group) in self.groups().enumerate() {
+            let turn = turns.get(at);
+            if self.scripted && turn.is_none_or(|turn| turn.skipped) {
+                continue;
+            }
+            let wait = if self.scripted { "& " } else { "" };
             let lines = group.iter().map(|step| {
                 let words: Vec<String> = step.args.iter().map(|arg| quote(arg)).collect();
-                format!("@{} {}\n", (b'a' + step.connection as u8) as char, words.join(" "))
+                format!("@{} {wait}{}\n", name(step.connection), words.join(" "))
             });
             let lines: String = lines.collect();
             match group.len() {
                 1 => text.push_str(&lines),
                 _ => text.push_str(&format!("%pipeline\n{lines}%end\n")),
             }
+            let Some(turn) = turn else { continue };
+            for (client, events) in turn.got.iter().enumerate().filter(|(_, events)| !events.is_empty()) {
+                text.push_str(&format!("@{} < {}\n", name(client), events.len()));
+            }
+            if turn.blocked {
+                text.push_str(&format!("@{} %blocked\n", name(group[0].connection)));
+            }
         }
         text
     }
 }
 
-fn state(client: &mut Client) -> Result<Vec<KeyState>, String> {
+/// What is in the databases.
+pub fn state(client: &mut Client) -> Result<Vec<KeyState>, String> {
     let mut state = Vec::new();
     for database in 0..DATABASES {
         if database > 0 && client.demand(&["SELECT", &database.to_string()]).is_err() {
@@ -87,9 +106,16 @@ fn state(client: &mut Client) -> Result<Vec<KeyState>, String> {
         keys.sort();
         for key in keys {
             let kind = client.demand(&[b"TYPE", &key[..]])?.text;
-            let value = client.call(&[if kind == b"string" { b"GET" } else { &b"DUMP"[..] }, &key[..]]);
+            let (value, details) = match &kind[..] {
+                b"string" => (client.call(&[b"GET", &key[..]]), None),
+                b"stream" => {
+                    let details = client.call(&[&b"XINFO"[..], b"STREAM", &key, b"FULL", b"COUNT", b"0"]);
+                    (client.call(&[b"XRANGE", &key[..], b"-", b"+"]), Some(details))
+                }
+                _ => (client.call(&[b"DUMP", &key[..]]), None),
+            };
             let ttl = client.call(&[b"PTTL", &key[..]]);
-            state.push(KeyState { database, key, value, ttl });
+            state.push(KeyState { database, key, value, details, ttl });
         }
     }
     Ok(state)

@@ -47,6 +47,12 @@ const FLOATS: [&str; 16] = [
 
 const BIT_TYPES: [&str; 12] = ["u1", "u2", "u4", "u8", "u16", "u31", "u32", "u63", "i4", "i8", "i32", "i64"];
 
+const STREAMS: [&[u8]; 4] = [b"s", b"s", b"t", b"\x00u\r\n"];
+
+const CHANNELS: [&[u8]; 4] = [b"one", b"two", b"", b"\xff\x00"];
+
+const CHANNEL_PATTERNS: [&str; 4] = ["*", "o*", "[ot]?[eo]", "?*"];
+
 const PATTERNS: [&str; 8] = ["*", "a", "?", "[a-c]", "[^a]", "*\\**", "", "f*"];
 
 /// What stands where something sensible is expected. Nothing here makes a large string or a short expiry.
@@ -58,11 +64,13 @@ pub const NONSENSE: [&[u8]; 9] =
 pub struct Times {
     counter: u64,
     now: u64,
+    /// The time in the newest stream id; of most entries, so that later commands meet them.
+    id: u64,
 }
 
 impl Times {
     pub fn new(now: u64) -> Times {
-        Times { counter: 0, now }
+        Times { counter: 0, now, id: 1 }
     }
 
     fn ahead(&mut self) -> u64 {
@@ -93,7 +101,38 @@ impl Times {
                 ]);
                 vec![option.as_bytes().to_vec(), time.to_string().into_bytes()]
             }
+            "newid" => text(self.new_id(random)),
+            "id" => text(self.id(random)),
+            "bound" => text(match random.below(6) {
+                0 | 1 => "-".into(),
+                2 | 3 => "+".into(),
+                4 => format!("({}", self.id(random)),
+                _ => self.id(random),
+            }),
             _ => word(name, random),
+        }
+    }
+
+    /// Larger than those before, most of the time.
+    fn new_id(&mut self, random: &mut Random) -> String {
+        self.id += 1;
+        match random.below(12) {
+            0 => format!("{}-*", self.id - random.below(2) as u64),
+            1 => self.id.to_string(),
+            2 => self.id(random),
+            3 if random.percent(20) => "18446744073709551615-18446744073709551615".into(),
+            _ => format!("{}-1", self.id),
+        }
+    }
+
+    /// Of an entry that there may be.
+    fn id(&self, random: &mut Random) -> String {
+        let before = self.id.saturating_sub(random.below(9) as u64);
+        match random.below(10) {
+            0 => before.to_string(),
+            1 => format!("{before}-0"),
+            2 if random.percent(30) => "0-0".into(),
+            _ => format!("{before}-1"),
         }
     }
 }
@@ -113,6 +152,15 @@ fn word(name: &str, random: &mut Random) -> Vec<Vec<u8>> {
         "bit" => random.below(200).to_string().into_bytes(),
         "bittype" => text(random.pick(&BIT_TYPES)),
         "database" => random.below(DATABASES).to_string().into_bytes(),
+        "stream" => random.pick(&STREAMS).to_vec(),
+        "group" => text(random.pick(&["g", "g", "h"])),
+        "consumer" => text(random.pick(&["a", "b", "c"])),
+        "count" => (1 + random.below(4)).to_string().into_bytes(),
+        "entries" => text(random.pick(&["0", "1", "3", "-1", "100"])),
+        "idle" => text(random.pick(&["0", "0", "50000", "1000000000"])),
+        "word" => text(random.pick(&["f", "g", ""])),
+        "channel" => random.pick(&CHANNELS).to_vec(),
+        "channel-pattern" => text(random.pick(&CHANNEL_PATTERNS)),
         "pattern" => text(random.pick(&PATTERNS)),
         other => panic!("the grammar has a word without a meaning: {other}"),
     }]

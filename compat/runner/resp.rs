@@ -185,8 +185,10 @@ impl Client {
         }
     }
 
+    /// Reads what has arrived; without any time to wait, no more than that.
     fn fill(&mut self, deadline: Instant) -> std::io::Result<usize> {
         let left = deadline.saturating_duration_since(Instant::now());
+        self.stream.set_nonblocking(left.is_zero())?;
         self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         self.buffer.drain(..self.start);
         self.start = 0;
@@ -194,6 +196,7 @@ impl Client {
         let room = filled.clamp(16 * 1024, 4 * 1024 * 1024);
         self.buffer.resize(filled + room, 0);
         let result = self.stream.read(&mut self.buffer[filled..]);
+        self.stream.set_nonblocking(false)?;
         self.buffer.truncate(filled + *result.as_ref().unwrap_or(&0));
         result
     }
