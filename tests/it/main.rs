@@ -1,6 +1,7 @@
 //! Behaviour of the whole, against a real Postgres: one module per subject, `support` for what they share.
 
 mod bitmap;
+mod blocking;
 mod bounds;
 mod cluster;
 mod connection;

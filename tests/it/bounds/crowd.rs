@@ -4,25 +4,13 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use crate::support::client::ok;
+use crate::support::files::allow_files;
 use crate::support::respg::Respg;
 
 const IDLE: usize = 10_000;
 const BUSY: usize = 1_000;
 const ROUNDS: usize = 20;
-
-/// Lets this process and those that it starts have so many open files.
-fn allow_files(count: u64) {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some_and(|current| current < count) {
-        let raised =
-            Rlimit { current: Some(count), maximum: limit.maximum.map(|maximum| maximum.max(count)) };
-        setrlimit(Resource::Nofile, raised)
-            .unwrap_or_else(|error| panic!("this test needs {count} open files (ulimit -n): {error}"));
-    }
-}
 
 fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("the server accepts");

@@ -1,6 +1,7 @@
 //! What several tests need.
 
 pub mod client;
+pub mod files;
 pub mod matrix;
 pub mod pg;
 pub mod respg;
