@@ -315,11 +315,11 @@ impl WorkingSet {
 
     /// The keys whose change may be what a blocked client waits for.
     pub fn ready(&self) -> impl Iterator<Item = Topic> {
-        let changed = |slot: &Slot| {
+        let may_serve = |slot: &Slot| {
             let object = slot.entry.as_ref().and_then(object).and_then(|(_, id)| self.objects.get(id));
-            slot.ready || object.is_some_and(Object::is_changed)
+            slot.ready || object.is_some_and(Object::may_serve)
         };
-        let ready = self.keys.iter().zip(&self.slots).filter(move |(_, slot)| changed(slot));
+        let ready = self.keys.iter().zip(&self.slots).filter(move |(_, slot)| may_serve(slot));
         ready.map(|(key, _)| Topic::stored(key.db, &key.stored))
     }
 

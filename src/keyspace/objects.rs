@@ -50,6 +50,13 @@ impl Object {
         }
     }
 
+    /// Whether a blocked client may wait for what has changed.
+    pub fn may_serve(&self) -> bool {
+        match self {
+            Object::Stream(stream) => stream.may_serve(),
+        }
+    }
+
     fn copy(&self) -> Object {
         match self {
             Object::Stream(stream) => Object::Stream(Box::new(stream.copy())),

@@ -149,6 +149,12 @@ impl Stream {
         self.stored != Some(self.state) || !self.appended.is_empty() || !self.deleted.is_empty()
     }
 
+    /// Whether a blocked client may wait for what has changed: entries, or the end of its group.
+    pub fn may_serve(&self) -> bool {
+        let groups = self.stored.map_or(0, |stored| stored.group_count);
+        !self.appended.is_empty() || self.state.group_count < groups
+    }
+
     /// Whether a command has changed it since it was loaded.
     pub fn version(&self) -> i64 {
         self.state.version

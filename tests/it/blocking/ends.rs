@@ -26,18 +26,18 @@ fn client_unblock() {
     let mut admin = respg.connect();
     let mut client = respg.connect();
     let id = client.plain("CLIENT ID").integer().to_string();
-    let unblock = |how: &[&str]| [&["CLIENT", "UNBLOCK", &id], how].concat();
-    assert_eq!(admin.plain(unblock(&[])), 0);
+    let unblock = |how: &[&str]| format!("CLIENT UNBLOCK {id} {}", how.join(""));
+    assert_eq!(admin.plain(&*unblock(&[])), 0);
     for (how, reply) in [
         (&[][..], Value::Null),
         (&["TIMEOUT"], Value::Null),
         (&["error"], error("UNBLOCKED client unblocked via CLIENT UNBLOCK")),
     ] {
         block(&mut admin, &mut client, "XREAD BLOCK 0 STREAMS s $");
-        assert_eq!(admin.plain(unblock(how)), 1);
+        assert_eq!(admin.plain(&*unblock(how)), 1);
         assert_eq!(client.read(), reply);
         until_blocked(&mut admin, 0);
-        assert_eq!(admin.plain(unblock(how)), 0);
+        assert_eq!(admin.plain(&*unblock(how)), 0);
     }
     // Who reads for a while is not unblocked later.
     assert_eq!(client.plain("XREAD BLOCK 1 STREAMS s $"), Value::Null);
@@ -98,7 +98,7 @@ fn a_group_that_goes_tells_its_readers() {
         assert_eq!(admin.plain("FLUSHALL"), ok());
         make_group(&mut admin, "s");
         block(&mut admin, &mut client, READ);
-        admin.send(calls);
+        admin.send(calls.to_vec());
         calls.iter().for_each(|call| assert!(!admin.read().is_error(), "{call}"));
         assert_eq!(client.read(), error(expected), "{calls:?}");
     }

@@ -147,7 +147,7 @@ fn whatever_makes_a_key_ready_wakes() {
             }
             _ => call,
         };
-        writer.send(call);
+        writer.send(call.to_vec());
         let replies: Vec<Value> = call.iter().map(|_| writer.read()).collect();
         assert!(replies.iter().all(|reply| !reply.is_error()), "{call:?}: {replies:?}");
         assert_eq!(ids(waiter.read()), ["1-1"], "{call:?}");
