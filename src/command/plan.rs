@@ -234,6 +234,8 @@ pub struct Block {
 pub enum Attempt {
     /// Made at once, answers the client's mistakes (WRONGTYPE).
     First,
+    /// As the first, but others have waited longer: it must take nothing from the keys, and finds nothing.
+    Behind,
     /// Made when a key was written. A key of another type may be no mistake any more: BLPOP and XREAD go on waiting.
     Again,
 }

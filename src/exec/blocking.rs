@@ -28,10 +28,8 @@ impl Engine {
         };
         let place = self.process().waiters.join(topics, line);
         let mut blocked = Blocked::new(&session.client, request.detached(), block, place);
-        // Others may be about to be served.
-        if blocked.place.is_called()
-            && let Some(reply) = self.attempt(session, &mut blocked).await
-        {
+        let attempt = if blocked.place.is_behind { Attempt::Behind } else { Attempt::First };
+        if let Some(reply) = self.attempt(session, &mut blocked, attempt).await {
             return Some(reply);
         }
         blocked.place.announce();
@@ -46,7 +44,7 @@ impl Engine {
         let reply = match wake {
             Wake::TimedOut => Some(blocked.block.nothing.clone()),
             Wake::Error => Some(CommandError::UNBLOCKED.into()),
-            Wake::Called => self.attempt(session, &mut blocked).await,
+            Wake::Called => self.attempt(session, &mut blocked, Attempt::Again).await,
         };
         match reply {
             Some(reply) => Some(if session.takes_reply() { reply } else { reply.pushes() }),
@@ -58,11 +56,11 @@ impl Engine {
     }
 
     /// One attempt: `None` if there is nothing yet.
-    async fn attempt(&self, session: &mut Session, blocked: &mut Blocked) -> Option<Reply> {
-        blocked.place.begin();
+    async fn attempt(&self, session: &mut Session, blocked: &mut Blocked, attempt: Attempt) -> Option<Reply> {
+        if attempt != Attempt::Behind {
+            blocked.place.begin();
+        }
         let started = Instant::now();
-        let attempt = if blocked.tried { Attempt::Again } else { Attempt::First };
-        blocked.tried = true;
         let reply = match (blocked.block.attempt)(attempt) {
             Plan::Keys(op) => {
                 let bytes = blocked.request.argv.iter().map(|arg| arg.len()).sum::<usize>() + op.grows_by;
@@ -78,7 +76,9 @@ impl Engine {
         if reply != blocked.block.nothing {
             return Some(reply);
         }
-        blocked.place.found_nothing();
+        if attempt != Attempt::Behind {
+            blocked.place.found_nothing();
+        }
         None
     }
 }

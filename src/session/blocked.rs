@@ -12,8 +12,6 @@ pub struct Blocked {
     pub request: Request,
     pub block: Block,
     pub place: Place,
-    /// Whether there has been an attempt.
-    pub tried: bool,
     /// Time spent on attempts.
     pub worked: Duration,
     deadline: Option<Instant>,
@@ -35,15 +33,7 @@ impl Blocked {
     pub fn new(client: &Arc<ClientHandle>, request: Request, block: Block, place: Place) -> Blocked {
         // A time that no clock reaches is for ever.
         let deadline = block.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        Blocked {
-            request,
-            block,
-            place,
-            tried: false,
-            worked: Duration::ZERO,
-            deadline,
-            client: client.clone(),
-        }
+        Blocked { request, block, place, worked: Duration::ZERO, deadline, client: client.clone() }
     }
 
     /// From here on others see the client as blocked, and may unblock it.

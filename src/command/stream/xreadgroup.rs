@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::named::{entry_or_gone, nothing_to_read};
 use crate::command::prelude::*;
-use crate::command::{Audience, Begin, Block, Find};
+use crate::command::{Attempt, Audience, Begin, Block, Find};
 use crate::keyspace::stream::StreamId;
 
 pub(super) static XREADGROUP: Command = Command {
@@ -77,14 +77,14 @@ fn xreadgroup(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandErr
     let (db, waiting) = (context.db, (keys.clone(), group.clone()));
     let reading = Arc::new(Reading { db, group, consumer, count, noack, keys, what });
     Ok(match timeout {
-        None => reading.plan(),
-        Some(timeout) => Plan::Block(Block {
+        Some(timeout) if !reading.reads_history() => Plan::Block(Block {
             keys: waiting.0,
             audience: Audience::First(waiting.1),
             timeout,
             nothing: Reply::NullArray,
-            attempt: Box::new(move |_| reading.plan()),
+            attempt: Box::new(move |attempt| reading.plan(attempt)),
         }),
+        _ => reading.plan(Attempt::First),
     })
 }
 
@@ -102,13 +102,18 @@ impl What {
 }
 
 impl Reading {
-    fn plan(self: &Arc<Reading>) -> Plan {
-        let keys = self.keys.iter().map(|key| KeyUse::object(self.db, key.clone(), Kind::Stream));
-        let reading = self.clone();
-        Plan::Keys(KeyOp::new(Access::Update, keys, move |view| reading.read(view)))
+    /// History is an answer even when there is none: nobody waits for it.
+    fn reads_history(&self) -> bool {
+        self.what.iter().any(|what| matches!(what, What::History(_)))
     }
 
-    fn read(&self, view: &mut View<'_>) -> Result<Reply, CommandError> {
+    fn plan(self: &Arc<Reading>, attempt: Attempt) -> Plan {
+        let keys = self.keys.iter().map(|key| KeyUse::object(self.db, key.clone(), Kind::Stream));
+        let reading = self.clone();
+        Plan::Keys(KeyOp::new(Access::Update, keys, move |view| reading.read(view, attempt)))
+    }
+
+    fn read(&self, view: &mut View<'_>, attempt: Attempt) -> Result<Reply, CommandError> {
         let now = view.now();
         self.foresee(view);
         for (i, what) in self.what.iter().enumerate() {
@@ -130,6 +135,10 @@ impl Reading {
             let (name, consumer, count) = (&self.group, &self.consumer, self.count);
             let entries = match what {
                 What::History(from) => stream.history(name, group, consumer, *from, count, now)?,
+                What::New if attempt == Attempt::Behind => {
+                    stream.meet(name, group, consumer, now)?;
+                    continue;
+                }
                 What::New | What::Wrong(_) => {
                     stream.deliver(name, group, consumer, count, self.noack, now)?
                 }

@@ -11,8 +11,6 @@ use super::Call;
 pub struct Line {
     members: BTreeMap<u64, Arc<Call>>,
     turn: Turn,
-    /// Came while the line was being served, and have not made an attempt yet.
-    newcomers: BTreeMap<u64, Arc<Call>>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -27,14 +25,14 @@ enum Turn {
 }
 
 impl Line {
-    /// Whether the newcomer may make its first attempt at once.
+    /// Whether the newcomer is the first, and so called for its first attempt.
     pub fn join(&mut self, number: u64, call: &Arc<Call>) -> bool {
-        let idle = self.turn == Turn::Idle;
+        let is_first = self.members.is_empty();
         self.members.insert(number, call.clone());
-        if !idle {
-            self.newcomers.insert(number, call.clone());
+        if is_first {
+            self.call_first();
         }
-        idle
+        is_first
     }
 
     pub fn is_empty(&self) -> bool {
@@ -50,7 +48,6 @@ impl Line {
     }
 
     pub fn begin(&mut self, number: u64) {
-        self.newcomers.remove(&number);
         if self.turn == Turn::Called && self.is_first(number) {
             self.turn = Turn::Begun { again: false };
         }
@@ -62,10 +59,7 @@ impl Line {
         }
         match self.turn {
             Turn::Begun { again: true } => self.call_first(),
-            Turn::Begun { again: false } => {
-                self.turn = Turn::Idle;
-                std::mem::take(&mut self.newcomers).values().for_each(|call| call.call());
-            }
+            Turn::Begun { again: false } => self.turn = Turn::Idle,
             // Called only after its attempt began.
             Turn::Idle | Turn::Called => {}
         }
@@ -74,7 +68,6 @@ impl Line {
     pub fn leave(&mut self, number: u64) {
         let had_turn = self.turn != Turn::Idle && self.is_first(number);
         self.members.remove(&number);
-        self.newcomers.remove(&number);
         if had_turn {
             self.call_first();
         }

@@ -74,6 +74,8 @@ pub struct Place {
     topics: SmallVec<[Topic; 1]>,
     line: Option<Bytes>,
     call: Arc<Call>,
+    /// Whether others have waited longer for each of the keys.
+    pub is_behind: bool,
 }
 
 impl Waiters {
@@ -104,23 +106,24 @@ impl Waiters {
                 distinct.push(topic);
             }
         }
-        let number = self.arrivals.fetch_add(1, SeqCst);
         let call = Arc::new(Call::default());
-        let mut may_try = true;
+        let mut is_behind = line.is_some();
         let mut queues = self.queues.lock().expect("no panic while held");
+        // Under the lock: nobody gets a place before somebody who has his already.
+        let number = self.arrivals.fetch_add(1, SeqCst);
         for topic in &distinct {
             let queue = queues.entry(topic.clone()).or_default();
             match &line {
                 None => drop(queue.readers.insert(number, call.clone())),
-                Some(name) => may_try &= queue.line(name).join(number, &call),
+                Some(name) => is_behind &= !queue.line(name).join(number, &call),
             }
         }
         self.topics.store(queues.len(), SeqCst);
         drop(queues);
-        if may_try {
+        if line.is_none() {
             call.call();
         }
-        Place { waiters: self.clone(), number, topics: distinct, line, call }
+        Place { waiters: self.clone(), number, topics: distinct, line, call, is_behind }
     }
 
     /// Whether nobody waits for anything, here or elsewhere. Hot path.
@@ -321,7 +324,9 @@ mod tests {
     fn a_line_goes_one_by_one() {
         let waiters = Arc::new(Waiters::default());
         let [first, second, third] = [(); 3].map(|()| join(&waiters, &["a"], Some("g")));
-        [&first, &second, &third].into_iter().for_each(try_in_vain);
+        assert_eq!([&first, &second, &third].map(|place| place.is_behind), [false, true, true]);
+        assert_eq!([&first, &second, &third].map(Place::is_called), [true, false, false]);
+        try_in_vain(&first);
         waiters.signal([&topic("a")]);
         assert_eq!([&first, &second, &third].map(Place::is_called), [true, false, false]);
         first.begin();
@@ -359,22 +364,23 @@ mod tests {
     }
 
     #[test]
-    fn nobody_overtakes_a_line_that_is_being_served() {
+    fn what_the_first_attempt_leaves_is_for_the_next() {
         let waiters = Arc::new(Waiters::default());
         let first = join(&waiters, &["a"], Some("g"));
-        try_in_vain(&first);
-        waiters.signal_all();
-        let newcomer = join(&waiters, &["b", "a"], Some("g"));
-        assert!(!newcomer.is_called());
-        // But it gets its first attempt, for the errors that it may bring.
-        try_in_vain(&first);
-        try_in_vain(&newcomer);
-        assert!(!newcomer.is_called());
-        // Turns of several keys are given up together.
-        waiters.signal([&topic("a")]);
+        first.begin();
+        let next = join(&waiters, &["a"], Some("g"));
+        assert!(next.is_behind && !next.is_called());
         drop(first);
-        waiters.signal([&topic("b")]);
-        try_in_vain(&newcomer);
-        assert!(!newcomer.is_called());
+        assert!(next.is_called());
+        // First for one key, behind others for another.
+        try_in_vain(&next);
+        let both = join(&waiters, &["b", "a"], Some("g"));
+        assert!(!both.is_behind);
+        try_in_vain(&both);
+        // Turns of several keys are given up together.
+        waiters.signal([&topic("a"), &topic("b")]);
+        drop(next);
+        try_in_vain(&both);
+        assert!(!both.is_called());
     }
 }

@@ -66,6 +66,17 @@ impl Stream {
         Ok(entries)
     }
 
+    /// Makes the consumer if need be, and delivers nothing.
+    pub fn meet(
+        &mut self,
+        name: &Bytes,
+        mut group: Group,
+        consumer: &Bytes,
+        now: i64,
+    ) -> Result<(), NotLoaded> {
+        self.groups.see(name, &mut group, consumer, now).map(drop)
+    }
+
     /// Up to `count` entries from an id on that the consumer, which is made if need be, has pending; they count as delivered once more.
     pub fn history(
         &mut self,
