@@ -99,7 +99,10 @@ impl Objects {
     /// The stream of a key row.
     pub fn stream(&mut self, id: i64) -> Result<&mut Stream, NotLoaded> {
         match self.known.get_mut(&id) {
-            Some(Object::Stream(stream)) => Ok(stream),
+            Some(Object::Stream(stream)) => {
+                stream.groups.unlimited = self.unlimited;
+                Ok(stream)
+            }
             None => {
                 self.missing.push((Kind::Stream, id));
                 Err(NotLoaded)
@@ -164,7 +167,11 @@ impl Objects {
 
     /// Whether a command was refused since the last time because it does not belong among others.
     pub fn take_refusal(&mut self) -> bool {
-        std::mem::take(&mut self.refused)
+        let of_groups = |refused, object: &mut Object| match object {
+            Object::Stream(stream) => stream.groups.take_refusal() || refused,
+        };
+        let refused = std::mem::take(&mut self.refused);
+        self.known.values_mut().fold(refused, of_groups)
     }
 
     /// Forgets what commands did, but not what was loaded.

@@ -79,3 +79,20 @@ fn each_entry_to_one_consumer() {
     assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len(), "an entry was delivered twice");
     assert_eq!(all.len(), ENTRIES, "an entry was lost");
 }
+
+/// A read without COUNT takes all there is, more than a lane serves among others.
+#[test]
+fn everything_at_once() {
+    const MANY: usize = 2500;
+    let mut c = Respg::start(&[]).connect();
+    c.plain("XGROUP CREATE q g 0 MKSTREAM");
+    let add = ["XADD", "q", "*", "n", "1"];
+    c.send((0..MANY).map(|_| add));
+    (0..MANY).for_each(|_| drop(c.read()));
+    assert_eq!(ids(&c.plain("XREADGROUP GROUP g a COUNT 10 STREAMS q >")).len(), 10);
+    let all = ids(&c.plain("XREADGROUP GROUP g a STREAMS q >"));
+    assert_eq!(all.len(), MANY - 10);
+    assert_eq!(ids(&c.plain("XREADGROUP GROUP g a STREAMS q 0")).len(), MANY);
+    let ack: Vec<&str> = ["XACK", "q", "g"].into_iter().chain(all.iter().map(String::as_str)).collect();
+    assert_eq!(c.plain(ack), all.len() as i64);
+}

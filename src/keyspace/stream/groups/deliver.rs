@@ -9,6 +9,9 @@ use crate::keyspace::stream::{NotLoaded, Stream, StreamId};
 /// An entry and its packed fields; `None` if it is not there any more.
 pub type Delivered = (StreamId, Option<Bytes>);
 
+/// Who reads more entries than this at once does so without other clients waiting for it.
+const MOST_AMONG_OTHERS: i64 = 1000;
+
 impl Stream {
     /// Notes all that a read of new entries will need.
     pub fn foresee_delivery(&mut self, name: &Bytes, consumer: &Bytes, count: i64) {
@@ -18,6 +21,7 @@ impl Stream {
         self.groups.note(GroupPart::Group { name: name.clone(), bounds: true });
         self.groups.note(consumer_part(name.clone(), consumer.clone()));
         if self.in_tables() > 0 {
+            let count = if self.groups.unlimited { count } else { count.min(MOST_AMONG_OTHERS) };
             self.groups.note(GroupPart::New(name.clone(), count));
         }
     }
@@ -118,7 +122,14 @@ impl Stream {
         while self.in_tables() > 0 && at < self.base.last_id && !full(&found) {
             let groups = &self.groups;
             let Some(run) = groups.loaded.runs.iter().rev().find(|run| run.covers(at)) else {
-                let rest = count - found.len() as i64;
+                let mut rest = count - found.len() as i64;
+                if !groups.unlimited {
+                    if found.len() as i64 >= MOST_AMONG_OTHERS {
+                        self.groups.refused = true;
+                        return Err(NotLoaded);
+                    }
+                    rest = rest.min(MOST_AMONG_OTHERS);
+                }
                 let cursor =
                     groups.loaded.groups.get(name).copied().flatten().map(|known| known.cursor.last_id);
                 return self.groups.lacks(match cursor == Some(at) {

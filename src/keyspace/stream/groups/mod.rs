@@ -88,6 +88,9 @@ pub struct Groups {
     /// What leaves the groups of a stream with options.
     leaving: Leaving,
     missing: Vec<GroupPart>,
+    /// Whether reads of any size are served.
+    pub unlimited: bool,
+    refused: bool,
 }
 
 impl Groups {
@@ -100,6 +103,11 @@ impl Groups {
     pub fn rewind(&mut self) {
         let loaded = std::mem::take(&mut self.loaded);
         *self = Groups { loaded, ..Groups::default() };
+    }
+
+    /// Whether a command was refused since the last time because it reads more than befits a batch of many clients.
+    pub fn take_refusal(&mut self) -> bool {
+        std::mem::take(&mut self.refused)
     }
 
     /// What is needed and not there.
