@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 
 use super::Command;
 
-static FILES: [&str; 9] = [
+static FILES: [&str; 10] = [
     include_str!("bitmap/docs.json"),
     include_str!("cluster/docs.json"),
     include_str!("connection/docs.json"),
     include_str!("generic/docs.json"),
+    include_str!("pubsub/docs.json"),
     include_str!("respg/docs.json"),
     include_str!("server/docs.json"),
     include_str!("stream/docs.json"),

@@ -100,14 +100,20 @@ impl Stream {
         }
     }
 
+    /// The first entries of the tables, as far as they are loaded and still count. Batches trim a little again and again: what is gone is
+    /// not walked through.
+    fn head(&self) -> impl Iterator<Item = &Place> {
+        let head = &self.parts.head.0;
+        let first = head.partition_point(|place| place.id < self.state.first_id);
+        head[first..].iter().filter(|place| !self.deleted.contains(&place.id))
+    }
+
     /// The entry of the tables at this place among those that count.
     fn nth(&mut self, n: u64) -> Result<StreamId, NotLoaded> {
-        let (head, all) = &self.parts.head;
-        let counts = |place: &&Place| place.id >= self.state.first_id && !self.deleted.contains(&place.id);
-        if let Some(place) = head.iter().filter(counts).nth(n as usize) {
+        if let Some(place) = self.head().nth(n as usize) {
             return Ok(place.id);
         }
-        debug_assert!(!all, "more entries are counted than there are");
+        debug_assert!(!self.parts.head.1, "more entries are counted than there are");
         let size = self.trimmed as usize + n as usize + self.deleted.len() + 1;
         if size <= LARGEST_HEAD {
             return self.lack(Part::Head((2 * size).max(SMALLEST_HEAD)));
@@ -137,10 +143,7 @@ impl Stream {
         }
         let (head, all) = &self.parts.head;
         if *all || head.last().is_some_and(|last| last.id >= id) {
-            let below = head.iter().take_while(|place| place.id < id);
-            let counts =
-                |place: &&Place| place.id >= self.state.first_id && !self.deleted.contains(&place.id);
-            return Ok(below.filter(counts).count() as u64);
+            return Ok(self.head().take_while(|place| place.id < id).count() as u64);
         }
         if head.is_empty() {
             return self.lack(Part::Head(SMALLEST_HEAD));
@@ -157,10 +160,9 @@ impl Stream {
         if !complete && head.len() < at_least {
             return self.lack(Part::Head(at_least));
         }
-        let counts = |place: &&Place| place.id >= self.state.first_id && !self.deleted.contains(&place.id);
         let mut places: Vec<Place> = match self.in_tables() {
             0 => Vec::new(),
-            _ => head.iter().filter(counts).copied().collect(),
+            _ => self.head().copied().collect(),
         };
         if complete {
             places.extend(self.appended.iter().map(|entry| entry.place));
