@@ -21,7 +21,7 @@ fn reply(mut stream: &TcpStream) -> String {
 
 #[test]
 fn ten_thousand_blocked_clients() {
-    allow_files(11_500);
+    allow_files(25_000);
     let respg = Respg::start(&["--maxclients", "12000"]);
     let mut admin = respg.connect();
     make_group(&mut admin, "s");

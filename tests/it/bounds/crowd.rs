@@ -26,7 +26,7 @@ fn expect(mut stream: &TcpStream, reply: &str) {
 
 #[test]
 fn ten_thousand_idle_and_a_thousand_busy_clients() {
-    allow_files(11_500);
+    allow_files(25_000);
     let respg = Respg::start(&["--maxclients", "12000"]);
     assert_eq!(respg.connect().plain("SET k v"), ok());
     let alone = respg.memory();

@@ -99,7 +99,7 @@ fn expired_is_told_once_and_soon() {
     let begun = Instant::now();
     assert_eq!(event(&mut watcher), "__keyevent@0__:expired early");
     println!("found by the sweeper {:?} later", begun.elapsed());
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < Duration::from_secs(15));
     // Renewed in time: not told. Overwritten or set by SQL: told once.
     assert_eq!(client.plain("SET kept v PX 50"), ok());
     assert_eq!(client.plain("PERSIST kept"), 1);
@@ -108,9 +108,8 @@ fn expired_is_told_once_and_soon() {
         connect(&url).await.execute(set, &[]).await.unwrap();
     });
     assert_eq!(event(&mut watcher), "__keyevent@0__:expired sql");
-    client.send(["SET over v PX 1", "PING", "PING"]);
-    std::thread::sleep(Duration::from_millis(1));
-    (0..3).for_each(|_| drop(client.read()));
+    assert_eq!(client.plain("SET over v PX 1"), ok());
+    std::thread::sleep(Duration::from_millis(2));
     assert_eq!(client.plain("SET over v"), ok());
     assert_eq!(event(&mut watcher), "__keyevent@0__:expired over");
     std::thread::sleep(Duration::from_millis(700));

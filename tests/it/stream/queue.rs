@@ -84,7 +84,8 @@ fn each_entry_to_one_consumer() {
 #[test]
 fn everything_at_once() {
     const MANY: usize = 2500;
-    let mut c = Respg::start(&[]).connect();
+    let respg = Respg::start(&[]);
+    let mut c = respg.connect();
     c.plain("XGROUP CREATE q g 0 MKSTREAM");
     let add = ["XADD", "q", "*", "n", "1"];
     c.send((0..MANY).map(|_| add));

@@ -115,7 +115,7 @@ impl SharedCluster {
             runtime.block_on(async {
                 let scratch = Scratch::new();
                 let mut options = options(scratch.path());
-                options.settings.push(("max_connections".to_owned(), "500".to_owned()));
+                options.settings.push(("max_connections".to_owned(), "2000".to_owned()));
                 let postgres = OwnPostgres::start(&options).await.expect("a Postgres for the tests");
                 let (obsolete, names) = mpsc::unbounded_channel();
                 let url = postgres.url().to_owned();
