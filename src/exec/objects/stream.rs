@@ -52,7 +52,7 @@ pub async fn load(connection: &Connection, objects: &mut Objects) -> Result<(), 
         }
     }
     let answers = join_all(needs.iter().map(|(source, needs)| needs.load(connection, *source))).await;
-    let answers: Vec<(Vec<Vec<Row>>, Vec<Vec<Row>>)> = answers.into_iter().collect::<Result<_, _>>()?;
+    let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
     for (_, object) in objects.iter_mut() {
         let Object::Stream(stream) = object;
         for ((source, needs), (rows, rows_of_groups)) in needs.iter().zip(&answers) {
