@@ -9,7 +9,8 @@ use super::context::Context;
 use super::lane::LaneQueue;
 use super::pinned::{self, Step};
 use super::retry::{self, Source};
-use super::work::{Answer, Item, Route, Transaction, TransactionStep, Watched};
+use super::work::{Answer, Item, Reason, Route, Transaction, TransactionStep, Watched};
+use super::working_set::LANE_INLINE;
 use crate::command::{Access, Attempt, CommandError, Flags, Incoming, Plan, PlanContext, Request};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
@@ -181,11 +182,11 @@ impl Engine {
     pub(super) async fn run_items(&self, items: Vec<Item>, bytes: usize) -> Result<Vec<Reply>, StoreError> {
         let route = Route::of(&items, &self.process.store.databases.current());
         if bytes > LANE_BYTES || items.iter().map(|item| item.uses().count()).sum::<usize>() > LANE_KEYS {
-            return self.alone(route, items).await;
+            return self.alone(route, items, Reason::Large).await;
         }
         match self.lanes.submit(route, items).await {
             Ok(Answer::Done(replies)) => Ok(replies),
-            Ok(Answer::Alone(items)) => self.alone(route, items).await,
+            Ok(Answer::Alone(items, reason)) => self.alone(route, items, reason).await,
             Ok(Answer::Failed(error)) => Err(error),
             // The lane has panicked, at which point nobody knows.
             Err(_) if route.access == Access::Read => {
@@ -196,10 +197,16 @@ impl Engine {
     }
 
     /// Executes items on a pooled connection: large ones, and those that a lock holds up.
-    async fn alone(&self, route: Route, items: Vec<Item>) -> Result<Vec<Reply>, StoreError> {
-        let store = &self.process.store;
-        let mut replies =
-            retry::run(&mut PoolSource(store.clone()), &self.process, route, i32::MAX, &[&items]).await?;
+    async fn alone(&self, route: Route, items: Vec<Item>, reason: Reason) -> Result<Vec<Reply>, StoreError> {
+        let mut source = PoolSource(self.process.store.clone());
+        if reason == Reason::Locked {
+            // Small as far as is known, so it has no more time than others.
+            let mut replies = retry::run(&mut source, &self.process, route, LANE_INLINE, &[&items]).await?;
+            if let Some(replies) = replies.pop().flatten() {
+                return Ok(replies);
+            }
+        }
+        let mut replies = retry::run(&mut source, &self.process, route, i32::MAX, &[&items]).await?;
         Ok(replies.pop().flatten().expect("no value is longer than i32::MAX"))
     }
 
@@ -211,7 +218,7 @@ impl Engine {
             Ok(prepared) => prepared.map_err(|error| StoreError::before_commit(&error))?,
             Err(_) => {
                 connection.abandon();
-                return Err(StoreError::Unavailable("no answer in time".into()));
+                return Err(StoreError::no_answer());
             }
         };
         match tokio::time::timeout(store.patience, call.run(&connection)).await {
@@ -219,11 +226,7 @@ impl Engine {
             Ok(rows) => rows.map_err(|error| StoreError::before_commit(&error)),
             Err(_) => {
                 connection.abandon();
-                Err(if call.writes {
-                    StoreError::Unknown
-                } else {
-                    StoreError::Unavailable("no answer in time".into())
-                })
+                Err(if call.writes { StoreError::Unknown } else { StoreError::no_answer() })
             }
         }
     }

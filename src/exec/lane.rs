@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::batch::Replies;
 use super::retry::{self, Source};
-use super::work::{Answer, Item, Route, Work};
+use super::work::{Answer, Item, Reason, Route, Work};
 use super::working_set::LANE_INLINE;
 use crate::state::Process;
 use crate::store::{Commit, Connection, Store, StoreError};
@@ -59,6 +59,23 @@ struct Batch {
     works: Vec<Work>,
 }
 
+impl Batch {
+    /// Answers works that have waited as long as an answer of Postgres may take: lanes that wait for it one batch after the other would
+    /// make the last one's patience many times that.
+    fn refuse_late(&mut self, patience: Duration) {
+        if self.works.first().is_none_or(|first| first.since.elapsed() < patience) {
+            return;
+        }
+        let (late, rest) = std::mem::take(&mut self.works)
+            .into_iter()
+            .partition::<Vec<Work>, _>(|work| work.since.elapsed() >= patience);
+        self.works = rest;
+        for work in late {
+            let _ = work.answer.send(Answer::Failed(StoreError::no_answer()));
+        }
+    }
+}
+
 impl Drop for Batch {
     fn drop(&mut self) {
         let mut waiting = self.queue.lock();
@@ -75,7 +92,8 @@ impl LaneQueue {
         let first = waiting.items == 0;
         waiting.items += items.len();
         let number = waiting.arrivals;
-        waiting.routes[route.number()].push_back((number, Work { route, items, answer }));
+        waiting.routes[route.number()]
+            .push_back((number, Work { route, items, since: Instant::now(), answer }));
         let now = waiting.start().is_none();
         drop(waiting);
         // At the first arrival, a free lane sets its alarm; at those after, it is left alone until it may start.
@@ -175,18 +193,24 @@ impl Lane {
     async fn run(mut self) {
         loop {
             let mut batch = self.queue.take().await;
+            batch.refuse_late(self.process.store.patience);
+            if batch.works.is_empty() {
+                continue;
+            }
             let mut outcome = self.execute(batch.route, &batch.works).await;
             let works = std::mem::take(&mut batch.works);
             drop(batch);
+            let mut reason = Reason::Large;
             if outcome == Err(StoreError::Locked) {
                 outcome = Ok(works.iter().map(|_| None).collect());
+                reason = Reason::Locked;
             }
             match outcome {
                 Ok(replies) => {
                     for (work, replies) in works.into_iter().zip(replies) {
                         let answer = match replies {
                             Some(replies) => Answer::Done(replies),
-                            None => Answer::Alone(work.items),
+                            None => Answer::Alone(work.items, reason),
                         };
                         // The client may be gone.
                         let _ = work.answer.send(answer);

@@ -76,7 +76,7 @@ pub async fn exec(engine: &Engine, session: &mut Session, queue: Queue) -> Resul
         };
         let begun = tokio::time::timeout(store.patience, begun).await.unwrap_or_else(|_| {
             connection.abandon();
-            Err(StoreError::Unavailable("no answer in time".into()))
+            Err(StoreError::no_answer())
         });
         match begun {
             Ok((Begun::Changed, _)) => return Ok(Reply::NullArray),

@@ -5,6 +5,8 @@
 use std::ops::Deref;
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
+
 use super::batch::{Batch, Replies};
 use super::work::{Item, Route, Tables};
 use super::working_set::LANE_INLINE;
@@ -43,16 +45,21 @@ pub async fn run<S: Source + Send>(
     // Hundreds of megabytes take their time, to Postgres and to disk.
     let patience = if inline > LANE_INLINE { store.patience * LARGE_VALUE_PATIENCE } else { store.patience };
     let (mut conflicts, mut dead_connections) = (0, 0);
+    // For all that one attempt waits for, else a client's patience would be tried by each of them in turn.
+    let mut deadline = Instant::now() + patience;
     loop {
-        let connection = source.connection(commit).await?;
+        let connection = match timeout_at(deadline, source.connection(commit)).await {
+            Ok(connection) => connection?,
+            Err(_) => return Err(StoreError::no_answer()),
+        };
         let (databases, tables) = match conflicts {
             0 => (store.databases.current(), route.tables),
             // A database may have moved to the other table meanwhile.
-            _ => match tokio::time::timeout(store.patience, store.databases.reload(&connection)).await {
+            _ => match timeout_at(deadline, store.databases.reload(&connection)).await {
                 Ok(databases) => (databases?, Tables::Both),
                 Err(_) => {
                     connection.abandon();
-                    return Err(StoreError::Unavailable("no answer in time".into()));
+                    return Err(StoreError::no_answer());
                 }
             },
         };
@@ -76,14 +83,14 @@ pub async fn run<S: Source + Send>(
             inline,
             now_us: None,
         };
-        let error = match tokio::time::timeout(patience, batch.run(works)).await {
+        let error = match timeout_at(deadline, batch.run(works)).await {
             Ok(Ok(replies)) => return Ok(replies),
             Ok(Err(error)) => error,
             Err(_) => {
                 // In the middle of something; a commit may be on its way.
                 connection.abandon();
                 return Err(match route.access {
-                    Access::Read => StoreError::Unavailable("no answer in time".into()),
+                    Access::Read => StoreError::no_answer(),
                     Access::Overwrite | Access::Add | Access::Update => StoreError::Unknown,
                 });
             }
@@ -91,6 +98,7 @@ pub async fn run<S: Source + Send>(
         match error {
             StoreError::Conflict if conflicts < MOST_CONFLICTS => {
                 conflicts += 1;
+                deadline = Instant::now() + patience;
                 drop(connection);
                 // The first time the cause is most likely a stale map of databases; later, let the others finish.
                 tokio::time::sleep(Duration::from_millis(u64::from(conflicts - 1).min(10))).await;

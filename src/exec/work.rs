@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::command::{Access, KeyOp, KeyUse};
 use crate::keyspace::{DbIndex, Kind};
@@ -12,6 +13,7 @@ use crate::store::{DatabaseMap, Durability, StoreError};
 pub struct Work {
     pub route: Route,
     pub items: Vec<Item>,
+    pub since: Instant,
     pub answer: oneshot::Sender<Answer>,
 }
 
@@ -77,9 +79,16 @@ pub struct Watched {
 pub enum Answer {
     /// One reply for each item.
     Done(Vec<Reply>),
-    /// Too large for a lane, or held up by a lock: run it alone. Nothing has happened.
-    Alone(Vec<Item>),
+    /// To be run alone, for this reason. Nothing has happened.
+    Alone(Vec<Item>, Reason),
     Failed(StoreError),
+}
+
+/// Why a work cannot be executed among others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    Large,
+    Locked,
 }
 
 impl Item {

@@ -132,7 +132,7 @@ impl Connection {
         }
         match tokio::time::timeout(patience, self.client.batch_execute("DISCARD PLANS")).await {
             Ok(outcome) => outcome.map_err(|error| StoreError::before_commit(&error)),
-            Err(_) => Err(StoreError::Unavailable("no answer in time".into())),
+            Err(_) => Err(StoreError::no_answer()),
         }
     }
 

@@ -72,6 +72,11 @@ fn text(error: &tokio_postgres::Error) -> String {
 }
 
 impl StoreError {
+    /// Postgres has not answered in time a statement that has committed nothing.
+    pub fn no_answer() -> StoreError {
+        StoreError::Unavailable("no answer in time".to_owned())
+    }
+
     /// The cause alone, for messages that have a beginning of their own.
     pub fn reason(&self) -> String {
         match self {

@@ -77,7 +77,7 @@ impl Expirer {
             }
             Err(_) => {
                 connection.abandon();
-                Err(StoreError::Unavailable("no answer in time".into()))
+                Err(StoreError::no_answer())
             }
         }
     }

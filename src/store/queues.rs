@@ -81,7 +81,7 @@ async fn query(
         Ok(outcome) => outcome.map_err(|error| StoreError::before_commit(&error)),
         Err(_) => {
             connection.abandon();
-            Err(StoreError::Unavailable("no answer in time".into()))
+            Err(StoreError::no_answer())
         }
     }
 }

@@ -45,7 +45,7 @@ async fn sweep_objects(store: &Store) {
                 }
                 Err(_) => {
                     connection.abandon();
-                    Err(StoreError::Unavailable("no answer in time".into()))
+                    Err(StoreError::no_answer())
                 }
             }
         };
@@ -170,7 +170,7 @@ async fn sweep_part(
         Ok(outcome) => outcome.map_err(|error| StoreError::before_commit(&error)),
         Err(_) => {
             connection.abandon();
-            Err(StoreError::Unavailable("no answer in time".into()))
+            Err(StoreError::no_answer())
         }
     }
 }

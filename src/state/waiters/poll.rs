@@ -103,7 +103,7 @@ async fn versions(store: &Store, topics: &[Topic]) -> Result<Vec<Version>, Store
         rows.map_err(|error| StoreError::before_commit(&error))
     };
     let rows = tokio::time::timeout(store.patience, asked).await;
-    let rows: Vec<Row> = rows.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into())))?;
+    let rows: Vec<Row> = rows.unwrap_or_else(|_| Err(StoreError::no_answer()))?;
     let mut versions = vec![None; topics.len()];
     for row in &rows {
         let place = row.get::<_, i32>(0) as usize;

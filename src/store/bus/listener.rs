@@ -72,7 +72,7 @@ async fn listen(
     };
     let ready = tokio::time::timeout(patience, ready).await;
     let (client, notifications, entered): (Client, _, bool) =
-        ready.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned())))?;
+        ready.unwrap_or_else(|_| Err(StoreError::no_answer()))?;
     *was_up = true;
     bus.link.send_modify(|link| (link.up, link.epoch, link.reason) = (true, link.epoch + 1, None));
     if entered {
@@ -140,9 +140,7 @@ async fn tend_forever(
             }
             Ok(())
         };
-        tokio::time::timeout(bus.patience, work)
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned())))?;
+        tokio::time::timeout(bus.patience, work).await.unwrap_or_else(|_| Err(StoreError::no_answer()))?;
     }
 }
 
