@@ -1,0 +1,32 @@
+//! What can go wrong with the upstream.
+
+use super::reply::BadReply;
+
+/// Why there is no reply of the upstream.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// Nothing was sent.
+    #[error("cannot reach {place}: {reason}")]
+    Unreachable { place: String, reason: String },
+    /// It does not want us: wrong password, no such database ... Nothing was sent.
+    #[error("{place} refuses: {reason}")]
+    Refused { place: String, reason: String },
+    /// What was under way may have happened or not.
+    #[error("the connection broke: {0}")]
+    Lost(String),
+    #[error(transparent)]
+    Bad(#[from] BadReply),
+}
+
+impl UpstreamError {
+    /// Whether the calls may have been executed.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, UpstreamError::Lost(_) | UpstreamError::Bad(_))
+    }
+}
+
+impl From<std::io::Error> for UpstreamError {
+    fn from(error: std::io::Error) -> UpstreamError {
+        UpstreamError::Lost(error.to_string())
+    }
+}

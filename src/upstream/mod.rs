@@ -1,0 +1,13 @@
+//! The real Redis behind shadow mode and `import`: where it is, connections to it, its replies. Knows the protocol; knows nothing of
+//! commands, sessions and Postgres.
+
+mod connection;
+mod error;
+mod reply;
+mod socket;
+mod url;
+
+pub use connection::{Connection, write_call};
+pub use error::UpstreamError;
+pub use reply::{BadReply, Raw, ReplyDecoder};
+pub use url::{Place, Url, UrlError};
