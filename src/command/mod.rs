@@ -2,6 +2,7 @@
 //! names with one meaning), one table per group. Nothing here knows sockets, batching, transactions or RESP versions.
 
 mod args;
+pub mod copy;
 mod docs;
 mod error;
 pub mod help;
@@ -48,6 +49,9 @@ static GROUPS: &[&[&Command]] = &[
     string::COMMANDS,
     transactions::COMMANDS,
 ];
+
+/// The types whose keys can be copied.
+pub static DATA_TYPES: &[&copy::DataType] = &[&string::STRING, &stream::STREAM];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Command>> =
     LazyLock::new(|| all().map(|command| (command.name, command)).collect());

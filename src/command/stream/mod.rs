@@ -3,6 +3,7 @@
 
 use super::Command;
 
+mod copy;
 mod named;
 mod reading;
 mod trimming;
@@ -20,6 +21,8 @@ mod xread;
 mod xreadgroup;
 mod xsetid;
 mod xtrim;
+
+pub use copy::STREAM;
 
 pub static COMMANDS: &[&Command] = &[
     &xack::XACK,

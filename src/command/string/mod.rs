@@ -3,6 +3,7 @@
 use super::Command;
 
 mod append;
+mod copy;
 mod get;
 mod getdel;
 mod getex;
@@ -18,6 +19,8 @@ mod setex;
 mod setnx;
 mod setrange;
 mod strlen;
+
+pub use copy::STRING;
 
 pub static COMMANDS: &[&Command] = &[
     &append::APPEND,
