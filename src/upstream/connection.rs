@@ -67,6 +67,11 @@ impl Connection {
         Ok(replies)
     }
 
+    /// What it is made of, with what has been read and not taken yet.
+    pub(super) fn into_parts(self) -> (Box<dyn Socket>, ReplyDecoder, BytesMut) {
+        (self.socket, self.decoder, self.input)
+    }
+
     /// Appends a call to what is sent by the next [`Connection::flush`].
     pub fn put(&mut self, argv: &[Bytes]) {
         write_call(argv, &mut self.output);

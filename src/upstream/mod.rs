@@ -3,11 +3,17 @@
 
 mod connection;
 mod error;
+mod greeting;
+mod pipe;
 mod reply;
 mod socket;
+mod tap;
 mod url;
 
 pub use connection::{Connection, write_call};
 pub use error::UpstreamError;
+pub use greeting::{Foreign, Greeting};
+pub use pipe::Pipe;
 pub use reply::{BadReply, Raw, ReplyDecoder};
+pub use tap::{Calls, Tap};
 pub use url::{Place, Url, UrlError};

@@ -1,0 +1,126 @@
+//! What an upstream says of itself when one connects: its version, whether it speaks RESP3, its commands.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::connection::Connection;
+use super::error::UpstreamError;
+use crate::resp::Reply;
+
+/// An upstream's self-description.
+#[derive(Debug)]
+pub struct Greeting {
+    pub version: String,
+    /// Whether it knows HELLO (since Redis 6).
+    pub has_protocols: bool,
+    commands: HashMap<Vec<u8>, Foreign>,
+}
+
+/// A command as the upstream declares it (COMMAND): for those that respg does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Foreign {
+    pub writes: bool,
+    pub reads: bool,
+    pub blocks: bool,
+    /// May do anything to the data, e.g. run a script.
+    pub may_replicate: bool,
+    /// Where keys stand is not said by the next three.
+    pub movable_keys: bool,
+    first: i64,
+    last: i64,
+    step: i64,
+}
+
+impl Foreign {
+    /// The positions of the keys in a call of so many words, unless they are movable.
+    pub fn key_positions(&self, words: usize) -> Vec<usize> {
+        let words = words as i64;
+        let last = if self.last < 0 { words + self.last } else { self.last }.min(words - 1);
+        if self.first <= 0 || self.step <= 0 || self.movable_keys {
+            return Vec::new();
+        }
+        (self.first..=last).step_by(self.step as usize).map(|place| place as usize).collect()
+    }
+}
+
+impl Greeting {
+    pub(super) async fn of(connection: &mut Connection) -> Result<Greeting, UpstreamError> {
+        let call =
+            |words: &[&'static str]| words.iter().map(|word| Bytes::from_static(word.as_bytes())).collect();
+        let calls = [
+            call(&["CLIENT", "SETNAME", "respg"]),
+            call(&["HELLO", "2"]),
+            call(&["INFO", "server"]),
+            call(&["COMMAND"]),
+        ];
+        let replies = connection.call(&calls).await?;
+        let [_, hello, info, commands] = &replies[..] else { unreachable!("one reply for each call") };
+        Ok(Greeting {
+            version: version(info).unwrap_or_default(),
+            has_protocols: !hello.is_error(),
+            commands: match commands {
+                Reply::Array(commands) => commands.iter().filter_map(foreign).collect(),
+                _ => HashMap::new(),
+            },
+        })
+    }
+
+    /// The upstream's own declaration of a command.
+    pub fn command(&self, name: &[u8]) -> Option<Foreign> {
+        self.commands.get(&name.to_ascii_lowercase()).copied()
+    }
+}
+
+fn version(info: &Reply) -> Option<String> {
+    let (Reply::Bulk(text) | Reply::Verbatim(text)) = info else { return None };
+    let text = std::str::from_utf8(text).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("redis_version:")).map(|version| version.trim().to_owned())
+}
+
+/// An element of COMMAND's reply: name, arity, flags, first key, last key, step ...
+fn foreign(command: &Reply) -> Option<(Vec<u8>, Foreign)> {
+    let Reply::Array(parts) = command else { return None };
+    let [
+        Reply::Bulk(name),
+        _,
+        Reply::Array(flags) | Reply::Set(flags),
+        Reply::Integer(first),
+        Reply::Integer(last),
+        Reply::Integer(step),
+        ..,
+    ] = &parts[..]
+    else {
+        return None;
+    };
+    let has = |flag: &str| {
+        flags.iter().any(|said| matches!(said, Reply::Status(said) | Reply::Bulk(said) if said == flag))
+    };
+    let foreign = Foreign {
+        writes: has("write"),
+        reads: has("readonly"),
+        blocks: has("blocking"),
+        may_replicate: has("may_replicate"),
+        movable_keys: has("movablekeys"),
+        first: *first,
+        last: *last,
+        step: *step,
+    };
+    Some((name.to_ascii_lowercase(), foreign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_commands() {
+        let flags = Reply::Array(vec![Reply::status("write"), Reply::status("blocking")]);
+        let blpop =
+            [Reply::text("blpop"), Reply::Integer(-3), flags, Reply::ONE, Reply::Integer(-2), Reply::ONE];
+        let (name, foreign) = foreign(&Reply::Array(blpop.into())).unwrap();
+        assert_eq!(name, b"blpop");
+        assert!(foreign.writes && foreign.blocks && !foreign.reads);
+        assert_eq!(foreign.key_positions(4), [1, 2]);
+    }
+}

@@ -1,0 +1,401 @@
+//! Hot path: one connection for the ordinary commands of all clients. Its order is the order in which the upstream executes them, so whoever
+//! follows knows it. Logical databases and protocol versions are switched in between (SELECT, HELLO), so replies are always what this client
+//! would have got from the upstream, byte for byte.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::{Notify, oneshot};
+
+use super::connection::{Connection, write_call};
+use super::error::UpstreamError;
+use super::greeting::Greeting;
+use super::reply::{Raw, ReplyDecoder};
+use super::socket::Socket;
+use super::tap::{Calls, Tap};
+use super::url::Url;
+use crate::resp::Protocol;
+
+const READ: usize = 64 * 1024;
+/// Buffers that have grown beyond this are given back.
+const KEPT: usize = 256 * 1024;
+/// Pauses between attempts to connect.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+type Answer = Result<Vec<Raw>, UpstreamError>;
+
+/// The connection that all clients share. It is made again whenever it breaks; meanwhile calls fail at once.
+pub struct Pipe {
+    url: Url,
+    state: Mutex<State>,
+    arrived: Notify,
+    tap: OnceLock<Arc<dyn Tap>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What waits to be sent, by the context in which it has to be sent.
+    waiting: Vec<Segment>,
+    link: Link,
+    /// What is known of the upstream since the last time it was there.
+    greeting: Option<Arc<Greeting>>,
+    /// Databases that this connection has been in: they exist.
+    databases: BTreeSet<u32>,
+    connections: u64,
+}
+
+#[derive(Default)]
+enum Link {
+    /// There is one, or the first attempt to get one is not over.
+    #[default]
+    Usable,
+    Down(UpstreamError),
+}
+
+/// Database and protocol.
+type Context = (u32, Protocol);
+
+struct Segment {
+    context: Context,
+    wire: BytesMut,
+    jobs: Vec<Job>,
+}
+
+/// Calls whose replies are to come.
+struct Job {
+    expected: usize,
+    replies: Vec<Raw>,
+    done: Option<oneshot::Sender<Answer>>,
+    followed: Option<Calls>,
+}
+
+impl Job {
+    /// A SELECT or HELLO of the pipe's own.
+    fn switch() -> Job {
+        Job { expected: 1, replies: Vec::new(), done: None, followed: None }
+    }
+
+    fn fail(self, error: &UpstreamError, tap: Option<&Arc<dyn Tap>>) {
+        if let (Some(calls), Some(tap)) = (self.followed, tap) {
+            tap.lost(calls, error);
+        }
+        if let Some(done) = self.done {
+            let _ = done.send(Err(error.clone()));
+        }
+    }
+}
+
+impl Pipe {
+    pub fn new(url: Url) -> Pipe {
+        Pipe { url, state: Mutex::default(), arrived: Notify::new(), tap: OnceLock::new() }
+    }
+
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Lets somebody follow; once, before the first call.
+    pub fn set_tap(&self, tap: Arc<dyn Tap>) {
+        let _ = self.tap.set(tap);
+    }
+
+    pub fn tap(&self) -> Option<&Arc<dyn Tap>> {
+        self.tap.get()
+    }
+
+    /// What the upstream is, as far as it has ever been there.
+    pub fn greeting(&self) -> Option<Arc<Greeting>> {
+        self.state().greeting.clone()
+    }
+
+    /// Why there is no connection at the moment.
+    pub fn problem(&self) -> Option<UpstreamError> {
+        match &self.state().link {
+            Link::Usable => None,
+            Link::Down(error) => Some(error.clone()),
+        }
+    }
+
+    /// How many times it was connected.
+    pub fn connections(&self) -> u64 {
+        self.state().connections
+    }
+
+    /// Sends calls, nothing of others in between, and waits for their replies: one for each. If they may write, `followed` is what the tap is told,
+    /// also if this future is dropped. Among them may be SELECT, which has an effect on those after it, and whole transactions; nothing else that leaves something
+    /// behind in a connection.
+    pub async fn call<'a>(
+        &self,
+        db: u32,
+        protocol: Protocol,
+        calls: impl Iterator<Item = &'a [Bytes]>,
+        followed: Option<Calls>,
+    ) -> Answer {
+        if !self.state().databases.contains(&db) {
+            self.confirm(db).await?;
+        }
+        let receiver = self.enqueue((db, protocol), calls, followed)?;
+        received(receiver.await)
+    }
+
+    /// Makes sure that there is such a database: what is sent after a SELECT that fails would run in another one.
+    async fn confirm(&self, db: u32) -> Result<(), UpstreamError> {
+        let select = select(db);
+        let receiver = self.enqueue((self.url.db, Protocol::Resp2), std::iter::once(&select[..]), None)?;
+        let replies = received(receiver.await)?;
+        match replies.first() {
+            Some(reply) if !reply.is_error() => {
+                self.state().databases.insert(db);
+                Ok(())
+            }
+            reply => Err(UpstreamError::Refused {
+                place: self.url.place.to_string(),
+                reason: reply.map_or_else(String::new, |raw| raw.0.trim_ascii().escape_ascii().to_string()),
+            }),
+        }
+    }
+
+    fn enqueue<'a>(
+        &self,
+        context: Context,
+        calls: impl Iterator<Item = &'a [Bytes]>,
+        followed: Option<Calls>,
+    ) -> Result<oneshot::Receiver<Answer>, UpstreamError> {
+        let (done, receiver) = oneshot::channel();
+        let mut state = self.state();
+        if let Link::Down(error) = &state.link {
+            return Err(error.clone());
+        }
+        if let (Some(calls), Some(tap)) = (&followed, self.tap.get()) {
+            tap.sending(calls);
+        }
+        let segment = state.segment(context);
+        let (mut expected, mut selects) = (0, false);
+        for argv in calls {
+            write_call(argv, &mut segment.wire);
+            expected += 1;
+            selects |= argv[0].eq_ignore_ascii_case(b"SELECT");
+        }
+        let replies = Vec::with_capacity(expected);
+        segment.jobs.push(Job { expected, replies, done: Some(done), followed });
+        if selects {
+            write_call(&select(context.0), &mut segment.wire);
+            segment.jobs.push(Job::switch());
+        }
+        drop(state);
+        self.arrived.notify_one();
+        Ok(receiver)
+    }
+
+    /// Connects, serves, and connects again, for ever.
+    pub async fn run(&self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match self.connect().await {
+                Ok(connection) => {
+                    pause = FIRST_PAUSE;
+                    let error = self.serve(connection).await;
+                    tracing::warn!(upstream = %self.url, %error, "the connection to the upstream broke");
+                    // What has not been sent may wait for one more attempt.
+                    continue;
+                }
+                Err(error) => error,
+            };
+            self.give_up(&error);
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn connect(&self) -> Result<Connection, UpstreamError> {
+        let mut connection = Connection::open(&self.url).await?;
+        let greeting = Greeting::of(&mut connection).await?;
+        let known: Vec<u32> = self.state().databases.iter().copied().collect();
+        let calls: Vec<Vec<Bytes>> =
+            known.iter().chain([&self.url.db]).map(|db| select(*db).into()).collect();
+        let replies = connection.call(&calls).await?;
+        let gone = {
+            let mut state = self.state();
+            state.greeting = Some(Arc::new(greeting));
+            state.databases = known
+                .iter()
+                .zip(&replies)
+                .filter(|(_, reply)| !reply.is_error())
+                .map(|(db, _)| *db)
+                .collect();
+            state.databases.insert(self.url.db);
+            state.connections += 1;
+            state.link = Link::Usable;
+            let State { waiting, databases, .. } = &mut *state;
+            waiting.extract_if(.., |segment| !databases.contains(&segment.context.0)).collect::<Vec<_>>()
+        };
+        let error = UpstreamError::Refused {
+            place: self.url.place.to_string(),
+            reason: "no such database any more".into(),
+        };
+        gone.into_iter().flat_map(|segment| segment.jobs).for_each(|job| job.fail(&error, self.tap.get()));
+        Ok(connection)
+    }
+
+    /// There is no connection: from now on calls fail at once, and so do those that wait.
+    fn give_up(&self, error: &UpstreamError) {
+        let waiting = {
+            let mut state = self.state();
+            if matches!(state.link, Link::Usable) {
+                tracing::warn!(upstream = %self.url, %error, "no connection to the upstream");
+            }
+            state.link = Link::Down(error.clone());
+            std::mem::take(&mut state.waiting)
+        };
+        for job in waiting.into_iter().flat_map(|segment| segment.jobs) {
+            job.fail(error, self.tap.get());
+        }
+    }
+
+    /// Until the connection breaks; what is under way then is lost.
+    async fn serve(&self, connection: Connection) -> UpstreamError {
+        let has_protocols = self.greeting().is_some_and(|greeting| greeting.has_protocols);
+        let (socket, decoder, input) = connection.into_parts();
+        let (reader, writer) = tokio::io::split(socket);
+        let in_flight = Mutex::new(VecDeque::new());
+        let error = tokio::select! {
+            error = self.read(reader, decoder, input, &in_flight) => error,
+            error = self.write(writer, has_protocols, &in_flight) => error,
+        };
+        let lost = UpstreamError::Lost(error.to_string());
+        for job in in_flight.into_inner().expect("no panic while held") {
+            job.fail(&lost, self.tap.get());
+        }
+        error
+    }
+
+    async fn write(
+        &self,
+        mut socket: WriteHalf<Box<dyn Socket>>,
+        has_protocols: bool,
+        in_flight: &Mutex<VecDeque<Job>>,
+    ) -> UpstreamError {
+        let mut now: Context = (self.url.db, Protocol::Resp2);
+        let mut output = BytesMut::new();
+        loop {
+            let segments = loop {
+                let waiting = std::mem::take(&mut self.state().waiting);
+                if !waiting.is_empty() {
+                    break waiting;
+                }
+                self.arrived.notified().await;
+                // What arrives in this turn of the runtime joins.
+                tokio::task::yield_now().await;
+            };
+            for segment in segments {
+                let (db, protocol) = segment.context;
+                let mut in_flight = in_flight.lock().expect("no panic while held");
+                if protocol != now.1 && has_protocols {
+                    let version: &'static [u8] = if protocol == Protocol::Resp3 { b"3" } else { b"2" };
+                    write_call(&[b"HELLO".as_slice(), version].map(Bytes::from_static), &mut output);
+                    in_flight.push_back(Job::switch());
+                }
+                if db != now.0 {
+                    write_call(&select(db), &mut output);
+                    in_flight.push_back(Job::switch());
+                }
+                now = segment.context;
+                in_flight.extend(segment.jobs);
+                drop(in_flight);
+                match output.is_empty() {
+                    true => output = segment.wire,
+                    false => output.extend_from_slice(&segment.wire),
+                }
+            }
+            if let Err(error) = socket.write_all(&output).await {
+                return error.into();
+            }
+            match output.capacity() > KEPT {
+                true => output = BytesMut::new(),
+                false => output.clear(),
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        mut socket: ReadHalf<Box<dyn Socket>>,
+        mut decoder: ReplyDecoder,
+        mut input: BytesMut,
+        in_flight: &Mutex<VecDeque<Job>>,
+    ) -> UpstreamError {
+        let mut current: Option<Job> = None;
+        let error = loop {
+            match decoder.next(&mut input) {
+                Err(error) => break error.into(),
+                Ok(Some(raw)) if raw.is_push() => {}
+                Ok(Some(raw)) => {
+                    let job =
+                        current.take().or_else(|| in_flight.lock().expect("no panic while held").pop_front());
+                    let Some(mut job) = job else {
+                        break UpstreamError::Lost("a reply that nobody asked for".into());
+                    };
+                    job.replies.push(raw);
+                    if job.replies.len() < job.expected {
+                        current = Some(job);
+                    } else if let Err(error) = self.finish(job) {
+                        break error;
+                    }
+                }
+                Ok(None) => {
+                    input.reserve(READ);
+                    match socket.read_buf(&mut input).await {
+                        Ok(0) => break UpstreamError::Lost("closed by the upstream".to_owned()),
+                        Ok(_) => {}
+                        Err(error) => break error.into(),
+                    }
+                }
+            }
+        };
+        // Its replies so far are worth nothing: the client gets all or none.
+        in_flight.lock().expect("no panic while held").extend(current);
+        error
+    }
+
+    fn finish(&self, job: Job) -> Result<(), UpstreamError> {
+        let Job { replies, done, followed, .. } = job;
+        let Some(done) = done else {
+            let failed = replies.iter().find(|reply| reply.is_error());
+            return failed.map_or(Ok(()), |reply| {
+                Err(UpstreamError::Lost(reply.0.trim_ascii().escape_ascii().to_string()))
+            });
+        };
+        if let (Some(calls), Some(tap)) = (followed, self.tap.get()) {
+            tap.answered(calls, &replies);
+        }
+        let _ = done.send(Ok(replies));
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while held")
+    }
+}
+
+impl State {
+    fn segment(&mut self, context: Context) -> &mut Segment {
+        let found = self.waiting.iter().position(|segment| segment.context == context);
+        let place = found.unwrap_or_else(|| {
+            self.waiting.push(Segment { context, wire: BytesMut::new(), jobs: Vec::new() });
+            self.waiting.len() - 1
+        });
+        &mut self.waiting[place]
+    }
+}
+
+fn select(db: u32) -> [Bytes; 2] {
+    [Bytes::from_static(b"SELECT"), Bytes::from(db.to_string())]
+}
+
+fn received(answer: Result<Answer, oneshot::error::RecvError>) -> Answer {
+    answer.unwrap_or_else(|_| Err(UpstreamError::Lost("respg is stopping".to_owned())))
+}
