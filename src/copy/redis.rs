@@ -1,0 +1,103 @@
+//! The other side: a Redis, on a connection of our own that is opened again when it breaks.
+
+use std::time::Duration;
+
+use super::{Speaker, words};
+use crate::command::copy::{Call, Dialect};
+use crate::resp::Reply;
+use crate::upstream::{Connection, UpstreamError, Url};
+
+/// How often a broken connection is opened again before we give up, and the pause before the first attempt, which doubles.
+const ATTEMPTS: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A Redis with a database selected.
+pub struct Redis {
+    url: Url,
+    connection: Option<Connection>,
+    dialect: Dialect,
+    run_id: Option<String>,
+}
+
+impl Redis {
+    /// Connects and asks for the version.
+    pub async fn open(url: &Url) -> Result<Redis, UpstreamError> {
+        let mut redis = Redis { url: url.clone(), connection: None, dialect: Dialect::OLDEST, run_id: None };
+        let mut connection = Connection::open(url).await?;
+        let info = connection.call(&[words(["INFO", "server"])]).await?;
+        // Who may not ask for INFO is served with what every version knows.
+        if let [Reply::Bulk(info) | Reply::Verbatim(info)] = info.as_slice() {
+            redis.dialect = Dialect::from_info(info).unwrap_or(Dialect::OLDEST);
+            let line = info.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"run_id:"));
+            redis.run_id = line.map(|id| id.trim_ascii().escape_ascii().to_string());
+        }
+        redis.connection = Some(connection);
+        Ok(redis)
+    }
+
+    /// Another connection to the same.
+    pub async fn sibling(&self) -> Result<Redis, UpstreamError> {
+        let connection = Some(Connection::open(&self.url).await?);
+        Ok(Redis { url: self.url.clone(), connection, dialect: self.dialect, run_id: self.run_id.clone() })
+    }
+
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// New at each start of the server; its cursors of SCAN are good as long as this is the same.
+    pub fn run_id(&self) -> Option<&str> {
+        self.run_id.as_deref()
+    }
+
+    /// Takes it for an older one than it is.
+    pub fn with_dialect(self, dialect: Dialect) -> Redis {
+        Redis { dialect, ..self }
+    }
+
+    pub async fn select(&mut self, db: u32) -> Result<(), UpstreamError> {
+        self.url.db = db;
+        let reply = self.speak(vec![words(["SELECT", &db.to_string()])]).await?;
+        match reply.first() {
+            Some(Reply::Error(text)) => Err(UpstreamError::Refused {
+                place: self.url.place.to_string(),
+                reason: text.as_bytes().escape_ascii().to_string(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Speaker for Redis {
+    fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// All that we ask for may be asked for again.
+    async fn speak(&mut self, calls: Vec<Call>) -> Result<Vec<Reply>, UpstreamError> {
+        let mut pause = PAUSE;
+        for attempt in 1.. {
+            // Not left behind half used if we are dropped.
+            let outcome = match self.connection.take() {
+                Some(connection) => Ok(connection),
+                None => Connection::open(&self.url).await,
+            };
+            let outcome = match outcome {
+                Ok(mut connection) => {
+                    let replies = connection.call(&calls).await;
+                    self.connection = replies.is_ok().then_some(connection);
+                    replies
+                }
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Err(UpstreamError::Lost(_) | UpstreamError::Unreachable { .. }) if attempt < ATTEMPTS => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                outcome => return outcome,
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+}

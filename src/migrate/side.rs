@@ -1,0 +1,65 @@
+//! The two sides of a task.
+
+use std::sync::Arc;
+
+use super::MigrateError;
+use crate::command::copy::{Call, Dialect};
+use crate::copy::{Own, Redis, Speaker};
+use crate::exec::Executor;
+use crate::resp::Reply;
+use crate::upstream::UpstreamError;
+
+/// Where keys come from or go to.
+pub enum Place {
+    Redis(Redis),
+    Postgres(Arc<dyn Executor>),
+}
+
+/// One conversation with it.
+pub enum Side {
+    Redis(Redis),
+    Postgres(Own),
+}
+
+impl Place {
+    pub async fn open(&self) -> Result<Side, MigrateError> {
+        Ok(match self {
+            Place::Redis(redis) => Side::Redis(redis.sibling().await?),
+            Place::Postgres(executor) => Side::Postgres(Own::new(executor.clone())),
+        })
+    }
+
+    /// The same place for another task.
+    pub async fn sibling(&self) -> Result<Place, MigrateError> {
+        Ok(match self {
+            Place::Redis(redis) => Place::Redis(redis.sibling().await?),
+            Place::Postgres(executor) => Place::Postgres(executor.clone()),
+        })
+    }
+}
+
+impl Side {
+    pub async fn select(&mut self, db: u32) -> Result<(), MigrateError> {
+        match self {
+            Side::Redis(redis) => redis.select(db).await?,
+            Side::Postgres(own) => own.select(db),
+        }
+        Ok(())
+    }
+}
+
+impl Speaker for Side {
+    fn dialect(&self) -> Dialect {
+        match self {
+            Side::Redis(redis) => redis.dialect(),
+            Side::Postgres(own) => own.dialect(),
+        }
+    }
+
+    async fn speak(&mut self, calls: Vec<Call>) -> Result<Vec<Reply>, UpstreamError> {
+        match self {
+            Side::Redis(redis) => redis.speak(calls).await,
+            Side::Postgres(own) => own.speak(calls).await,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Copying all keys from one side to the other: one walk, several workers, portions of bounded size.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+
+use super::MigrateError;
+use super::pattern::{pattern, redacted};
+use super::progress::Progress;
+use super::side::{Place, Side};
+use crate::command::copy::{CopyError, KeyState};
+use crate::copy::{Portions, Read, Scan, write_keys};
+
+const WORKERS: usize = 4;
+/// Keys in a batch, as SCAN is asked for them.
+const BATCH: u32 = 500;
+/// Bytes that a worker holds at once, apart from single larger values.
+const PORTION: u64 = 8 * 1024 * 1024;
+/// How often writing is tried, and the pause in between.
+const ATTEMPTS: usize = 8;
+const PAUSE: Duration = Duration::from_millis(500);
+/// Most keys or patterns that are named.
+const NAMED: usize = 20;
+
+/// What became of the keys.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Summary {
+    pub copied: u64,
+    /// Gone before they were read.
+    pub vanished: u64,
+    /// By type: how many, by pattern.
+    pub unsupported: BTreeMap<String, BTreeMap<String, u64>>,
+    pub failed: u64,
+    /// Some of the failed, and why.
+    pub failures: Vec<(String, String)>,
+}
+
+impl Summary {
+    pub fn add(&mut self, other: Summary) {
+        self.copied += other.copied;
+        self.vanished += other.vanished;
+        for (kind, patterns) in other.unsupported {
+            let known = self.unsupported.entry(kind).or_default();
+            for (pattern, count) in patterns {
+                let room = known.len() < NAMED || known.contains_key(&pattern);
+                *known.entry(if room { pattern } else { "(others)".to_owned() }).or_default() += count;
+            }
+        }
+        self.failed += other.failed;
+        let room = NAMED.saturating_sub(self.failures.len());
+        self.failures.extend(other.failures.into_iter().take(room));
+    }
+
+    pub fn keys(&self) -> u64 {
+        let unsupported: u64 = self.unsupported.values().flat_map(BTreeMap::values).sum();
+        self.copied + self.vanished + unsupported + self.failed
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.unsupported.is_empty() && self.failed == 0
+    }
+
+    /// What was not copied.
+    pub fn describe(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (kind, patterns) in &self.unsupported {
+            let count: u64 = patterns.values().sum();
+            lines.push(format!("not copied, respg does not have the type: {count} of type {kind}"));
+            lines.extend(patterns.iter().map(|(pattern, count)| format!("  {count:>8}  {pattern}")));
+        }
+        if self.failed > 0 {
+            lines.push(format!("not copied, failed: {}", self.failed));
+            lines.extend(self.failures.iter().map(|(key, why)| format!("  {key}: {why}")));
+        }
+        lines
+    }
+
+    fn note(&mut self, key: &Bytes, outcome: Result<(), CopyError>) {
+        match outcome {
+            Ok(()) => self.copied += 1,
+            Err(error) => {
+                self.failed += 1;
+                if self.failures.len() < NAMED {
+                    self.failures.push((redacted(key), error.to_string()));
+                }
+            }
+        }
+    }
+}
+
+/// Some keys on their way.
+struct Batch {
+    number: u64,
+    keys: Vec<Bytes>,
+}
+
+/// Where a walk is: everything before this cursor is done.
+pub struct Position<'a> {
+    pub cursor: &'a str,
+    pub summary: &'a Summary,
+}
+
+/// Who is told from time to time how far it has come.
+pub trait Keeper: Send {
+    fn keep(&mut self, position: Position<'_>) -> impl Future<Output = ()> + Send;
+}
+
+/// Copies one database, from a cursor on.
+pub async fn transfer(
+    (from, to): (&Place, &Place),
+    (db, pattern): (u32, Option<&str>),
+    start: Option<&str>,
+    progress: &mut Progress,
+    keeper: &mut impl Keeper,
+) -> Result<Summary, MigrateError> {
+    let (batches, receiver) = mpsc::channel(2 * WORKERS);
+    let receiver = Arc::new(Mutex::new(receiver));
+    let (report, mut reports) = mpsc::channel(2 * WORKERS);
+    let mut workers = JoinSet::new();
+    for _ in 0..WORKERS {
+        let (mut source, mut target) = (from.open().await?, to.open().await?);
+        source.select(db).await?;
+        target.select(db).await?;
+        workers.spawn(work(source, target, receiver.clone(), report.clone()));
+    }
+    drop(report);
+    let mut walker = from.open().await?;
+    walker.select(db).await?;
+    let scan = Scan::new(start, BATCH, pattern);
+    let (cursors, mut known_cursors) = mpsc::unbounded_channel();
+    workers.spawn(walk(walker, scan, batches, cursors));
+    let mut summary = Summary::default();
+    let mut waiting: BTreeMap<u64, Summary> = BTreeMap::new();
+    let mut ends: VecDeque<String> = VecDeque::new();
+    let mut next = 0;
+    while let Some((number, outcome)) = reports.recv().await {
+        let outcome: Summary = outcome?;
+        progress.add(outcome.keys());
+        waiting.insert(number, outcome);
+        // Before a batch is sent its cursor is.
+        while let Ok(cursor) = known_cursors.try_recv() {
+            ends.push_back(cursor);
+        }
+        let mut cursor = None;
+        while let Some(done) = waiting.remove(&next) {
+            next += 1;
+            summary.add(done);
+            cursor = ends.pop_front();
+        }
+        if let Some(cursor) = cursor {
+            keeper.keep(Position { cursor: &cursor, summary: &summary }).await;
+        }
+    }
+    while let Some(ended) = workers.join_next().await {
+        ended.map_err(|error| MigrateError::Other(error.to_string()))??;
+    }
+    Ok(summary)
+}
+
+async fn walk(
+    mut walker: Side,
+    mut scan: Scan,
+    batches: mpsc::Sender<Batch>,
+    cursors: mpsc::UnboundedSender<String>,
+) -> Result<(), MigrateError> {
+    let mut number = 0;
+    while let Some(keys) = scan.next(&mut walker).await?? {
+        if cursors.send(scan.cursor()).is_err() || batches.send(Batch { number, keys }).await.is_err() {
+            break;
+        }
+        number += 1;
+    }
+    Ok(())
+}
+
+type Report = (u64, Result<Summary, MigrateError>);
+
+async fn work(
+    mut source: Side,
+    mut target: Side,
+    batches: Arc<Mutex<mpsc::Receiver<Batch>>>,
+    reports: mpsc::Sender<Report>,
+) -> Result<(), MigrateError> {
+    loop {
+        let Some(batch) = batches.lock().await.recv().await else { return Ok(()) };
+        let outcome = copy(&mut source, &mut target, batch.keys).await;
+        if reports.send((batch.number, outcome)).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Copies keys.
+async fn copy(source: &mut Side, target: &mut Side, keys: Vec<Bytes>) -> Result<Summary, MigrateError> {
+    let mut summary = Summary::default();
+    let mut portions = Portions::survey(source, keys).await?;
+    while let Some(portion) = portions.next(source, PORTION).await? {
+        let mut keys = Vec::with_capacity(portion.len());
+        for (key, state) in portion as Vec<Read> {
+            match state {
+                Err(error) => summary.note(&key, Err(error)),
+                Ok(KeyState::Absent) => summary.vanished += 1,
+                Ok(KeyState::Unsupported(kind)) => {
+                    let kind = kind.escape_ascii().to_string();
+                    *summary.unsupported.entry(kind).or_default().entry(pattern(&key)).or_default() += 1;
+                }
+                Ok(state) => keys.push((key, state)),
+            }
+        }
+        write(target, keys, &mut summary).await?;
+    }
+    Ok(summary)
+}
+
+/// Writes keys, several times if need be: a side may be away for a moment.
+async fn write(
+    target: &mut Side,
+    mut keys: Vec<(Bytes, KeyState)>,
+    summary: &mut Summary,
+) -> Result<(), MigrateError> {
+    for attempt in 1.. {
+        let outcomes = write_keys(target, &keys).await?;
+        let mut again = Vec::new();
+        for ((key, state), outcome) in keys.into_iter().zip(outcomes) {
+            match outcome {
+                Err(_) if attempt < ATTEMPTS => again.push((key, state)),
+                outcome => summary.note(&key, outcome),
+            }
+        }
+        if again.is_empty() {
+            return Ok(());
+        }
+        keys = again;
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
