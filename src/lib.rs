@@ -2,9 +2,11 @@
 
 pub mod command;
 pub mod config;
+pub mod copy;
 pub mod exec;
 pub mod keyspace;
 pub mod layer;
+pub mod migrate;
 pub mod postgres;
 pub mod resp;
 pub mod server;

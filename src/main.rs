@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use respg::config::Config;
+use respg::migrate::Task;
 use respg::server::{Server, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -12,11 +13,24 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// A server, or one of its other tasks.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about = None, max_term_width = 110, allow_negative_numbers = true)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Program {
+    #[command(subcommand)]
+    task: Option<Task>,
+    #[command(flatten)]
+    config: Config,
+}
+
 fn main() -> ExitCode {
-    let config = match Config::try_parse() {
-        Ok(config) => Config::from_environment(config),
+    let program = match Program::try_parse() {
+        Ok(program) => program,
         Err(error) => return misused(&error),
     };
+    let config = program.task.as_ref().map_or(&program.config, Task::config);
+    let config = Config::from_environment(config.clone());
     let filter = match EnvFilter::try_new(&config.log) {
         Ok(filter) => filter,
         Err(error) => {
@@ -27,7 +41,15 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(run(config)),
+        Ok(runtime) => match program.task {
+            None => runtime.block_on(run(config)),
+            Some(task) => {
+                return runtime.block_on(task.run()).unwrap_or_else(|error| {
+                    eprintln!("respg: {error}");
+                    ExitCode::FAILURE
+                });
+            }
+        },
         Err(error) => {
             eprintln!("respg: {error}");
             return ExitCode::FAILURE;

@@ -51,6 +51,8 @@ pub trait TypedValue: Any + fmt::Debug + Send + Sync {
     fn digest(&self) -> u64;
 }
 
+pub type AnyValue = Box<dyn TypedValue>;
+
 /// How keys of a type are copied.
 pub struct DataType {
     pub kind: Kind,
@@ -61,7 +63,7 @@ pub struct DataType {
     /// The calls that read the whole value; they run in one transaction.
     pub reads: fn(&Bytes, survey: &[Reply]) -> Vec<Call>,
     /// The value by their replies; `None` if the survey does not fit it any more.
-    pub value: fn(survey: &[Reply], &[Reply]) -> Option<Box<dyn TypedValue>>,
+    pub value: fn(survey: &[Reply], &[Reply]) -> Option<AnyValue>,
 }
 
 /// The record of a type.
@@ -75,7 +77,7 @@ pub enum KeyState {
     Absent,
     Present {
         kind: Kind,
-        value: Box<dyn TypedValue>,
+        value: AnyValue,
         expires_at: Option<i64>,
     },
     /// Of a type that we do not have, named as TYPE does.

@@ -25,10 +25,7 @@ use crate::upstream::UpstreamError;
 pub trait Speaker: Send {
     fn dialect(&self) -> Dialect;
 
-    fn speak(
-        &mut self,
-        calls: Vec<Call>,
-    ) -> impl Future<Output = Result<Vec<Reply>, UpstreamError>> + Send;
+    fn speak(&mut self, calls: Vec<Call>) -> impl Future<Output = Result<Vec<Reply>, UpstreamError>> + Send;
 }
 
 /// A call of these words.

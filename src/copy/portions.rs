@@ -39,6 +39,12 @@ impl Portions {
         Ok(Portions { readings: readings.into(), known })
     }
 
+    /// The keys that are not there.
+    pub fn absent(&self) -> Vec<Bytes> {
+        let absent = self.known.iter().filter(|(_, state)| matches!(state, Ok(KeyState::Absent)));
+        absent.map(|(key, _)| key.clone()).collect()
+    }
+
     /// The next keys, of about so many bytes together and at least one; `None` after the last.
     pub async fn next(
         &mut self,

@@ -72,7 +72,10 @@ impl Scan {
             Reply::Bulk(key) if !key.starts_with(LEFT_OVER.as_bytes()) => Some(key.clone()),
             _ => None,
         });
-        Ok(Some(keys.collect()))
+        let mut keys: Vec<Bytes> = keys.collect();
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(Some(keys))
     }
 }
 

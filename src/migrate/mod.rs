@@ -49,9 +49,9 @@ impl Task {
 
     pub async fn run(self) -> Result<ExitCode, MigrateError> {
         let good = match self {
-            Task::Import(options) => import::run(options).await?,
-            Task::Verify(options) => verify::run(options).await?,
-            Task::Export(options) => export::run(options).await?,
+            Task::Import(options) => import::run(*options).await?,
+            Task::Verify(options) => verify::run(*options).await?,
+            Task::Export(options) => export::run(*options).await?,
         };
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(ATTENTION) })
     }

@@ -44,7 +44,8 @@ impl Progress {
         let total = self.total.max(self.done);
         let share = if total == 0 { 1.0 } else { self.done as f64 / total as f64 };
         let left = (total - self.done) as f64 / self.rate.max(0.001);
-        let bar: String = (0..30).map(|i| if (f64::from(i) + 0.5) / 30.0 < share { '=' } else { ' ' }).collect();
+        let bar: String =
+            (0..30).map(|i| if (f64::from(i) + 0.5) / 30.0 < share { '=' } else { ' ' }).collect();
         let line = format!(
             "{} [{bar}] {:3.0} %  {} of {total} keys, {:.0}/s, {} left",
             self.what,

@@ -28,14 +28,6 @@ impl Place {
             Place::Postgres(executor) => Side::Postgres(Own::new(executor.clone())),
         })
     }
-
-    /// The same place for another task.
-    pub async fn sibling(&self) -> Result<Place, MigrateError> {
-        Ok(match self {
-            Place::Redis(redis) => Place::Redis(redis.sibling().await?),
-            Place::Postgres(executor) => Place::Postgres(executor.clone()),
-        })
-    }
 }
 
 impl Side {

@@ -5,4 +5,4 @@ mod listener;
 mod start;
 mod threads;
 
-pub use start::{Server, StartError};
+pub use start::{Foundation, Server, StartError};

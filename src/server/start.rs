@@ -35,72 +35,41 @@ impl StartError {
     }
 }
 
-/// A running server.
-pub struct Server {
+/// A process that has its database and no clients yet.
+pub struct Foundation {
     process: Arc<Process>,
+    ids: ClientIds,
     own_postgres: Option<OwnPostgres>,
-    addresses: Vec<SocketAddr>,
-    threads: Option<Arc<Threads>>,
-    handles: Vec<JoinHandle<()>>,
-    background: JoinSet<()>,
 }
 
-impl Server {
-    /// Starts Postgres if none is named, brings the schema up to date, listens and serves.
-    pub async fn start(config: Config) -> Result<Server, StartError> {
-        // Ports first: nothing is started for nothing.
-        let listeners = bind_all(&config)?;
-        let unix = bind_unix(&config)?;
-        if listeners.is_empty() && unix.is_none() {
-            return Err(StartError::new(
-                "nothing to listen on",
-                "give an address (--bind) or a --unixsocket",
-            ));
-        }
+impl Foundation {
+    /// Starts Postgres if none is named and brings the schema up to date.
+    pub async fn lay(config: Config) -> Result<Foundation, StartError> {
         let own_postgres = start_own_postgres(&config).await?;
         let started = Self::with_postgres(config, own_postgres.as_ref().map(OwnPostgres::url)).await;
-        let (process, ids) = match started {
-            Ok(started) => started,
+        match started {
+            Ok((process, ids)) => Ok(Foundation { process, ids, own_postgres }),
             Err(error) => {
                 if let Some(postgres) = own_postgres {
                     let _ = postgres.stop().await;
                 }
-                return Err(error);
+                Err(error)
             }
-        };
-        let config = &process.settings.config;
-        let (threads, handles) = Threads::start(config.threads(), config.lanes, &process, ids)
-            .map_err(|error| StartError::new("cannot start a thread", error))?;
-        let threads = Arc::new(threads);
-        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-        let mut background = JoinSet::new();
-        for listener in listeners {
-            let (process, threads) = (process.clone(), threads.clone());
-            background.spawn(async move { ended(listener::accept(listener, process, threads).await) });
         }
-        if let Some((listener, path)) = unix {
-            let (process, threads) = (process.clone(), threads.clone());
-            background
-                .spawn(async move { ended(listener::accept_unix(listener, path, process, threads).await) });
+    }
+
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+
+    /// Stops respg's own Postgres.
+    pub async fn close(self) -> Result<(), StartError> {
+        match self.own_postgres {
+            Some(postgres) => {
+                postgres.stop().await.map_err(|error| StartError::new("Postgres did not stop", error))
+            }
+            None => Ok(()),
         }
-        let bus = process.bus.clone().run(process.store.clone(), process.clone());
-        background.spawn(bus);
-        if let Err(error) = process.bus.self_test().await {
-            let remedy = "give a direct one (--listen-url)";
-            tracing::warn!(
-                reason = error.reason(),
-                "publish/subscribe does not work: LISTEN needs a connection without a pooler, to a server that is no standby; {remedy}"
-            );
-        }
-        background.spawn(store::sweep_forever(process.store.clone(), Swept(process.clone())));
-        background.spawn(process.clone().follow_settings());
-        let expiring = process.clone();
-        background.spawn(async move {
-            expiring.store.expirer.run(&expiring.store, |keys| Swept(expiring.clone()).tell(keys)).await
-        });
-        background.spawn(store::tend_queues(process.store.clone()));
-        background.spawn(state::poll_forever(process.waiters.clone(), process.store.clone()));
-        Ok(Server { process, own_postgres, addresses, threads: Some(threads), handles, background })
     }
 
     /// Everything between a Postgres that runs and the first client.
@@ -140,6 +109,65 @@ impl Server {
         let process = Process::new(Settings::new(config), Arc::new(store), bus);
         process.load_settings().await.map_err(unusable)?;
         Ok((Arc::new(process), ClientIds::from(first_id)))
+    }
+}
+
+/// A running server.
+pub struct Server {
+    process: Arc<Process>,
+    own_postgres: Option<OwnPostgres>,
+    addresses: Vec<SocketAddr>,
+    threads: Option<Arc<Threads>>,
+    handles: Vec<JoinHandle<()>>,
+    background: JoinSet<()>,
+}
+
+impl Server {
+    /// Starts Postgres if none is named, brings the schema up to date, listens and serves.
+    pub async fn start(config: Config) -> Result<Server, StartError> {
+        // Ports first: nothing is started for nothing.
+        let listeners = bind_all(&config)?;
+        let unix = bind_unix(&config)?;
+        if listeners.is_empty() && unix.is_none() {
+            return Err(StartError::new(
+                "nothing to listen on",
+                "give an address (--bind) or a --unixsocket",
+            ));
+        }
+        let Foundation { process, ids, own_postgres } = Foundation::lay(config).await?;
+        let config = &process.settings.config;
+        let (threads, handles) = Threads::start(config.threads(), config.lanes, &process, ids)
+            .map_err(|error| StartError::new("cannot start a thread", error))?;
+        let threads = Arc::new(threads);
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let mut background = JoinSet::new();
+        for listener in listeners {
+            let (process, threads) = (process.clone(), threads.clone());
+            background.spawn(async move { ended(listener::accept(listener, process, threads).await) });
+        }
+        if let Some((listener, path)) = unix {
+            let (process, threads) = (process.clone(), threads.clone());
+            background
+                .spawn(async move { ended(listener::accept_unix(listener, path, process, threads).await) });
+        }
+        let bus = process.bus.clone().run(process.store.clone(), process.clone());
+        background.spawn(bus);
+        if let Err(error) = process.bus.self_test().await {
+            let remedy = "give a direct one (--listen-url)";
+            tracing::warn!(
+                reason = error.reason(),
+                "publish/subscribe does not work: LISTEN needs a connection without a pooler, to a server that is no standby; {remedy}"
+            );
+        }
+        background.spawn(store::sweep_forever(process.store.clone(), Swept(process.clone())));
+        background.spawn(process.clone().follow_settings());
+        let expiring = process.clone();
+        background.spawn(async move {
+            expiring.store.expirer.run(&expiring.store, |keys| Swept(expiring.clone()).tell(keys)).await
+        });
+        background.spawn(store::tend_queues(process.store.clone()));
+        background.spawn(state::poll_forever(process.waiters.clone(), process.store.clone()));
+        Ok(Server { process, own_postgres, addresses, threads: Some(threads), handles, background })
     }
 
     /// Where TCP clients connect.

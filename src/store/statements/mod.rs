@@ -6,6 +6,7 @@ pub mod generic;
 pub mod group_reports;
 pub mod groups;
 pub mod keys;
+pub mod migrate;
 pub mod queues;
 pub mod server;
 pub mod streams;
@@ -49,6 +50,9 @@ pub fn all() -> Vec<&'static Statement> {
         &keys::ROLLBACK,
         &keys::BARRIER,
         &keys::DATABASES,
+        &migrate::IMPORTED,
+        &migrate::KEEP_IMPORTED,
+        &migrate::FORGET_IMPORTED,
         &queues::ADD_SCHEDULED,
         &queues::WITH_OPTIONS,
         &queues::APPLY_RETENTION,

@@ -1,0 +1,38 @@
+//! `respg export`: Postgres's keys to a Redis.
+
+use super::MigrateError;
+use super::base::Base;
+use super::options::ExportOptions;
+use super::progress::Progress;
+use super::side::Place;
+use super::transfer::{Keeper, Position, Summary, transfer};
+use crate::copy::{Own, Redis, databases};
+
+/// Copies; whether everything there was.
+pub async fn run(options: ExportOptions) -> Result<bool, MigrateError> {
+    let redis = Redis::open(&options.scope.redis).await?;
+    let base = Base::open(options.config).await?;
+    let sizes = databases(&mut Own::new(base.executor.clone())).await?.unwrap_or_default();
+    let asked = options.scope.databases();
+    let wanted = if asked.is_empty() { sizes.keys().copied().collect() } else { asked };
+    let total = wanted.iter().filter_map(|db| sizes.get(db)).sum();
+    let mut progress = Progress::new("export", total);
+    let places = (Place::Postgres(base.executor.clone()), Place::Redis(redis));
+    let mut all = Summary::default();
+    for db in wanted {
+        let walk = (db, options.scope.pattern.as_deref());
+        all.add(transfer((&places.0, &places.1), walk, None, &mut progress, &mut Forgetful).await?);
+    }
+    let took = progress.finish();
+    println!("exported {} keys in {:.1} s", all.copied, took.as_secs_f64());
+    all.describe().iter().for_each(|line| println!("{line}"));
+    base.close().await?;
+    Ok(all.is_complete())
+}
+
+/// An export that is interrupted begins anew.
+struct Forgetful;
+
+impl Keeper for Forgetful {
+    async fn keep(&mut self, _: Position<'_>) {}
+}

@@ -1,0 +1,202 @@
+//! `respg import`: a Redis's keys to Postgres.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::MigrateError;
+use super::base::Base;
+use super::options::ImportOptions;
+use super::progress::Progress;
+use super::side::Place;
+use super::transfer::{Keeper, Position, Summary, transfer};
+use crate::copy::{Redis, databases};
+use crate::state::Process;
+use crate::store::StoreError;
+use crate::store::statements::migrate::{FORGET_IMPORTED, IMPORTED, KEEP_IMPORTED};
+
+/// Copies; whether everything there was.
+pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
+    let mut redis = Redis::open(&options.scope.redis).await?;
+    let sizes = databases(&mut redis).await?;
+    let base = Base::open(options.config).await?;
+    let wanted = choose(options.scope.databases(), sizes.as_ref(), base.databases())?;
+    let source = redis.url().place.to_string();
+    let run_id = redis.run_id().unwrap_or_default().to_owned();
+    let records = Records { process: base.foundation().process().clone(), source, run_id };
+    if options.restart {
+        records.forget().await?;
+    }
+    let mut known = records.load().await?;
+    let total = wanted.iter().filter_map(|db| sizes.as_ref()?.get(db)).sum();
+    let mut progress = Progress::new("import", total);
+    let places = (Place::Redis(redis), Place::Postgres(base.executor.clone()));
+    let mut all = Summary::default();
+    for db in wanted {
+        let earlier = known.remove(&db).unwrap_or_default();
+        progress.add(earlier.summary.keys());
+        let mut keeper = Kept { records: &records, db, earlier: earlier.summary.clone() };
+        if !earlier.finished {
+            let walk = (db, options.scope.pattern.as_deref());
+            let summary =
+                transfer((&places.0, &places.1), walk, earlier.cursor.as_deref(), &mut progress, &mut keeper);
+            let summary = summary.await?;
+            keeper.finish(&summary).await?;
+            all.add(summary);
+        }
+        all.add(earlier.summary);
+    }
+    let took = progress.finish();
+    records.forget().await?;
+    println!("imported {} keys in {:.1} s", all.copied, took.as_secs_f64());
+    all.describe().iter().for_each(|line| println!("{line}"));
+    base.close().await?;
+    Ok(all.is_complete())
+}
+
+/// The databases to copy, which have to exist on our side.
+pub fn choose(
+    asked: Vec<u32>,
+    sizes: Option<&BTreeMap<u32, u64>>,
+    ours: u32,
+) -> Result<Vec<u32>, MigrateError> {
+    let wanted = match (asked.is_empty(), sizes) {
+        (false, _) => asked,
+        (true, Some(sizes)) => sizes.keys().copied().collect(),
+        (true, None) => {
+            return Err(MigrateError::Other(
+                "the Redis does not answer INFO: say which databases (--db)".to_owned(),
+            ));
+        }
+    };
+    match wanted.iter().max() {
+        Some(highest) if *highest >= ours => Err(MigrateError::Other(format!(
+            "the Redis has a database {highest}, respg only {ours}: give --databases {}",
+            highest + 1
+        ))),
+        _ => Ok(wanted),
+    }
+}
+
+/// What `respg.imports` says of one database.
+#[derive(Default)]
+struct Earlier {
+    finished: bool,
+    cursor: Option<String>,
+    summary: Summary,
+}
+
+/// The rows of one Redis.
+struct Records {
+    process: Arc<Process>,
+    source: String,
+    run_id: String,
+}
+
+impl Records {
+    async fn load(&self) -> Result<BTreeMap<u32, Earlier>, MigrateError> {
+        let connection = self.process.store.acquire().await.map_err(unusable)?;
+        let rows = connection.query(&IMPORTED, &[&self.source, &self.run_id]).await;
+        let rows = rows.map_err(|error| unusable(StoreError::before_commit(&error)))?;
+        let earlier = |row: &crate::store::Row| {
+            let cursor: Option<String> = row.get(1);
+            let summary = parsed(row.get(2)).unwrap_or_default();
+            (row.get::<_, i32>(0).cast_unsigned(), Earlier { finished: cursor.is_none(), cursor, summary })
+        };
+        Ok(rows.iter().map(earlier).collect())
+    }
+
+    async fn keep(&self, db: u32, cursor: Option<&str>, summary: &Summary) -> Result<(), MigrateError> {
+        let connection = self.process.store.acquire().await.map_err(unusable)?;
+        let summary = text(summary);
+        let kept = connection
+            .execute(&KEEP_IMPORTED, &[&self.source, &db.cast_signed(), &self.run_id, &cursor, &summary])
+            .await;
+        kept.map(drop).map_err(|error| unusable(StoreError::at_commit(&error)))
+    }
+
+    async fn forget(&self) -> Result<(), MigrateError> {
+        let connection = self.process.store.acquire().await.map_err(unusable)?;
+        let forgotten = connection.execute(&FORGET_IMPORTED, &[&self.source]).await;
+        forgotten.map(drop).map_err(|error| unusable(StoreError::at_commit(&error)))
+    }
+}
+
+fn unusable(error: StoreError) -> MigrateError {
+    MigrateError::Other(format!("cannot use the database: {}", error.reason()))
+}
+
+/// One database's progress.
+struct Kept<'a> {
+    records: &'a Records,
+    db: u32,
+    /// What an interrupted run has done.
+    earlier: Summary,
+}
+
+impl Kept<'_> {
+    fn whole(&self, summary: &Summary) -> Summary {
+        let mut whole = self.earlier.clone();
+        whole.add(summary.clone());
+        whole
+    }
+
+    async fn finish(&self, summary: &Summary) -> Result<(), MigrateError> {
+        self.records.keep(self.db, None, &self.whole(summary)).await
+    }
+}
+
+impl Keeper for Kept<'_> {
+    async fn keep(&mut self, position: Position<'_>) {
+        let whole = self.whole(position.summary);
+        // Else a bit more is done again after an interruption.
+        if let Err(error) = self.records.keep(self.db, Some(position.cursor), &whole).await {
+            tracing::warn!(%error, "the import's progress was not noted");
+        }
+    }
+}
+
+fn text(summary: &Summary) -> String {
+    let Summary { copied, vanished, unsupported, failed, failures } = summary;
+    json!({ "copied": copied, "vanished": vanished, "unsupported": unsupported, "failed": failed, "failures": failures })
+        .to_string()
+}
+
+fn parsed(text: &str) -> Option<Summary> {
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    let number = |name: &str| value[name].as_u64();
+    let mut summary = Summary {
+        copied: number("copied")?,
+        vanished: number("vanished")?,
+        failed: number("failed")?,
+        ..Summary::default()
+    };
+    for (kind, patterns) in value["unsupported"].as_object()? {
+        let counts = patterns.as_object()?.iter();
+        let counts = counts.map(|(pattern, count)| Some((pattern.clone(), count.as_u64()?)));
+        summary.unsupported.insert(kind.clone(), counts.collect::<Option<_>>()?);
+    }
+    for failure in value["failures"].as_array()? {
+        summary.failures.push((failure[0].as_str()?.to_owned(), failure[1].as_str()?.to_owned()));
+    }
+    Some(summary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_survive() {
+        let counts = BTreeMap::from([("user:*".to_owned(), 3)]);
+        let summary = Summary {
+            copied: 5,
+            vanished: 1,
+            unsupported: BTreeMap::from([("hash".to_owned(), counts)]),
+            failed: 1,
+            failures: vec![("k".to_owned(), "ERR x".to_owned())],
+        };
+        assert_eq!(parsed(&text(&summary)), Some(summary));
+    }
+}
