@@ -10,7 +10,7 @@ fn mistakes_on_the_command_line() {
     let long = format!("/tmp/{}", "x".repeat(120));
     let cases: &[(&[&str], &str)] = &[
         (&["--nonsense"], "unexpected argument '--nonsense' found"),
-        (&["extra"], "unexpected argument 'extra' found"),
+        (&["extra"], "the subcommand 'extra' cannot be used with '--port <PORT>'"),
         (&["--maxclients", "-5"], "invalid value '-5' for '--maxclients <N>': "),
         (&["--timeout", "-1"], "invalid value '-1' for '--timeout <SECONDS>': "),
         (&["--port", "70000"], "invalid value '70000' for '--port <PORT>': 70000 is not in 0..=65535"),
