@@ -5,6 +5,7 @@ mod args;
 pub mod copy;
 mod docs;
 mod error;
+pub mod follow;
 pub mod help;
 pub mod options;
 mod plan;
@@ -32,6 +33,7 @@ use bytes::Bytes;
 
 pub use args::Args;
 pub use error::CommandError;
+pub use follow::{Done, Effect, Follow};
 pub use plan::{Access, Apply, Attempt, Audience, Block, KeyOp, KeyUse, Plan, PlanContext, Steps};
 pub use spec::{Arity, Begin, Command, Find, Flags, Group, KeySpec, PlanFn};
 pub use view::{Slot, View};

@@ -1,8 +1,8 @@
 //! What a command file needs.
 
-pub use super::options;
+pub use super::{follow, options};
 pub use super::{
-    Access, Args, Arity::AtLeast, Arity::Exactly, Command, CommandError, Flags, Group, KeyOp, KeySpec,
+    Access, Args, Arity::AtLeast, Arity::Exactly, Command, CommandError, Done, Effect, Flags, Follow, Group, KeyOp, KeySpec,
     KeyUse, Plan, PlanContext, Steps, View,
 };
 pub use crate::keyspace::{DbIndex, Entry, Event, Expiry, Kind, Value};

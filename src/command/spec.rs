@@ -2,6 +2,7 @@
 
 use super::args::Args;
 use super::error::CommandError;
+use super::follow::Follow;
 use super::plan::{Plan, PlanContext};
 
 /// Turns arguments into a [`Plan`]. Does no I/O, reads no clock, writes no bytes.
@@ -19,6 +20,8 @@ pub struct Command {
     pub acl: &'static [&'static str],
     pub tips: &'static [&'static str],
     pub plan: PlanFn,
+    /// How another server repeats what it has done, where flags and tips do not say so.
+    pub follow: Follow,
     /// Whether the word at a position of the call must not be shown in logs (passwords).
     pub secret: fn(&[bytes::Bytes], usize) -> bool,
     /// Not empty for containers such as CLIENT, whose own `plan` is never called with a known sub-command.
@@ -39,6 +42,7 @@ impl Command {
             acl: &[],
             tips: &[],
             plan: no_plan,
+            follow: Follow::Flags,
             secret: |_, _| false,
             subcommands: &[],
             file,

@@ -1,10 +1,10 @@
 //! `EXPIRE key seconds [NX | XX | GT | LT]`, with PEXPIRE in milliseconds, EXPIREAT and PEXPIREAT for a point in time
 use crate::command::prelude::*;
 
-pub(super) static EXPIRE: Command = Command { name: "EXPIRE", plan: expire, ..FAMILY };
-pub(super) static PEXPIRE: Command = Command { name: "PEXPIRE", plan: pexpire, ..FAMILY };
-pub(super) static EXPIREAT: Command = Command { name: "EXPIREAT", plan: expireat, ..FAMILY };
-pub(super) static PEXPIREAT: Command = Command { name: "PEXPIREAT", plan: pexpireat, ..FAMILY };
+pub(super) static EXPIRE: Command = Command { name: "EXPIRE", plan: expire, follow: Follow::Effect(|done| effect(done, SECONDS)), ..FAMILY };
+pub(super) static PEXPIRE: Command = Command { name: "PEXPIRE", plan: pexpire, follow: Follow::Effect(|done| effect(done, MILLISECONDS)), ..FAMILY };
+pub(super) static EXPIREAT: Command = Command { name: "EXPIREAT", plan: expireat, follow: Follow::Effect(|done| effect(done, UNIX_SECONDS)), ..FAMILY };
+pub(super) static PEXPIREAT: Command = Command { name: "PEXPIREAT", plan: pexpireat, follow: Follow::Effect(|done| effect(done, UNIX_MILLISECONDS)), ..FAMILY };
 
 const FAMILY: Command = Command {
     arity: AtLeast(3),
@@ -21,20 +21,34 @@ struct Unit {
     relative: bool,
 }
 
+const SECONDS: Unit = Unit { milliseconds: 1000, relative: true };
+const MILLISECONDS: Unit = Unit { milliseconds: 1, relative: true };
+const UNIX_SECONDS: Unit = Unit { milliseconds: 1000, relative: false };
+const UNIX_MILLISECONDS: Unit = Unit { milliseconds: 1, relative: false };
+
+/// The point in time, if the condition has held.
+fn effect(done: &Done<'_>, unit: Unit) -> Effect {
+    match done.time(2, unit.milliseconds, unit.relative) {
+        _ if done.is_zero() => Effect::Nothing,
+        Some(at) => Effect::call(["PEXPIREAT".into(), done.word(1), Bytes::from(at.to_string())]),
+        None => Effect::Keys,
+    }
+}
+
 fn expire(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
-    set_expiry(args, context, Unit { milliseconds: 1000, relative: true })
+    set_expiry(args, context, SECONDS)
 }
 
 fn pexpire(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
-    set_expiry(args, context, Unit { milliseconds: 1, relative: true })
+    set_expiry(args, context, MILLISECONDS)
 }
 
 fn expireat(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
-    set_expiry(args, context, Unit { milliseconds: 1000, relative: false })
+    set_expiry(args, context, UNIX_SECONDS)
 }
 
 fn pexpireat(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
-    set_expiry(args, context, Unit { milliseconds: 1, relative: false })
+    set_expiry(args, context, UNIX_MILLISECONDS)
 }
 
 /// On what the key's present expiry has to be.

@@ -10,6 +10,7 @@ pub(super) static RESTORE: Command = Command {
     keys: &[KeySpec::at(1, &["OW", "UPDATE"])],
     acl: &["@dangerous"],
     plan: restore,
+    follow: Follow::Effect(effect),
     ..Command::in_group(Group::Generic, file!())
 };
 
@@ -69,6 +70,18 @@ fn restore(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError>
         }
         Ok(Reply::Ok)
     }))
+}
+
+/// The same value, whatever is there, to expire at a point in time.
+fn effect(done: &Done<'_>) -> Effect {
+    let Ok(options) = Options::parse(&mut Args::new(done.argv(), 4, "RESTORE")) else { return Effect::Keys };
+    let at = match parse_i64(&done.word(2)) {
+        Some(0) => Some(0),
+        _ => done.time(2, 1, !options.absolute),
+    };
+    let Some(at) = at else { return Effect::Keys };
+    let head = ["RESTORE".into(), done.word(1), Bytes::from(at.to_string()), done.word(3)];
+    Effect::call(head.into_iter().chain(["REPLACE".into(), "ABSTTL".into()]))
 }
 
 /// The time to live and the string, checked in Redis's order; the key's presence is checked before.

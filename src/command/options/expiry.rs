@@ -50,6 +50,14 @@ impl UncheckedExpiry {
 }
 
 impl ExpiryOption {
+    /// The point in time, for a call made `now`.
+    pub fn at(self, now: i64) -> i64 {
+        match self {
+            ExpiryOption::In(ms) => now.saturating_add(ms),
+            ExpiryOption::At(at) => at,
+        }
+    }
+
     /// The expiry of a write that does not know the time yet.
     pub fn unresolved(self) -> Expiry {
         match self {

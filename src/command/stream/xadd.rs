@@ -14,6 +14,7 @@ pub(super) static XADD: Command = Command {
     }],
     tips: &["nondeterministic_output"],
     plan: xadd,
+    follow: Follow::Effect(effect),
     ..Command::in_group(Group::Stream, file!())
 };
 
@@ -64,6 +65,18 @@ fn xadd(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         }
         Ok(Reply::bulk(id.to_string()))
     })))
+}
+
+/// The call with the id that was given.
+fn effect(done: &Done<'_>) -> Effect {
+    let Some(id) = follow::bytes(done.reply) else { return Effect::same_if(!done.is_null()) };
+    let mut args = Args::new(done.argv(), 2, "XADD");
+    let mut trimming = Trimming::default();
+    while args.take("NOMKSTREAM") || matches!(trimming.option(&mut args), Ok(true)) {}
+    let at = done.argv().len() - args.left();
+    let options = done.argv()[2..at].iter().filter(|word| !word.eq_ignore_ascii_case(b"NOMKSTREAM"));
+    let words = ["XADD".into(), done.word(1)].into_iter().chain(options.cloned());
+    Effect::call(words.chain([id]).chain(args.rest().iter().skip(1).cloned()))
 }
 
 /// The id of the entry after `last`.

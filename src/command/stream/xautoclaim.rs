@@ -1,5 +1,6 @@
 //! `XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]`
 use super::named::{entry_or_gone, id, interval_start, no_key_or_group, stream_key};
+use super::xclaim::{claim_words, ids_of};
 use crate::command::prelude::*;
 use crate::keyspace::number::parse_i64;
 
@@ -10,6 +11,7 @@ pub(super) static XAUTOCLAIM: Command = Command {
     keys: &[KeySpec::at(1, &["RW", "DELETE"])],
     tips: &["nondeterministic_output"],
     plan: xautoclaim,
+    follow: Follow::Effect(effect),
     ..Command::in_group(Group::Stream, file!())
 };
 
@@ -17,6 +19,19 @@ pub(super) static XAUTOCLAIM: Command = Command {
 const MOST: i64 = i64::MAX / 16;
 /// For more than this Redis finds no memory on any machine.
 const FAR_TOO_MANY: i64 = 1 << 40;
+
+/// What was claimed; XCLAIM forgets what is pending and gone as well.
+fn effect(done: &Done<'_>) -> Effect {
+    let [_, claimed, deleted @ ..] = follow::elements(done.reply) else { return Effect::Keys };
+    let mut ids = ids_of(follow::elements(claimed));
+    ids.extend(ids_of(deleted.first().map_or(&[], follow::elements)));
+    if ids.is_empty() {
+        return Effect::Nothing;
+    }
+    let just_id = done.argv()[6..].iter().any(|word| word.eq_ignore_ascii_case(b"JUSTID"));
+    let options = ["TIME".into(), Bytes::from(done.at.to_string())];
+    Effect::call(claim_words(done, &ids, 0, options.into_iter().chain(just_id.then(|| "JUSTID".into()))))
+}
 
 fn xautoclaim(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     let (key, name, consumer) = (args.bytes()?, args.bytes()?, args.bytes()?);

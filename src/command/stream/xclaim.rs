@@ -12,6 +12,7 @@ pub(super) static XCLAIM: Command = Command {
     keys: &[KeySpec::at(1, &["RW", "UPDATE"])],
     tips: &["nondeterministic_output"],
     plan: xclaim,
+    follow: Follow::Effect(effect),
     ..Command::in_group(Group::Stream, file!())
 };
 
@@ -35,6 +36,49 @@ fn xclaim(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> 
         };
         Ok(Reply::Array(claimed.into_iter().map(show).collect()))
     }))
+}
+
+/// The entries that were claimed, at the time when they were. Of the others, those that are gone are not pending any more.
+fn effect(done: &Done<'_>) -> Effect {
+    let Ok((ids, claim)) = parse(&mut Args::new(done.argv(), 4, "XCLAIM")) else { return Effect::Keys };
+    let claimed = ids_of(follow::elements(done.reply));
+    let others: Vec<StreamId> = ids.into_iter().filter(|id| !claimed.contains(id)).collect();
+    let mut calls = Vec::new();
+    if !others.is_empty() {
+        calls.push(follow::call(claim_words(done, &others, i64::MAX, ["JUSTID".into()])));
+    }
+    let at = claim.idle.map(|idle| done.at.saturating_sub(idle)).or(claim.time).unwrap_or(done.at);
+    let mut options = vec![Bytes::from("FORCE"), "TIME".into(), at.to_string().into()];
+    options.extend(claim.retry_count.into_iter().flat_map(|n| ["RETRYCOUNT".into(), n.to_string().into()]));
+    options.extend(claim.last_id.into_iter().flat_map(|id| ["LASTID".into(), id.to_string().into()]));
+    options.extend(claim.just_id.then(|| "JUSTID".into()));
+    if !claimed.is_empty() || claim.last_id.is_some() {
+        calls.push(follow::call(claim_words(done, &claimed, 0, options)));
+    }
+    Effect::Calls(calls)
+}
+
+/// An XCLAIM of these ids, for the key, group and consumer that the call names first.
+pub(super) fn claim_words(
+    done: &Done<'_>,
+    ids: &[StreamId],
+    min_idle: i64,
+    options: impl IntoIterator<Item = Bytes>,
+) -> Vec<Bytes> {
+    let mut words = vec!["XCLAIM".into(), done.word(1), done.word(2), done.word(3)];
+    words.push(min_idle.to_string().into());
+    words.extend(ids.iter().map(|id| Bytes::from(id.to_string())));
+    words.extend(options);
+    words
+}
+
+/// The ids in an answer that lists entries or ids.
+pub(super) fn ids_of(listed: &[Reply]) -> Vec<StreamId> {
+    let id = |reply: &Reply| match follow::elements(reply).first() {
+        Some(id) => follow::bytes(id),
+        None => follow::bytes(reply),
+    };
+    listed.iter().filter_map(id).filter_map(|id| StreamId::parse(&id, 0)).collect()
 }
 
 fn parse(args: &mut Args) -> Result<(Vec<StreamId>, Claim), CommandError> {

@@ -1,9 +1,10 @@
 //! `XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]`
 use std::sync::Arc;
 
-use super::named::{entry_or_gone, nothing_to_read};
+use super::named::{entry_or_gone, no_key_or_group, nothing_to_read, stream_key};
+use super::xclaim::ids_of;
 use crate::command::prelude::*;
-use crate::command::{Attempt, Audience, Begin, Block, Find};
+use crate::command::{Attempt, Audience, Begin, Block, Find, Request};
 use crate::keyspace::stream::StreamId;
 
 pub(super) static XREADGROUP: Command = Command {
@@ -18,6 +19,7 @@ pub(super) static XREADGROUP: Command = Command {
         variable: None,
     }],
     plan: xreadgroup,
+    follow: Follow::Effect(effect),
     ..Command::in_group(Group::Stream, file!())
 };
 
@@ -86,6 +88,73 @@ fn xreadgroup(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandErr
         }),
         _ => reading.plan(Attempt::First),
     })
+}
+
+/// What was delivered, at the time when it was: to others at the same moment in another order perhaps.
+fn effect(done: &Done<'_>) -> Effect {
+    let argv = done.argv();
+    let keyword = |word: &str, from: usize| {
+        argv[from..].iter().position(|arg| arg.eq_ignore_ascii_case(word.as_bytes())).map(|at| at + from)
+    };
+    // As they usually stand; everything else is read again.
+    let (Some(1), Some(streams)) = (keyword("GROUP", 1), keyword("STREAMS", 4)) else { return Effect::Keys };
+    let noack = argv[4..streams].iter().any(|word| word.eq_ignore_ascii_case(b"NOACK"));
+    let (keys, ids) = argv[streams + 1..].split_at((argv.len() - streams - 1) / 2);
+    let answers = match done.reply {
+        Reply::Map(pairs) | Reply::Entries(pairs) | Reply::Pairs(pairs) => pairs.clone(),
+        Reply::Null | Reply::NullArray => Vec::new(),
+        reply => {
+            let pair = |pair: &Reply| match follow::elements(pair) {
+                [key, entries] => Some((key.clone(), entries.clone())),
+                _ => None,
+            };
+            follow::elements(reply).iter().filter_map(pair).collect()
+        }
+    };
+    let mut calls = Vec::new();
+    for (key, entries) in answers {
+        let key = follow::bytes(&key).unwrap_or_default();
+        let Some(asked) = keys.iter().position(|asked| *asked == key) else { return Effect::Keys };
+        if ids[asked] != b">"[..] {
+            let mut words: Vec<Bytes> = argv[..4].to_vec();
+            words.extend(["COUNT".into(), follow::elements(&entries).len().max(1).to_string().into()]);
+            words.extend(["STREAMS".into(), key, ids[asked].clone()]);
+            calls.push(follow::call(words));
+            continue;
+        }
+        let mut words = vec!["XREADGROUP".into(), key, argv[2].clone(), argv[3].clone()];
+        words.push(done.at.to_string().into());
+        words.push(if noack { "NOACK".into() } else { "ACK".into() });
+        let ids = ids_of(follow::elements(&entries));
+        words.extend(ids.into_iter().map(|id| Bytes::from(id.to_string())));
+        calls.push(Request { command: &DELIVERED, argv: words });
+    }
+    Effect::Calls(calls)
+}
+
+/// `key group consumer unix-time-milliseconds ACK|NOACK id [id ...]`: no command that clients can name. XCLAIM with FORCE and LASTID, by which
+/// Redis tells its replicas, does not count what the group has read.
+static DELIVERED: Command = Command {
+    name: "XREADGROUP",
+    arity: AtLeast(7),
+    flags: Flags::WRITE,
+    keys: &[KeySpec::at(1, &["RW", "UPDATE"])],
+    plan: delivered,
+    ..Command::in_group(Group::Stream, file!())
+};
+
+fn delivered(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
+    let (key, name, consumer) = (args.bytes()?, args.bytes()?, args.bytes()?);
+    let (at, noack) = (args.integer()?, args.take("NOACK"));
+    let ids = args.rest().iter().filter_map(|id| StreamId::parse(id, 0)).collect::<Vec<_>>();
+    Ok(stream_key(context, key.clone(), move |view| {
+        let at = at.min(view.now());
+        let nothing = || no_key_or_group(&key, &name);
+        let stream = view.stream(0)?.ok_or_else(nothing)?;
+        let group = stream.group(&name)?.ok_or_else(nothing)?;
+        stream.delivered(&name, group, &consumer, &ids, noack, at)?;
+        Ok(Reply::Ok)
+    }))
 }
 
 impl What {

@@ -9,6 +9,7 @@ pub(super) static XTRIM: Command = Command {
     keys: &[KeySpec::at(1, &["RW", "DELETE"])],
     tips: &["nondeterministic_output"],
     plan: xtrim,
+    follow: Follow::Effect(|done| Effect::same_if(!done.is_zero())),
     ..Command::in_group(Group::Stream, file!())
 };
 

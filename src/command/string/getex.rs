@@ -1,5 +1,5 @@
 //! `GETEX key [EX s | PX ms | EXAT ts | PXAT ts | PERSIST]`
-use crate::command::options::{ExpiryOption, UncheckedExpiry};
+use crate::command::options::UncheckedExpiry;
 use crate::command::prelude::*;
 
 pub(super) static GETEX: Command = Command {
@@ -11,6 +11,7 @@ pub(super) static GETEX: Command = Command {
         ..KeySpec::at(1, &["RW", "ACCESS", "UPDATE"])
     }],
     plan: getex,
+    follow: Follow::Effect(effect),
     ..Command::in_group(Group::String, file!())
 };
 
@@ -49,10 +50,7 @@ fn getex(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         let Some(value) = view.string(0)?.cloned() else { return Ok(Reply::Null) };
         // Only now: for an absent key Redis does not look at the number.
         let expiry = expiry.as_ref().map(|expiry| expiry.check("getex")).transpose()?;
-        let at = expiry.map(|expiry| match expiry {
-            ExpiryOption::At(at) => at,
-            ExpiryOption::In(ms) => view.now().saturating_add(ms),
-        });
+        let at = expiry.map(|expiry| expiry.at(view.now()));
         match at {
             Some(at) if at <= view.now() => {
                 view.remove(0);
@@ -70,6 +68,21 @@ fn getex(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         }
         Ok(value.into())
     }))
+}
+
+/// The value is read on the other side, and the expiry is a point in time.
+fn effect(done: &Done<'_>) -> Effect {
+    let options = Options::parse(&mut Args::new(done.argv(), 2, "GETEX"));
+    let Ok(Options { expiry: Some(expiry), .. }) = options else { return Effect::Same };
+    match expiry.check("getex") {
+        _ if done.is_null() => Effect::Nothing,
+        Ok(expiry) => Effect::call([
+            "PEXPIREAT".into(),
+            done.word(1),
+            Bytes::from(expiry.at(done.at).to_string()),
+        ]),
+        Err(_) => Effect::Keys,
+    }
 }
 
 #[cfg(test)]

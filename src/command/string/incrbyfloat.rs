@@ -8,8 +8,17 @@ pub(super) static INCRBYFLOAT: Command = Command {
     flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST),
     keys: &[KeySpec::at(1, &["RW", "ACCESS", "UPDATE"])],
     plan: incrbyfloat,
+    follow: Follow::Effect(effect),
     ..Command::in_group(Group::String, file!())
 };
+
+/// The sum as it was answered: another server may compute or write it otherwise.
+fn effect(done: &Done<'_>) -> Effect {
+    match follow::bytes(done.reply) {
+        Some(sum) => Effect::call(["SET".into(), done.word(1), sum, "KEEPTTL".into()]),
+        None => Effect::Keys,
+    }
+}
 
 fn incrbyfloat(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     let (key, increment) = (args.bytes()?, args.bytes()?);

@@ -15,6 +15,10 @@ pub(super) static MSETNX: Command = Command {
     keys: &[KeySpec::from(1, 2, &["OW", "INSERT"])],
     tips: &["request_policy:multi_shard", "response_policy:agg_min"],
     plan: msetnx,
+    follow: Follow::Effect(|done| match done.is_zero() {
+        true => Effect::Nothing,
+        false => Effect::call(std::iter::once("MSET".into()).chain(done.argv()[1..].iter().cloned())),
+    }),
     ..FAMILY
 };
 

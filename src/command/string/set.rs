@@ -15,6 +15,7 @@ pub(super) static SET: Command = Command {
         ..KeySpec::at(1, &["RW", "ACCESS", "UPDATE", "VARIABLE_FLAGS"])
     }],
     plan: set,
+    follow: Follow::Effect(effect),
     ..Command::in_group(Group::String, file!())
 };
 
@@ -78,6 +79,29 @@ fn set(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
         Ok(if get { old } else { Reply::Ok })
     };
     Ok(if get { Plan::update(context, [key], apply) } else { Plan::alter(context, [key], apply) })
+}
+
+/// What was set, without the conditions that have held, to expire at a point in time.
+fn effect(done: &Done<'_>) -> Effect {
+    let argv = done.argv();
+    let Ok(options) = Options::parse(&mut Args::new(argv, 3, "SET")) else { return Effect::Keys };
+    let refused = match options.get {
+        // The answer is the old value.
+        true => (options.if_absent && !done.is_null()) || (options.if_present && done.is_null()),
+        false => done.is_null(),
+    };
+    if refused {
+        return Effect::Nothing;
+    }
+    let mut words = argv[..3].to_vec();
+    if options.keep_ttl {
+        words.push("KEEPTTL".into());
+    }
+    if let Some(expiry) = options.expiry {
+        let Ok(expiry) = expiry.check("set") else { return Effect::Keys };
+        words.extend(["PXAT".into(), expiry.at(done.at).to_string().into()]);
+    }
+    Effect::call(words)
 }
 
 /// Puts a string and notes what that means for the key.

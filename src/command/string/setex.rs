@@ -3,8 +3,8 @@ use super::set::overwrite;
 use crate::command::options::checked;
 use crate::command::prelude::*;
 
-pub(super) static SETEX: Command = Command { name: "SETEX", plan: setex, ..FAMILY };
-pub(super) static PSETEX: Command = Command { name: "PSETEX", plan: psetex, ..FAMILY };
+pub(super) static SETEX: Command = Command { name: "SETEX", plan: setex, follow: Follow::Effect(|done| effect(done, 1000)), ..FAMILY };
+pub(super) static PSETEX: Command = Command { name: "PSETEX", plan: psetex, follow: Follow::Effect(|done| effect(done, 1)), ..FAMILY };
 
 const FAMILY: Command = Command {
     arity: Exactly(4),
@@ -19,6 +19,11 @@ fn setex(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
 
 fn psetex(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     set_for(args, context, false)
+}
+
+fn effect(done: &Done<'_>, unit: i64) -> Effect {
+    let Some(at) = done.time(2, unit, true) else { return Effect::Keys };
+    Effect::call(["SET".into(), done.word(1), done.word(3), "PXAT".into(), Bytes::from(at.to_string())])
 }
 
 fn set_for(args: &mut Args, context: &PlanContext, seconds: bool) -> Result<Plan, CommandError> {

@@ -8,6 +8,10 @@ pub(super) static SETNX: Command = Command {
     flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST),
     keys: &[KeySpec::at(1, &["OW", "INSERT"])],
     plan: setnx,
+    follow: Follow::Effect(|done| match done.is_zero() {
+        true => Effect::Nothing,
+        false => Effect::call(["SET".into(), done.word(1), done.word(2)]),
+    }),
     ..Command::in_group(Group::String, file!())
 };
 

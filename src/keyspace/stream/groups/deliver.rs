@@ -70,6 +70,36 @@ impl Stream {
         Ok(entries)
     }
 
+    /// Delivers what another server has delivered, at that time. What several consumers got at one moment may come in any order.
+    pub fn delivered(
+        &mut self,
+        name: &Bytes,
+        mut group: Group,
+        consumer: &Bytes,
+        ids: &[StreamId],
+        noack: bool,
+        at: i64,
+    ) -> Result<(), NotLoaded> {
+        let mut seen = self.groups.see(name, &mut group, consumer, at)?;
+        if !noack {
+            self.groups.know_nacks(name, &group, ids)?;
+            seen.active_at = Some(at);
+            self.groups.put_consumer(&group, consumer, seen);
+        }
+        for &id in ids {
+            if id > group.cursor.last_id {
+                group.cursor.entries_read = self.read_after(&group.cursor, id)?;
+                group.cursor.last_id = id;
+            }
+            if !noack {
+                let nack = Nack { consumer: seen.id, delivered_at: at, deliveries: 1 };
+                self.groups.put_nack(&mut group, id, nack);
+            }
+        }
+        self.groups.put_group(name, group);
+        Ok(())
+    }
+
     /// Makes the consumer if need be, and delivers nothing.
     pub fn meet(
         &mut self,
