@@ -1,0 +1,189 @@
+//! What has happened on the side that answers, as it waits for the follower: in memory, or in its spool form.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use smallvec::SmallVec;
+
+use crate::command::copy::KeyState;
+use crate::keyspace::DbIndex;
+
+/// The hash slots that a write touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touched {
+    Slots(SmallVec<[u16; 2]>),
+    /// Whole databases, or keys that nobody knows.
+    All,
+}
+
+/// One thing that has happened. Records stand in the order in which they happened.
+#[derive(Debug)]
+pub struct Record {
+    pub db: DbIndex,
+    /// When, in milliseconds since the epoch.
+    pub at: i64,
+    pub touched: Touched,
+    pub what: What,
+}
+
+#[derive(Debug)]
+pub enum What {
+    /// A call and its reply as RESP.
+    Call { argv: Vec<Bytes>, reply: Bytes },
+    /// The calls of a MULTI and the reply of its EXEC.
+    Transaction { calls: Vec<Vec<Bytes>>, reply: Bytes },
+    /// Something has happened to these keys.
+    Keys(Vec<Bytes>),
+    /// What a key was at this place, which the follower had asked for; `None` if that is not known any more.
+    State { key: Bytes, ticket: u64, state: Option<KeyState> },
+}
+
+/// What a record takes beside its words.
+const OVERHEAD: usize = 160;
+
+impl Record {
+    /// Bytes of memory, roughly.
+    pub fn size(&self) -> usize {
+        let words = |argv: &[Bytes]| argv.iter().map(|arg| arg.len() + size_of::<Bytes>()).sum::<usize>();
+        OVERHEAD
+            + match &self.what {
+                What::Call { argv, reply } => words(argv) + reply.len(),
+                What::Transaction { calls, reply } => {
+                    calls.iter().map(|argv| words(argv)).sum::<usize>() + reply.len()
+                }
+                What::Keys(keys) => words(keys),
+                What::State { key, state, .. } => key.len() + state.as_ref().map_or(0, KeyState::size),
+            }
+    }
+
+    /// Appends the spool form: a length, and so many bytes.
+    pub fn encode(&self, out: &mut BytesMut) {
+        let start = out.len();
+        out.put_u32(0);
+        out.put_u32(self.db.0);
+        out.put_i64(self.at);
+        match &self.touched {
+            Touched::All => out.put_u32(u32::MAX),
+            Touched::Slots(slots) => {
+                out.put_u32(slots.len() as u32);
+                slots.iter().for_each(|slot| out.put_u16(*slot));
+            }
+        }
+        match &self.what {
+            What::Call { argv, reply } => {
+                out.put_u8(1);
+                put_words(argv, out);
+                put_word(reply, out);
+            }
+            What::Transaction { calls, reply } => {
+                out.put_u8(2);
+                out.put_u32(calls.len() as u32);
+                calls.iter().for_each(|argv| put_words(argv, out));
+                put_word(reply, out);
+            }
+            What::Keys(keys) => {
+                out.put_u8(3);
+                put_words(keys, out);
+            }
+            // The value is not kept: it is asked for again.
+            What::State { key, ticket, .. } => {
+                out.put_u8(4);
+                out.put_u64(*ticket);
+                put_word(key, out);
+            }
+        }
+        let length = (out.len() - start - 4) as u32;
+        out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+
+    /// Reads one off the front; `None` if it is not whole.
+    pub fn decode(from: &mut Bytes) -> Option<Record> {
+        let length = from.try_get_u32().ok()? as usize;
+        if from.len() < length {
+            return None;
+        }
+        let mut from = from.split_to(length);
+        let (db, at) = (DbIndex(from.try_get_u32().ok()?), from.try_get_i64().ok()?);
+        let touched = match from.try_get_u32().ok()? {
+            u32::MAX => Touched::All,
+            count => {
+                let slots: Option<SmallVec<_>> = (0..count).map(|_| from.try_get_u16().ok()).collect();
+                Touched::Slots(slots?)
+            }
+        };
+        let what = match from.try_get_u8().ok()? {
+            1 => What::Call { argv: words(&mut from)?, reply: word(&mut from)? },
+            2 => {
+                let count = from.try_get_u32().ok()?;
+                let calls: Option<Vec<_>> = (0..count).map(|_| words(&mut from)).collect();
+                What::Transaction { calls: calls?, reply: word(&mut from)? }
+            }
+            3 => What::Keys(words(&mut from)?),
+            4 => {
+                let ticket = from.try_get_u64().ok()?;
+                What::State { key: word(&mut from)?, ticket, state: None }
+            }
+            _ => return None,
+        };
+        Some(Record { db, at, touched, what })
+    }
+}
+
+fn put_words(words: &[Bytes], out: &mut BytesMut) {
+    out.put_u32(words.len() as u32);
+    words.iter().for_each(|word| put_word(word, out));
+}
+
+fn put_word(word: &Bytes, out: &mut BytesMut) {
+    out.put_u32(word.len() as u32);
+    out.put_slice(word);
+}
+
+fn words(from: &mut Bytes) -> Option<Vec<Bytes>> {
+    let count = from.try_get_u32().ok()?;
+    (0..count).map(|_| word(from)).collect()
+}
+
+fn word(from: &mut Bytes) -> Option<Bytes> {
+    let length = from.try_get_u32().ok()? as usize;
+    (from.len() >= length).then(|| from.split_to(length))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A SET of a value of so many bytes.
+    pub fn set(key: &str, bytes: usize) -> Record {
+        let argv = vec![Bytes::from("SET"), Bytes::from(key.to_owned()), Bytes::from(vec![b'v'; bytes])];
+        let what = What::Call { argv, reply: Bytes::from("+OK\r\n") };
+        Record { db: DbIndex(3), at: -7, touched: Touched::Slots([1, 16383].into_iter().collect()), what }
+    }
+
+    #[test]
+    fn what_is_spooled_comes_back() {
+        let words = |text: &str| text.split(' ').map(|word| Bytes::from(word.to_owned())).collect::<Vec<_>>();
+        let calls = vec![words("SET k v"), words("INCR n")];
+        let whats = [
+            What::Call { argv: words("GET k"), reply: Bytes::from("$-1\r\n") },
+            What::Transaction { calls, reply: Bytes::from("*0\r\n") },
+            What::Keys(words("a b")),
+            What::State { key: Bytes::from_static(b"\0\xff"), ticket: 9, state: None },
+        ];
+        let mut spooled = BytesMut::new();
+        let mut shown = Vec::new();
+        for (i, what) in whats.into_iter().enumerate() {
+            let touched = if i == 0 { Touched::All } else { set("k", 1).touched };
+            let record = Record { db: DbIndex(i as u32), at: i as i64, touched, what };
+            record.encode(&mut spooled);
+            shown.push(format!("{record:?}"));
+        }
+        let whole = spooled.freeze();
+        let mut from = whole.clone();
+        for record in shown {
+            assert_eq!(format!("{:?}", Record::decode(&mut from).expect("whole")), record);
+        }
+        assert!(from.is_empty());
+        for end in 0..whole.len().min(60) {
+            assert!(Record::decode(&mut whole.slice(..end)).is_none_or(|_| end > 40), "cut at {end}");
+        }
+    }
+}
