@@ -11,6 +11,7 @@ pub mod postgres;
 pub mod resp;
 pub mod server;
 pub mod session;
+pub mod shadow;
 pub mod state;
 pub mod store;
 pub mod upstream;

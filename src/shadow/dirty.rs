@@ -120,6 +120,12 @@ impl Dirty {
         self.end(touched);
     }
 
+    /// Nobody knows what was lost: all slots differ, and of what is under way nothing is known any more.
+    pub fn lose_track(&self) {
+        self.broken.iter().for_each(|word| word.store(u64::MAX, SeqCst));
+        self.any_broken.store(true, SeqCst);
+    }
+
     /// Whether the slot is known to differ.
     pub fn is_broken(&self, slot: u16) -> bool {
         let (word, bit) = place(slot);
@@ -268,7 +274,11 @@ mod tests {
         let dirty = folder.open();
         dirty.begin(&Touched::All).unwrap();
         assert_eq!(folder.open().broken(), u32::from(SLOTS));
-        let dirty = { drop(dirty); fs::remove_dir_all(&folder.0).unwrap(); folder.open() };
+        let dirty = {
+            drop(dirty);
+            fs::remove_dir_all(&folder.0).unwrap();
+            folder.open()
+        };
         dirty.begin(&slots(&[5])).unwrap();
         dirty.give_up(&slots(&[5]));
         dirty.sweep(None).unwrap();

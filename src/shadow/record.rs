@@ -33,7 +33,7 @@ pub enum What {
     /// Something has happened to these keys.
     Keys(Vec<Bytes>),
     /// What a key was at this place, which the follower had asked for; `None` if that is not known any more.
-    State { key: Bytes, ticket: u64, state: Option<KeyState> },
+    State { key: Bytes, ticket: u64, state: Option<KeyState>, size: usize },
 }
 
 /// What a record takes beside its words.
@@ -50,7 +50,7 @@ impl Record {
                     calls.iter().map(|argv| words(argv)).sum::<usize>() + reply.len()
                 }
                 What::Keys(keys) => words(keys),
-                What::State { key, state, .. } => key.len() + state.as_ref().map_or(0, KeyState::size),
+                What::State { key, size, .. } => key.len() + size,
             }
     }
 
@@ -119,7 +119,7 @@ impl Record {
             3 => What::Keys(words(&mut from)?),
             4 => {
                 let ticket = from.try_get_u64().ok()?;
-                What::State { key: word(&mut from)?, ticket, state: None }
+                What::State { key: word(&mut from)?, ticket, state: None, size: 0 }
             }
             _ => return None,
         };
@@ -166,7 +166,7 @@ pub mod tests {
             What::Call { argv: words("GET k"), reply: Bytes::from("$-1\r\n") },
             What::Transaction { calls, reply: Bytes::from("*0\r\n") },
             What::Keys(words("a b")),
-            What::State { key: Bytes::from_static(b"\0\xff"), ticket: 9, state: None },
+            What::State { key: Bytes::from_static(b"\0\xff"), ticket: 9, state: None, size: 0 },
         ];
         let mut spooled = BytesMut::new();
         let mut shown = Vec::new();

@@ -1,10 +1,26 @@
 //! `EXPIRE key seconds [NX | XX | GT | LT]`, with PEXPIRE in milliseconds, EXPIREAT and PEXPIREAT for a point in time
 use crate::command::prelude::*;
 
-pub(super) static EXPIRE: Command = Command { name: "EXPIRE", plan: expire, follow: Follow::Effect(|done| effect(done, SECONDS)), ..FAMILY };
-pub(super) static PEXPIRE: Command = Command { name: "PEXPIRE", plan: pexpire, follow: Follow::Effect(|done| effect(done, MILLISECONDS)), ..FAMILY };
-pub(super) static EXPIREAT: Command = Command { name: "EXPIREAT", plan: expireat, follow: Follow::Effect(|done| effect(done, UNIX_SECONDS)), ..FAMILY };
-pub(super) static PEXPIREAT: Command = Command { name: "PEXPIREAT", plan: pexpireat, follow: Follow::Effect(|done| effect(done, UNIX_MILLISECONDS)), ..FAMILY };
+pub(super) static EXPIRE: Command =
+    Command { name: "EXPIRE", plan: expire, follow: Follow::Effect(|done| effect(done, SECONDS)), ..FAMILY };
+pub(super) static PEXPIRE: Command = Command {
+    name: "PEXPIRE",
+    plan: pexpire,
+    follow: Follow::Effect(|done| effect(done, MILLISECONDS)),
+    ..FAMILY
+};
+pub(super) static EXPIREAT: Command = Command {
+    name: "EXPIREAT",
+    plan: expireat,
+    follow: Follow::Effect(|done| effect(done, UNIX_SECONDS)),
+    ..FAMILY
+};
+pub(super) static PEXPIREAT: Command = Command {
+    name: "PEXPIREAT",
+    plan: pexpireat,
+    follow: Follow::Effect(|done| effect(done, UNIX_MILLISECONDS)),
+    ..FAMILY
+};
 
 const FAMILY: Command = Command {
     arity: AtLeast(3),

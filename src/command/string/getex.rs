@@ -76,11 +76,9 @@ fn effect(done: &Done<'_>) -> Effect {
     let Ok(Options { expiry: Some(expiry), .. }) = options else { return Effect::Same };
     match expiry.check("getex") {
         _ if done.is_null() => Effect::Nothing,
-        Ok(expiry) => Effect::call([
-            "PEXPIREAT".into(),
-            done.word(1),
-            Bytes::from(expiry.at(done.at).to_string()),
-        ]),
+        Ok(expiry) => {
+            Effect::call(["PEXPIREAT".into(), done.word(1), Bytes::from(expiry.at(done.at).to_string())])
+        }
         Err(_) => Effect::Keys,
     }
 }

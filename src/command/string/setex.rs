@@ -3,8 +3,10 @@ use super::set::overwrite;
 use crate::command::options::checked;
 use crate::command::prelude::*;
 
-pub(super) static SETEX: Command = Command { name: "SETEX", plan: setex, follow: Follow::Effect(|done| effect(done, 1000)), ..FAMILY };
-pub(super) static PSETEX: Command = Command { name: "PSETEX", plan: psetex, follow: Follow::Effect(|done| effect(done, 1)), ..FAMILY };
+pub(super) static SETEX: Command =
+    Command { name: "SETEX", plan: setex, follow: Follow::Effect(|done| effect(done, 1000)), ..FAMILY };
+pub(super) static PSETEX: Command =
+    Command { name: "PSETEX", plan: psetex, follow: Follow::Effect(|done| effect(done, 1)), ..FAMILY };
 
 const FAMILY: Command = Command {
     arity: Exactly(4),

@@ -1,0 +1,14 @@
+//! Shadow mode's follower: what the answering side has done is queued in its order, and done again, by its effect, on the other side. Knows commands
+//! and how they are executed; knows nothing of sockets and of clients.
+
+mod compare;
+mod dirty;
+pub mod effect;
+mod queue;
+mod record;
+mod spool;
+
+pub use dirty::{Dirty, Repair};
+pub use queue::{Bounds, Queue};
+pub use record::{Record, Touched, What};
+pub use spool::Spool;
