@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::command::Command;
-use crate::resp::Reply;
+use crate::resp::{Protocol, Reply};
 
 /// How replies differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,9 +27,10 @@ impl Mismatch {
     }
 }
 
-/// Compares the replies of two servers to one call of `command`.
-pub fn compare(command: &Command, first: &Reply, second: &Reply) -> Option<Mismatch> {
-    let (first, second) = (plain(first), plain(second));
+/// Compares the reply that came in the form of `protocol` with ours to one call of `command`.
+pub fn compare(command: &Command, first: &Reply, second: &Reply, protocol: Protocol) -> Option<Mismatch> {
+    let flat = protocol == Protocol::Resp2;
+    let (first, second) = (plain(first, flat), plain(second, flat));
     if command.tips.contains(&"nondeterministic_output") {
         return shape(&first, &second);
     }
@@ -52,12 +53,12 @@ enum Plain<'r> {
     Set(Vec<Plain<'r>>),
 }
 
-fn plain(reply: &Reply) -> Plain<'_> {
-    fn list(items: &[Reply]) -> Vec<Plain<'_>> {
-        items.iter().map(plain).collect()
+fn plain(reply: &Reply, flat: bool) -> Plain<'_> {
+    fn list(items: &[Reply], flat: bool) -> Vec<Plain<'_>> {
+        items.iter().map(|item| plain(item, flat)).collect()
     }
-    fn nested(pairs: &[(Reply, Reply)]) -> Vec<Plain<'_>> {
-        pairs.iter().map(|(a, b)| Plain::List(vec![plain(a), plain(b)])).collect()
+    fn nested(pairs: &[(Reply, Reply)], flat: bool) -> Vec<Plain<'_>> {
+        pairs.iter().map(|(a, b)| Plain::List(vec![plain(a, flat), plain(b, flat)])).collect()
     }
     match reply {
         Reply::Ok => Plain::Text(Cow::Borrowed(b"OK")),
@@ -69,19 +70,23 @@ fn plain(reply: &Reply) -> Plain<'_> {
         Reply::Boolean(value) => Plain::Integer(i64::from(*value)),
         Reply::Null | Reply::NullArray | Reply::Nothing => Plain::Null,
         Reply::Double(value) => Plain::Text(Cow::Owned(crate::resp::DoubleText::new(*value).to_vec())),
-        Reply::Array(items) | Reply::Push(items) | Reply::Several(items) => Plain::List(list(items)),
+        Reply::Array(items) | Reply::Push(items) | Reply::Several(items) => Plain::List(list(items, flat)),
         Reply::Set(items) => {
-            let mut items = list(items);
+            let mut items = list(items, flat);
             items.sort();
             Plain::Set(items)
         }
         // A map of RESP3 in the form that it has in all variants.
+        Reply::Map(pairs) | Reply::Pairs(pairs) if flat => {
+            Plain::List(pairs.iter().flat_map(|(a, b)| [plain(a, flat), plain(b, flat)]).collect())
+        }
+        Reply::Entries(pairs) if flat => Plain::List(nested(pairs, flat)),
         Reply::Map(pairs) | Reply::Entries(pairs) => {
-            let mut pairs = nested(pairs);
+            let mut pairs = nested(pairs, flat);
             pairs.sort();
             Plain::Set(pairs)
         }
-        Reply::Pairs(pairs) => Plain::List(nested(pairs)),
+        Reply::Pairs(pairs) => Plain::List(nested(pairs, flat)),
     }
 }
 
@@ -98,6 +103,11 @@ fn sorted(plain: Plain<'_>) -> Plain<'_> {
 fn exact(first: &Plain<'_>, second: &Plain<'_>) -> Option<Mismatch> {
     match (first, second) {
         (a, b) if a == b => None,
+        (Plain::List(a), Plain::Set(b)) | (Plain::Set(b), Plain::List(a)) => {
+            let mut a = a.clone();
+            a.sort();
+            exact(&Plain::Set(a), &Plain::Set(b.clone()))
+        }
         (Plain::Error(_), _) | (_, Plain::Error(_)) => Some(Mismatch::Error),
         (a, b) => Some(shape(a, b).unwrap_or(Mismatch::Value)),
     }
@@ -143,7 +153,7 @@ mod tests {
     use crate::command::lookup;
 
     fn mismatch(command: &str, first: Reply, second: Reply) -> Option<Mismatch> {
-        compare(lookup(command.as_bytes()).unwrap(), &first, &second)
+        compare(lookup(command.as_bytes()).unwrap(), &first, &second, Protocol::Resp3)
     }
 
     #[test]
@@ -172,6 +182,20 @@ mod tests {
             ),
             None
         );
+    }
+
+    #[test]
+    fn replies_of_resp2_have_no_maps_and_sets() {
+        let pair = || vec![(Reply::text("a"), Reply::ONE)];
+        let flat = Reply::Array(vec![Reply::text("a"), Reply::ONE]);
+        let nested = Reply::Array(vec![flat.clone()]);
+        let command = lookup(b"GET").unwrap();
+        let set = Reply::Set(vec![Reply::ONE, Reply::text("a")]);
+        for (theirs, ours) in [(&flat, Reply::Map(pair())), (&nested, Reply::Entries(pair())), (&flat, set)] {
+            assert_eq!(compare(command, theirs, &ours, Protocol::Resp2), None, "{ours:?}");
+        }
+        let other = Reply::Map(vec![(Reply::text("b"), Reply::ONE)]);
+        assert_eq!(compare(command, &flat, &other, Protocol::Resp2), Some(Mismatch::Value));
     }
 
     #[test]

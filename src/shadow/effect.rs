@@ -60,18 +60,44 @@ impl Work {
         }
     }
 
-    /// Adds what the calls of an EXEC have done.
-    pub fn add_transaction(&mut self, mut db: DbIndex, calls: Vec<Vec<Bytes>>, reply: &Reply, at: i64) {
+    /// The works of calls that one client has made one after the other; what EXEC has run is one of them.
+    pub fn of_calls(mut db: DbIndex, calls: Vec<Vec<Bytes>>, replies: &[Reply], at: i64) -> Vec<Work> {
+        let mut works = Vec::new();
+        let mut queued = Vec::new();
+        for (argv, reply) in calls.into_iter().zip(replies) {
+            let command = command_of(&argv);
+            if *reply == QUEUED {
+                queued.push(argv);
+            } else if command.is_some_and(|command| command.flags.has(Flags::EXECUTES_QUEUE)) {
+                works.push(Work::of_transaction(&mut db, std::mem::take(&mut queued), reply, at));
+            } else {
+                // What is neither queued nor refused inside MULTI has ended it.
+                if !reply.is_error() {
+                    queued.clear();
+                    db = selects(&argv).unwrap_or(db);
+                }
+                let mut work = Work::default();
+                work.add(db, argv, reply, at);
+                works.push(work);
+            }
+        }
+        works
+    }
+
+    fn of_transaction(db: &mut DbIndex, calls: Vec<Vec<Bytes>>, reply: &Reply, at: i64) -> Work {
+        let mut work = Work { atomic: true, ..Work::default() };
         // Null: a watched key had changed. An error: nothing was executed.
-        let Reply::Array(replies) = reply else { return };
+        let Reply::Array(replies) = reply else { return work };
         for (argv, reply) in calls.into_iter().zip(replies) {
             let selected = selects(&argv).filter(|_| !reply.is_error());
-            self.add(db, argv, reply, at);
-            db = selected.unwrap_or(db);
+            work.add(*db, argv, reply, at);
+            *db = selected.unwrap_or(*db);
         }
-        self.atomic = true;
+        work
     }
 }
+
+const QUEUED: Reply = Reply::status("QUEUED");
 
 /// What a call amounts to.
 pub fn effect(done: &Done<'_>) -> Effect {
@@ -136,15 +162,25 @@ pub fn may_write(argv: &[Bytes]) -> bool {
     }
 }
 
-/// What a call may change.
-pub fn touched(argv: &[Bytes]) -> Touched {
-    match Incoming::new(argv.to_vec()) {
-        Incoming::Known(request) if !request.command.flags.has(Flags::BARRIER) => {
-            let slots: SmallVec<[u16; 2]> = written(&request).map(|key| Slot::of(&key).0).collect();
-            if slots.is_empty() { Touched::All } else { Touched::Slots(slots) }
+/// What calls may change together; nothing, if none of them may write.
+pub fn touched(calls: &[Vec<Bytes>]) -> Touched {
+    let mut slots = SmallVec::new();
+    for argv in calls.iter().filter(|argv| may_write(argv)) {
+        match Incoming::new(argv.clone()) {
+            Incoming::Known(request) if !request.command.flags.has(Flags::BARRIER) => {
+                let before = slots.len();
+                slots.extend(written(&request).map(|key| Slot::of(&key).0));
+                if slots.len() == before {
+                    return Touched::All;
+                }
+            }
+            Incoming::Known(_) => return Touched::All,
+            // Refused for its words.
+            Incoming::Refused { argv, .. } if command_of(&argv).is_some() => {}
+            Incoming::Refused { .. } => return Touched::All,
         }
-        _ => Touched::All,
     }
+    Touched::Slots(slots)
 }
 
 fn command_of(argv: &[Bytes]) -> Option<&'static Command> {

@@ -277,7 +277,7 @@ mod tests {
             let number = |record: Record| {
                 self.1.end(&record.touched);
                 match record.what {
-                    What::Call { argv, .. } => std::str::from_utf8(&argv[1]).unwrap().parse().unwrap(),
+                    What::Calls { calls, .. } => std::str::from_utf8(&calls[0][1]).unwrap().parse().unwrap(),
                     other => panic!("{other:?}"),
                 }
             };

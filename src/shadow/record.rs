@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use crate::command::copy::KeyState;
 use crate::keyspace::DbIndex;
+use crate::resp::Protocol;
 
 /// The hash slots that a write touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,10 +27,8 @@ pub struct Record {
 
 #[derive(Debug)]
 pub enum What {
-    /// A call and its reply as RESP.
-    Call { argv: Vec<Bytes>, reply: Bytes },
-    /// The calls of a MULTI and the reply of its EXEC.
-    Transaction { calls: Vec<Vec<Bytes>>, reply: Bytes },
+    /// Calls of one client, one after the other, and their replies in the form of this protocol. What was queued after MULTI was answered with QUEUED.
+    Calls { calls: Vec<Vec<Bytes>>, replies: Vec<Bytes>, protocol: Protocol },
     /// Something has happened to these keys.
     Keys(Vec<Bytes>),
     /// What a key was at this place, which the follower had asked for; `None` if that is not known any more.
@@ -45,9 +44,8 @@ impl Record {
         let words = |argv: &[Bytes]| argv.iter().map(|arg| arg.len() + size_of::<Bytes>()).sum::<usize>();
         OVERHEAD
             + match &self.what {
-                What::Call { argv, reply } => words(argv) + reply.len(),
-                What::Transaction { calls, reply } => {
-                    calls.iter().map(|argv| words(argv)).sum::<usize>() + reply.len()
+                What::Calls { calls, replies, .. } => {
+                    calls.iter().map(|argv| words(argv)).sum::<usize>() + words(replies)
                 }
                 What::Keys(keys) => words(keys),
                 What::State { key, size, .. } => key.len() + size,
@@ -68,16 +66,11 @@ impl Record {
             }
         }
         match &self.what {
-            What::Call { argv, reply } => {
-                out.put_u8(1);
-                put_words(argv, out);
-                put_word(reply, out);
-            }
-            What::Transaction { calls, reply } => {
-                out.put_u8(2);
+            What::Calls { calls, replies, protocol } => {
+                out.put_u8(if *protocol == Protocol::Resp3 { 2 } else { 1 });
                 out.put_u32(calls.len() as u32);
                 calls.iter().for_each(|argv| put_words(argv, out));
-                put_word(reply, out);
+                put_words(replies, out);
             }
             What::Keys(keys) => {
                 out.put_u8(3);
@@ -110,11 +103,11 @@ impl Record {
             }
         };
         let what = match from.try_get_u8().ok()? {
-            1 => What::Call { argv: words(&mut from)?, reply: word(&mut from)? },
-            2 => {
+            version @ (1 | 2) => {
+                let protocol = if version == 2 { Protocol::Resp3 } else { Protocol::Resp2 };
                 let count = from.try_get_u32().ok()?;
                 let calls: Option<Vec<_>> = (0..count).map(|_| words(&mut from)).collect();
-                What::Transaction { calls: calls?, reply: word(&mut from)? }
+                What::Calls { calls: calls?, replies: words(&mut from)?, protocol }
             }
             3 => What::Keys(words(&mut from)?),
             4 => {
@@ -154,7 +147,8 @@ pub mod tests {
     /// A SET of a value of so many bytes.
     pub fn set(key: &str, bytes: usize) -> Record {
         let argv = vec![Bytes::from("SET"), Bytes::from(key.to_owned()), Bytes::from(vec![b'v'; bytes])];
-        let what = What::Call { argv, reply: Bytes::from("+OK\r\n") };
+        let replies = vec![Bytes::from("+OK\r\n")];
+        let what = What::Calls { calls: vec![argv], replies, protocol: Protocol::Resp2 };
         Record { db: DbIndex(3), at: -7, touched: Touched::Slots([1, 16383].into_iter().collect()), what }
     }
 
@@ -163,8 +157,8 @@ pub mod tests {
         let words = |text: &str| text.split(' ').map(|word| Bytes::from(word.to_owned())).collect::<Vec<_>>();
         let calls = vec![words("SET k v"), words("INCR n")];
         let whats = [
-            What::Call { argv: words("GET k"), reply: Bytes::from("$-1\r\n") },
-            What::Transaction { calls, reply: Bytes::from("*0\r\n") },
+            What::Calls { calls, replies: words("+OK :1"), protocol: Protocol::Resp2 },
+            What::Calls { calls: Vec::new(), replies: Vec::new(), protocol: Protocol::Resp3 },
             What::Keys(words("a b")),
             What::State { key: Bytes::from_static(b"\0\xff"), ticket: 9, state: None, size: 0 },
         ];

@@ -140,6 +140,13 @@ static DELIVERED: Command = Command {
     flags: Flags::WRITE,
     keys: &[KeySpec::at(1, &["RW", "UPDATE"])],
     plan: delivered,
+    follow: Follow::Effect(|done| {
+        let ids = done.argv().get(6..).unwrap_or_default();
+        let words = ["XCLAIM".into(), done.word(1), done.word(2), done.word(3), "0".into()];
+        let options = ["TIME".into(), done.word(4), "RETRYCOUNT".into(), "1".into(), "FORCE".into()];
+        let last = ["JUSTID".into(), "LASTID".into(), ids.last().cloned().unwrap_or_default()];
+        Effect::call(words.into_iter().chain(ids.iter().cloned()).chain(options).chain(last))
+    }),
     ..Command::in_group(Group::Stream, file!())
 };
 

@@ -127,18 +127,27 @@ fn streams() {
 
 #[test]
 fn transactions_are_whole_and_change_databases() {
-    let calls = ["SET a 1", "SELECT 4", "INCR b", "SET c 1 NX"].map(argv).to_vec();
-    let mut work = Work::default();
-    let replies = vec![Reply::Ok, Reply::Ok, Reply::ONE, Reply::Null];
-    work.add_transaction(DbIndex(1), calls.clone(), &Reply::Array(replies), AT);
-    assert!(work.atomic);
-    assert_eq!(said(&work), "SET a 1; =INCR b");
-    assert_eq!(work.calls.iter().map(|planned| planned.db.0).collect::<Vec<_>>(), [1, 4]);
+    let calls = ["MULTI", "SET a 1", "SELECT 4", "INCR b", "SET c 1 NX", "EXEC", "INCR d"].map(argv).to_vec();
+    let works = |exec: Reply| {
+        let queued = Reply::status("QUEUED");
+        let mut replies = vec![Reply::Ok, queued.clone(), queued.clone(), queued.clone(), queued];
+        replies.extend([exec, Reply::ONE]);
+        let works = Work::of_calls(DbIndex(1), calls.clone(), &replies, AT);
+        let dbs = |work: &Work| work.calls.iter().map(|planned| planned.db.0).collect::<Vec<_>>();
+        let works = works.iter().filter(|work| !work.calls.is_empty());
+        works.map(|work| (work.atomic, said(work), dbs(work))).collect::<Vec<_>>()
+    };
+    let done = works(Reply::Array(vec![Reply::Ok, Reply::Ok, Reply::ONE, Reply::Null]));
+    let after = |db| (false, "=INCR d".to_owned(), vec![db]);
+    assert_eq!(done, [(true, "SET a 1; =INCR b".to_owned(), vec![1, 4]), after(4)]);
     for nothing in [Reply::Null, Reply::NullArray, Reply::error("EXECABORT no")] {
-        let mut work = Work::default();
-        work.add_transaction(DbIndex(1), calls.clone(), &nothing, AT);
-        assert!(work.calls.is_empty());
+        assert_eq!(works(nothing), [after(1)]);
     }
+    let calls = ["MULTI", "INCR a", "DISCARD", "MULTI", "INCR b", "EXEC"].map(argv).to_vec();
+    let queued = || Reply::status("QUEUED");
+    let replies = [Reply::Ok, queued(), Reply::Ok, Reply::Ok, queued(), Reply::Array(vec![Reply::ONE])];
+    let works = Work::of_calls(DbIndex(1), calls, &replies, AT);
+    assert_eq!(works.iter().map(said).collect::<String>(), "=INCR b");
 }
 
 /// A command that nobody has ever heard of is followed by what its declaration says.
@@ -205,12 +214,16 @@ fn every_command_says_how_it_is_followed() {
 #[test]
 fn what_is_touched() {
     let slots = |keys: &[&str]| Touched::Slots(keys.iter().map(|key| Slot::of(key.as_bytes()).0).collect());
-    assert_eq!(touched(&argv("SET a v")), slots(&["a"]));
-    assert_eq!(touched(&argv("BITOP AND to b c")), slots(&["to"]));
-    assert_eq!(touched(&argv("RENAME a b")), slots(&["a", "b"]));
-    assert_eq!(touched(&argv("XREADGROUP GROUP g c STREAMS s >")), slots(&["s"]));
-    assert_eq!(touched(&argv("FLUSHALL")), Touched::All);
-    assert_eq!(touched(&argv("NOSUCH a")), Touched::All);
+    let touched = |calls: &[&str]| touched(&calls.iter().map(|call| argv(call)).collect::<Vec<_>>());
+    assert_eq!(touched(&["SET a v"]), slots(&["a"]));
+    assert_eq!(
+        touched(&["MULTI", "BITOP AND to b c", "GET x", "RENAME a b", "EXEC"]),
+        slots(&["to", "a", "b"])
+    );
+    assert_eq!(touched(&["XREADGROUP GROUP g c STREAMS s >"]), slots(&["s"]));
+    assert_eq!(touched(&["GET a", "SET a"]), slots(&[]));
+    assert_eq!(touched(&["SET a v", "FLUSHALL"]), Touched::All);
+    assert_eq!(touched(&["NOSUCH a"]), Touched::All);
     for (call, writes) in [("SET a v", true), ("GET a", false), ("NOSUCH a", true), ("PUBLISH a b", false)] {
         assert_eq!(may_write(&argv(call)), writes, "{call}");
     }
