@@ -1,7 +1,7 @@
 //! Shadow mode's follower: what the answering side has done is queued in its order, and done again, by its effect, on the other side. Knows commands
 //! and how they are executed; knows nothing of sockets and of clients.
 
-mod compare;
+pub mod compare;
 mod dirty;
 pub mod effect;
 mod queue;

@@ -20,6 +20,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("session", &["resp", "keyspace", "command", "state", "exec"]),
     ("exec", &["command", "session", "store", "state", "keyspace", "resp"]),
     ("copy", &["command", "exec", "session", "state", "store", "keyspace", "resp", "upstream"]),
+    (
+        "shadow",
+        &["copy", "command", "config", "exec", "keyspace", "resp", "session", "state", "store", "upstream"],
+    ),
     ("layer", &["exec", "command", "session", "state", "resp", "keyspace"]),
 ];
 

@@ -127,7 +127,7 @@ fn streams() {
 
 #[test]
 fn transactions_are_whole_and_change_databases() {
-    let calls = ["MULTI", "SET a 1", "SELECT 4", "INCR b", "SET c 1 NX", "EXEC", "INCR d"].map(argv).to_vec();
+    let calls = ["MULTI", "SET a 1", "select 4", "INCR b", "SET c 1 NX", "EXEC", "INCR d"].map(argv).to_vec();
     let works = |exec: Reply| {
         let queued = Reply::status("QUEUED");
         let mut replies = vec![Reply::Ok, queued.clone(), queued.clone(), queued.clone(), queued];
