@@ -29,6 +29,10 @@ pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
         records.forget().await?;
     }
     let mut known = records.load().await?;
+    let before: u64 = known.values().map(|earlier| earlier.summary.keys()).sum();
+    if before > 0 {
+        println!("going on after {before} keys");
+    }
     let total = wanted.iter().filter_map(|db| sizes.as_ref()?.get(db)).sum();
     let mut progress = Progress::new("import", total);
     let places = (Place::Redis(redis), Place::Postgres(base.executor.clone()));

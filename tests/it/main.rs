@@ -6,6 +6,7 @@ mod bounds;
 mod cluster;
 mod connection;
 mod generic;
+mod migrate;
 mod options;
 mod postgres;
 mod pubsub;

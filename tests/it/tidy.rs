@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use respg::command::{self, Command};
+use respg::keyspace::Kind;
 
 /// A module of `src` and the modules that it may name.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -178,6 +179,35 @@ fn banned_words_are_absent() {
         }
     }
     none(problems);
+}
+
+/// A data type is copied and compared by its record beside its commands: what copies and compares names none.
+#[test]
+fn a_new_data_type_needs_only_its_record() {
+    let types = [Kind::String, Kind::List, Kind::Set, Kind::SortedSet, Kind::Hash, Kind::Stream];
+    let words: Vec<String> =
+        types.iter().flat_map(|kind| [format!("Kind::{kind:?}"), format!("\"{}\"", kind.name())]).collect();
+    let places = ["src/copy/", "src/migrate/", "src/shadow/", "src/command/copy/"];
+    let mut problems = Vec::new();
+    for source in files("src", ".rs") {
+        if !places.iter().any(|place| source.path.starts_with(place)) {
+            continue;
+        }
+        for (number, line) in source.code_lines() {
+            for word in words.iter().filter(|word| line.contains(*word)) {
+                problems.push(format!("{}:{number}: {word}: belongs into the type's record", source.path));
+            }
+        }
+    }
+    none(problems);
+    // What commands make is what can be copied.
+    let records: Vec<Kind> = command::DATA_TYPES.iter().map(|record| record.kind).collect();
+    for kind in types {
+        let made = files("src/command", ".rs").iter().any(|source| {
+            !source.path.contains("copy") && source.code().contains(&format!("Kind::{kind:?})"))
+        });
+        assert!(!made || records.contains(&kind), "{kind:?} has no record in DATA_TYPES");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ pub mod client;
 pub mod files;
 pub mod matrix;
 pub mod pg;
+pub mod redis;
 pub mod respg;
 pub mod server;
 pub mod tcp_postgres;

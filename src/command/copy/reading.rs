@@ -1,0 +1,149 @@
+//! The dialogue that reads a key.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::{Call, CopyError, DataType, Dialect, KeyState, call, data_type, milliseconds};
+use crate::keyspace::Kind;
+use crate::resp::Reply;
+
+/// How often a key may change under our hands.
+const MOST_ATTEMPTS: u32 = 20;
+
+/// The dialogue that reads one key: send what [`Reading::ask`] says, give the replies to [`Reading::answer`], until that has the state.
+#[derive(Debug)]
+pub struct Reading {
+    key: Bytes,
+    dialect: Dialect,
+    stage: Stage,
+    attempts: u32,
+}
+
+enum Stage {
+    Type,
+    Survey(&'static DataType),
+    Read(&'static DataType, Vec<Reply>),
+}
+
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Type => "Type",
+            Stage::Survey(_) => "Survey",
+            Stage::Read(..) => "Read",
+        })
+    }
+}
+
+/// What to send next.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ask {
+    pub calls: Vec<Call>,
+    /// Between MULTI and EXEC; the replies are then those in EXEC's. They say what the key is at the place of this transaction.
+    pub transaction: bool,
+}
+
+impl Reading {
+    pub fn new(key: Bytes, dialect: Dialect) -> Reading {
+        Reading { key, dialect, stage: Stage::Type, attempts: 0 }
+    }
+
+    pub fn key(&self) -> &Bytes {
+        &self.key
+    }
+
+    /// About how many bytes the next replies have.
+    pub fn size(&self) -> u64 {
+        match &self.stage {
+            Stage::Type | Stage::Survey(_) => 64,
+            Stage::Read(data_type, survey) => (data_type.size)(survey),
+        }
+    }
+
+    pub fn ask(&self) -> Ask {
+        match &self.stage {
+            Stage::Type => Ask { calls: vec![call(b"TYPE", [&self.key])], transaction: false },
+            Stage::Survey(data_type) => Ask { calls: (data_type.survey)(&self.key), transaction: false },
+            Stage::Read(data_type, survey) => {
+                let mut calls = vec![call(b"TYPE", [&self.key])];
+                if self.dialect.knows(7, 0) {
+                    calls.push(call(b"PEXPIRETIME", [&self.key]));
+                } else {
+                    calls.extend([call(b"PTTL", [&self.key]), vec![Bytes::from_static(b"TIME")]]);
+                }
+                calls.extend((data_type.reads)(&self.key, survey));
+                Ask { calls, transaction: true }
+            }
+        }
+    }
+
+    /// Takes the replies; the state, if they say it.
+    pub fn answer(&mut self, replies: Vec<Reply>) -> Result<Option<KeyState>, CopyError> {
+        match std::mem::replace(&mut self.stage, Stage::Type) {
+            Stage::Type => self.know_type(replies.first()),
+            // An error here means that the key has changed, which is found out next.
+            Stage::Survey(data_type) => {
+                self.stage = Stage::Read(data_type, replies);
+                Ok(None)
+            }
+            Stage::Read(data_type, survey) => {
+                let known = self.know_type(replies.first())?;
+                let changed = !matches!(self.stage, Stage::Survey(now) if now.kind == data_type.kind);
+                if changed && known.is_some() {
+                    return Ok(known);
+                }
+                let header = if self.dialect.knows(7, 0) { 2 } else { 3 };
+                let body = replies.get(header..).unwrap_or_default();
+                let refusal = body.iter().find_map(|reply| match reply {
+                    Reply::Error(text) => Some(CopyError::Refused(Bytes::copy_from_slice(text.as_bytes()))),
+                    _ => None,
+                });
+                let value =
+                    if changed || refusal.is_some() { None } else { (data_type.value)(&survey, body) };
+                if let Some(value) = value {
+                    let expires_at = expiry(&replies[1..header])?;
+                    return Ok(Some(KeyState::Present { kind: data_type.kind, value, expires_at }));
+                }
+                self.attempts += 1;
+                match self.attempts < MOST_ATTEMPTS {
+                    true => Ok(None),
+                    false => Err(refusal.unwrap_or(CopyError::Unexpected)),
+                }
+            }
+        }
+    }
+
+    /// Takes TYPE's reply and prepares for what it says.
+    fn know_type(&mut self, reply: Option<&Reply>) -> Result<Option<KeyState>, CopyError> {
+        let name = match reply {
+            Some(Reply::Status(name) | Reply::Bulk(name)) => name,
+            Some(Reply::Error(text)) => {
+                return Err(CopyError::Refused(Bytes::copy_from_slice(text.as_bytes())));
+            }
+            _ => return Err(CopyError::Unexpected),
+        };
+        if name == "none" {
+            return Ok(Some(KeyState::Absent));
+        }
+        match Kind::from_name(name).and_then(data_type) {
+            Some(data_type) => {
+                self.stage = Stage::Survey(data_type);
+                Ok(None)
+            }
+            None => Ok(Some(KeyState::Unsupported(name.clone()))),
+        }
+    }
+}
+
+/// The expiry by PEXPIRETIME's reply, or PTTL's and TIME's.
+fn expiry(replies: &[Reply]) -> Result<Option<i64>, CopyError> {
+    match replies {
+        [Reply::Integer(at)] => Ok((*at >= 0).then_some(*at)),
+        [Reply::Integer(left), time] => {
+            let now = milliseconds(time).ok_or(CopyError::Unexpected)?;
+            Ok((*left >= 0).then_some(now.saturating_add(*left)))
+        }
+        _ => Err(CopyError::Unexpected),
+    }
+}

@@ -1,0 +1,53 @@
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use super::{run, task, verify};
+use crate::support::pg::{connect, fresh_database};
+use crate::support::redis::Redis;
+use crate::support::respg::blocking;
+
+const KEYS: usize = 60_000;
+
+/// An import that was killed goes on where it was.
+#[test]
+fn an_import_is_resumed() {
+    let (redis, database) = (Redis::start(), blocking(fresh_database()));
+    let mut client = redis.connect();
+    for keys in (0..KEYS).collect::<Vec<_>>().chunks(1000) {
+        client.send(keys.iter().map(|key| ["SET".to_owned(), format!("key:{key}"), "x".repeat(key % 300)]));
+        keys.iter().for_each(|_| assert!(!client.read().is_error()));
+    }
+    let mut child =
+        task("import", &redis.url(), &database, &[]).stdout(Stdio::null()).spawn().expect("respg");
+    let begun = Instant::now();
+    let copied = blocking(async {
+        let postgres = connect(&database).await;
+        loop {
+            let rows = postgres.query("SELECT summary FROM respg.imports", &[]).await.unwrap_or_default();
+            let copied = rows.first().map_or(0, |row| {
+                let summary: serde_json::Value = serde_json::from_str(row.get(0)).expect("JSON");
+                summary["copied"].as_u64().expect("a number")
+            });
+            if copied > 2000 {
+                return copied;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "it does not get on");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let (code, said) = run("import", &redis.url(), &database, &[]);
+    assert_eq!(code, 0, "{said}");
+    let before = said
+        .lines()
+        .find_map(|line| line.strip_prefix("going on after ")?.split(' ').next()?.parse::<u64>().ok())
+        .unwrap_or_else(|| panic!("{said}"));
+    assert!((copied..KEYS as u64).contains(&before), "{copied} {said}");
+    assert!(said.contains(&format!("imported {KEYS} keys")), "{said}");
+    let (code, report) = verify(&redis.url(), &database, &[]);
+    assert_eq!((code, report["keys"].as_u64()), (0, Some(KEYS as u64)), "{report:#}");
+    // Nothing is left of it: the next one is a new one.
+    let (_, said) = run("import", &redis.url(), &database, &[]);
+    assert!(!said.contains("going on"), "{said}");
+}

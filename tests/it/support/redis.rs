@@ -1,0 +1,63 @@
+//! A real Redis (or Valkey) of a test.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::client::{Client, Protocol};
+use super::pg::Scratch;
+
+/// Both kinds, by program.
+pub const PROGRAMS: [&str; 2] = ["redis-server", "/opt/respg-oracles/bin/valkey-server"];
+
+/// A running server, killed with this value.
+pub struct Redis {
+    child: Child,
+    address: SocketAddr,
+    _scratch: Scratch,
+}
+
+impl Redis {
+    pub fn start() -> Redis {
+        Redis::of(PROGRAMS[0], &[])
+    }
+
+    pub fn of(program: &str, options: &[&str]) -> Redis {
+        let scratch = Scratch::new();
+        for _ in 0..10 {
+            // Somebody else may take it in between.
+            let address = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+            let address = address.expect("a free port");
+            let mut child = Command::new(program)
+                .args(["--port", &address.port().to_string(), "--save", ""])
+                .args(options)
+                .current_dir(scratch.path())
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap_or_else(|error| panic!("{program}: {error}"));
+            while child.try_wait().expect("our child").is_none() {
+                if TcpStream::connect(address).is_ok() {
+                    return Redis { child, address, _scratch: scratch };
+                }
+                sleep(Duration::from_millis(10));
+            }
+        }
+        panic!("{program} does not start");
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address, Protocol::Resp2)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
