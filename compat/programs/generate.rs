@@ -57,7 +57,8 @@ impl Generator {
         for (connection, _) in in_transaction.iter().enumerate().filter(|(_, open)| **open) {
             steps.push(Step { connection, args: vec![b"EXEC".to_vec()], pipelined: false });
         }
-        Program { resp: if random.percent(50) { 2 } else { 3 }, scripted, steps }
+        let program = Program { resp: if random.percent(50) { 2 } else { 3 }, scripted, steps };
+        program.without_late_subscriptions()
     }
 
     fn step(&self, in_transaction: &mut bool, random: &mut Random, times: &mut Times) -> Vec<Vec<u8>> {

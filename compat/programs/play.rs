@@ -57,6 +57,25 @@ impl Program {
         Ok((replies, state(&mut connect()?)?))
     }
 
+    /// Without the subscriptions of transactions that publish before: these are delivered when all is done, also to those who
+    /// subscribe after.
+    pub fn without_late_subscriptions(mut self) -> Program {
+        let mut publishes = [None; 4];
+        self.steps.retain(|step| {
+            let name = step.args[0].to_ascii_uppercase();
+            let publishes = &mut publishes[step.connection];
+            match (&name[..], *publishes) {
+                (b"MULTI", _) => *publishes = Some(false),
+                (b"EXEC" | b"DISCARD", _) => *publishes = None,
+                (b"PUBLISH" | b"SPUBLISH", Some(_)) => *publishes = Some(true),
+                (name, Some(true)) => return !name.ends_with(b"SUBSCRIBE"),
+                _ => {}
+            }
+            true
+        });
+        self
+    }
+
     pub fn groups(&self) -> impl Iterator<Item = &[Step]> {
         self.steps.chunk_by(|before, step| step.pipelined && before.connection == step.connection)
     }

@@ -34,6 +34,11 @@ fn keep_if_smaller(
     candidate: Program,
     differs: &impl Fn(&Program) -> Result<Option<Difference>, String>,
 ) -> Result<bool, String> {
+    let steps = candidate.steps.len();
+    let candidate = candidate.without_late_subscriptions();
+    if candidate.steps.len() < steps {
+        return Ok(false);
+    }
     if let Some(difference) = differs(&candidate)? {
         *best = (candidate, difference);
         return Ok(true);

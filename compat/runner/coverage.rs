@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalogue::Catalogue;
+use crate::commands::info::OURS;
 
 #[derive(Default)]
 pub struct Coverage {
@@ -33,9 +34,11 @@ impl Coverage {
         self.commands.get(name)
     }
 
-    /// Commands of the catalogue that no case mentions. A container of subcommands is none itself.
+    /// Commands of the catalogue that no case mentions, but for those that no reference can have. A container of subcommands is
+    /// none itself.
     pub fn missing(&self, catalogue: &Catalogue) -> Vec<String> {
-        let entries = catalogue.entries.iter().filter(|(_, entry)| !entry.has_subcommands);
+        let entries = catalogue.entries.iter();
+        let entries = entries.filter(|(name, entry)| !entry.has_subcommands && !name.starts_with(OURS));
         let names = entries.map(|(name, _)| name).filter(|name| !self.commands.contains_key(*name));
         names.cloned().collect()
     }

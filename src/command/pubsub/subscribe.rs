@@ -12,6 +12,8 @@ const FLAGS: Flags = Flags::PUBSUB
     .and(Flags::STALE)
     .and(Flags::SUBSCRIBES)
     .and(Flags::FOR_SUBSCRIBERS);
+const NOT_IN_EXEC: CommandError =
+    CommandError::constant("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
 const FAMILY: Command = Command { flags: FLAGS, ..Command::in_group(Group::Pubsub, file!()) };
 const SHARDS: &[KeySpec] = &[KeySpec::from(1, 1, &["NOT_KEY"])];
 
@@ -70,6 +72,9 @@ impl Steps for Subscribe {
     /// Confirms when no later message can be missed, whoever publishes it.
     fn run<'a>(self: Box<Self>, context: &'a mut Context<'_>) -> BoxFuture<'a, Result<Reply, CommandError>> {
         Box::pin(async move {
+            if self.kind == Subscribed::Shard && context.in_exec() {
+                return Err(NOT_IN_EXEC);
+            }
             let (process, client) = (context.process(), &context.session.client);
             let mut confirmations = Vec::new();
             let mut joining = Vec::new();

@@ -13,6 +13,16 @@ pub fn stream_key(
     Plan::Keys(KeyOp::new(Access::Update, [KeyUse::object(context.db, key, Kind::Stream)], apply))
 }
 
+/// Tells of a consumer that was made by the way.
+pub fn note_newcomer(view: &mut View<'_>, i: usize) -> Result<(), CommandError> {
+    if let Some(stream) = view.stream(i)?
+        && stream.groups.take_newcomer()
+    {
+        view.note(i, Event::XGROUP_CREATECONSUMER);
+    }
+    Ok(())
+}
+
 /// The texts that say so differ.
 pub fn no_group_of_key(key: &[u8], group: &[u8]) -> CommandError {
     no_group([b"No such consumer group '", group, b"' for key name '", key, b"'"])

@@ -1,5 +1,5 @@
 //! `XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]`
-use super::named::{entry_or_gone, id, interval_start, no_key_or_group, stream_key};
+use super::named::{entry_or_gone, id, interval_start, no_key_or_group, note_newcomer, stream_key};
 use super::xclaim::{claim_words, ids_of};
 use crate::command::prelude::*;
 use crate::keyspace::number::parse_i64;
@@ -62,6 +62,7 @@ fn xautoclaim(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandErr
             ));
         }
         let swept = stream.claim_idle(&name, group, &consumer, from, (min_idle, count, just_id), now)?;
+        note_newcomer(view, 0)?;
         let show = |(found, fields)| match just_id {
             true => id(found),
             false => entry_or_gone((found, fields)),

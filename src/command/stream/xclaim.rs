@@ -1,5 +1,5 @@
 //! `XCLAIM key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-ms] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID id]`
-use super::named::{entry_or_gone, id, no_key_or_group, stream_key};
+use super::named::{entry_or_gone, id, no_key_or_group, note_newcomer, stream_key};
 use crate::command::prelude::*;
 use crate::keyspace::number::parse_i64;
 use crate::keyspace::stream::StreamId;
@@ -30,6 +30,7 @@ fn xclaim(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> 
         let group = stream.group(&name)?.ok_or_else(nothing)?;
         let (ids, claim) = parsed.as_ref().map_err(CommandError::clone)?;
         let claimed = stream.claim(&name, group, &consumer, ids, claim, now)?;
+        note_newcomer(view, 0)?;
         let show = |(found, fields)| match claim.just_id {
             true => id(found),
             false => entry_or_gone((found, fields)),

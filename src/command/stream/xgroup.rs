@@ -132,7 +132,11 @@ fn create(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> 
             Some(stream) => stream.create_group(&name, id, start.entries_read)?,
             None => view.stream_or_new(0)?.create_group(&name, id, start.entries_read)?,
         };
-        if made { Ok(Reply::status("OK")) } else { Err(GROUP_EXISTS) }
+        if !made {
+            return Err(GROUP_EXISTS);
+        }
+        view.note(0, Event::XGROUP_CREATE);
+        Ok(Reply::status("OK"))
     }))
 }
 
@@ -142,7 +146,7 @@ fn setid(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     Ok(of_group(context, key, name, move |stream, name, group, _| {
         let id = start.id(Some(stream))?;
         stream.set_group(name, group, id, start.entries_read);
-        Ok(Reply::status("OK"))
+        Ok((Reply::status("OK"), Some(Event::XGROUP_SETID)))
     }))
 }
 
@@ -150,30 +154,37 @@ fn destroy(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError>
     let (key, name) = (args.bytes()?, args.bytes()?);
     Ok(stream_key(context, key, move |view| {
         let stream = view.stream(0)?.ok_or(NO_KEY)?;
-        Ok(stream.destroy_group(&name)?.into())
+        let destroyed = stream.destroy_group(&name)?;
+        if destroyed {
+            view.note(0, Event::XGROUP_DESTROY);
+        }
+        Ok(destroyed.into())
     }))
 }
 
 fn create_consumer(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     let (key, name, consumer) = (args.bytes()?, args.bytes()?, args.bytes()?);
     Ok(of_group(context, key, name, move |stream, name, group, now| {
-        Ok(stream.create_consumer(name, group, &consumer, now)?.into())
+        let made = stream.create_consumer(name, group, &consumer, now)?;
+        Ok((made.into(), made.then_some(Event::XGROUP_CREATECONSUMER)))
     }))
 }
 
 fn delete_consumer(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     let (key, name, consumer) = (args.bytes()?, args.bytes()?, args.bytes()?);
     Ok(of_group(context, key, name, move |stream, name, group, _| {
-        Ok(Reply::Integer(stream.delete_consumer(name, group, &consumer)?))
+        let pending = stream.delete_consumer(name, group, &consumer)?;
+        let event = pending.map(|_| Event::XGROUP_DELCONSUMER);
+        Ok((Reply::Integer(pending.unwrap_or(0)), event))
     }))
 }
 
-/// A change of a group that must be there; also gets the time.
+/// A change of a group that must be there, with the event it is; also gets the time.
 fn of_group(
     context: &PlanContext,
     key: Bytes,
     name: Bytes,
-    change: impl Fn(&mut Stream, &Bytes, ConsumerGroup, i64) -> Result<Reply, CommandError>
+    change: impl Fn(&mut Stream, &Bytes, ConsumerGroup, i64) -> Result<(Reply, Option<Event>), CommandError>
     + Send
     + Sync
     + 'static,
@@ -181,10 +192,12 @@ fn of_group(
     stream_key(context, key.clone(), move |view| {
         let now = view.now();
         let stream = view.stream(0)?.ok_or(NO_KEY)?;
-        match stream.group(&name)? {
-            Some(group) => change(stream, &name, group, now),
-            None => Err(no_group_of_key(&key, &name)),
+        let group = stream.group(&name)?.ok_or_else(|| no_group_of_key(&key, &name))?;
+        let (reply, event) = change(stream, &name, group, now)?;
+        if let Some(event) = event {
+            view.note(0, event);
         }
+        Ok(reply)
     })
 }
 

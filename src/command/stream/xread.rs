@@ -160,6 +160,10 @@ impl Reading {
         let found = self.keys.iter().zip(streams).filter(|(_, entries)| !entries.is_empty());
         let found: Vec<(Reply, Reply)> =
             found.map(|(key, entries)| (Reply::bulk(key.clone()), Reply::Array(entries))).collect();
-        if found.is_empty() { Reply::NullArray } else { Reply::Entries(found) }
+        if found.is_empty() {
+            return Reply::NullArray;
+        }
+        // It runs again as a whole when there is something to read: then all are to be streams, as in the beginning.
+        kinds.into_iter().flatten().find_map(wrong_type).unwrap_or(Reply::Entries(found))
     }
 }

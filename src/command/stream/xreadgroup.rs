@@ -1,7 +1,7 @@
 //! `XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]`
 use std::sync::Arc;
 
-use super::named::{entry_or_gone, no_key_or_group, nothing_to_read, stream_key};
+use super::named::{entry_or_gone, no_key_or_group, note_newcomer, nothing_to_read, stream_key};
 use super::xclaim::ids_of;
 use crate::command::prelude::*;
 use crate::command::{Attempt, Audience, Begin, Block, Find, Request};
@@ -213,12 +213,14 @@ impl Reading {
                 What::History(from) => stream.history(name, group, consumer, *from, count, now)?,
                 What::New if attempt == Attempt::Behind => {
                     stream.meet(name, group, consumer, now)?;
+                    note_newcomer(view, i)?;
                     continue;
                 }
                 What::New | What::Wrong(_) => {
                     stream.deliver(name, group, consumer, count, self.noack, now)?
                 }
             };
+            note_newcomer(view, i)?;
             // History is an answer even when there is none.
             if !entries.is_empty() || matches!(what, What::History(_)) {
                 let entries = entries.into_iter().map(entry_or_gone).collect();

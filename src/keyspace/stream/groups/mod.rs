@@ -91,6 +91,7 @@ pub struct Groups {
     /// Whether reads of any size are served.
     pub unlimited: bool,
     refused: bool,
+    newcomer: bool,
 }
 
 impl Groups {
@@ -108,6 +109,11 @@ impl Groups {
     /// Whether a command was refused since the last time because it reads more than befits a batch of many clients.
     pub fn take_refusal(&mut self) -> bool {
         std::mem::take(&mut self.refused)
+    }
+
+    /// Whether a command made a consumer since the last time.
+    pub fn take_newcomer(&mut self) -> bool {
+        std::mem::take(&mut self.newcomer)
     }
 
     /// What is needed and not there.
@@ -234,6 +240,7 @@ impl Groups {
                 group.cursor.last_consumer += 1;
                 let id = group.cursor.last_consumer;
                 self.put_group(name, *group);
+                self.newcomer = true;
                 Consumer { id, seen_at: now, active_at: None, stored: false }
             }
         };
@@ -313,15 +320,15 @@ impl Stream {
         Ok(true)
     }
 
-    /// XGROUP DELCONSUMER: how many entries it had pending.
+    /// XGROUP DELCONSUMER: how many entries it had pending, `None` if there is no such consumer.
     pub fn delete_consumer(
         &mut self,
         name: &Bytes,
         group: Group,
         consumer: &Bytes,
-    ) -> Result<i64, NotLoaded> {
+    ) -> Result<Option<i64>, NotLoaded> {
         let groups = &mut self.groups;
-        let Some(known) = groups.consumer(name, &group, consumer)? else { return Ok(0) };
+        let Some(known) = groups.consumer(name, &group, consumer)? else { return Ok(None) };
         let stored = match known.stored {
             false => 0,
             true => match groups.loaded.counts.get(&(group.id, known.id)) {
@@ -344,7 +351,7 @@ impl Stream {
         if known.stored {
             groups.deleted.insert((group.id, known.id));
         }
-        Ok(count)
+        Ok(Some(count))
     }
 
     /// Notes all that [`Stream::acknowledge`] will need.
