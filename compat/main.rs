@@ -48,7 +48,7 @@
 //! `%pipeline` ... `%end` around lines that are sent at once.
 //!
 //! At the top of a file: `%oracle redis|valkey` for all lines; `%needs COMMAND...` waits until the subject has the
-//! commands, where `"COMMAND ARGS"` in quotes must be done without an error; `%spread` also plays the case (plain) with its
+//! commands, and of those it has `"COMMAND ARGS"` in quotes must be done without an error; `%spread` also plays the case (plain) with its
 //! connections going by turns to two processes of the subject; `%not MODE...: REASON` and `%only MODE...: REASON` restrict the matrix (`plain`, `pipelined`, `multi`
 //! (which includes `block`), `block`, `resp2`, `resp3`); `%config NAME VALUE` for a parameter during the case;
 //! `%server --flag value` for servers of the case's own;

@@ -87,12 +87,16 @@ impl Server {
         }
     }
 
-    /// Whether the server has the command, or, when there are arguments, does it without an error.
-    pub fn can(&mut self, command: &[Vec<u8>]) -> bool {
-        match command {
-            [name] => self.knows(&String::from_utf8_lossy(name)),
-            _ => self.control.demand(command).is_ok(),
+    /// Whether the server has the command, and, when there are arguments, does it without an error (on an empty keyspace).
+    pub fn can(&mut self, command: &[Vec<u8>]) -> Result<bool, String> {
+        if !self.knows(&String::from_utf8_lossy(&command[0])) {
+            return Ok(false);
         }
+        if command.len() > 1 {
+            self.control.demand(&["FLUSHALL"])?;
+            self.control.demand(command)?;
+        }
+        Ok(true)
     }
 }
 

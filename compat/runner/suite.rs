@@ -102,9 +102,16 @@ impl Suite<'_> {
     pub fn run(&mut self, cases: &[Case]) -> Outcome {
         let mut outcome = Outcome::default();
         for case in cases {
-            if let Some(command) = self.missing(case) {
-                *outcome.waiting.entry(command).or_default() += 1;
-                continue;
+            match self.missing(case) {
+                Ok(None) => {}
+                Ok(Some(command)) => {
+                    *outcome.waiting.entry(command).or_default() += 1;
+                    continue;
+                }
+                Err(problem) => {
+                    outcome.fail(&format!("{} is not played: {problem}", case.path));
+                    continue;
+                }
             }
             if !case.server_args.is_empty() {
                 self.run_apart(case, &mut outcome);
@@ -118,11 +125,15 @@ impl Suite<'_> {
     }
 
     /// What the subject would need for this case and does not have.
-    fn missing(&mut self, case: &Case) -> Option<String> {
-        let subject = self.servers.last_mut()?;
-        let command = case.needs.iter().find(|command| !subject.can(command))?;
-        let words: Vec<String> = command.iter().map(|word| quote(word)).collect();
-        Some(words.join(" "))
+    fn missing(&mut self, case: &Case) -> Result<Option<String>, String> {
+        let Some(subject) = self.servers.last_mut() else { return Ok(None) };
+        for command in &case.needs {
+            if !subject.can(command)? {
+                let words: Vec<String> = command.iter().map(|word| quote(word)).collect();
+                return Ok(Some(words.join(" ")));
+            }
+        }
+        Ok(None)
     }
 
     fn run_apart(&self, case: &Case, outcome: &mut Outcome) {
@@ -320,12 +331,17 @@ fn run_on(
         processes.truncate(1);
     }
     let addresses: Vec<SocketAddr> = processes.iter().map(|(address, _)| *address).collect();
+    // Asked first of all: some parameters are common to the processes.
     let mut restore = Vec::new();
     for (at, (_, control)) in processes.iter_mut().enumerate() {
-        for (name, value) in &case.config {
+        for (name, _) in &case.config {
             let before = control.demand(&["CONFIG", "GET", name])?;
             let before = before.items.get(1).ok_or_else(|| format!("CONFIG GET {name} is empty"))?;
             restore.push((at, name, before.text_lossy()));
+        }
+    }
+    for (_, control) in &mut processes {
+        for (name, value) in &case.config {
             control.demand(&["CONFIG", "SET", name, value])?;
         }
     }
