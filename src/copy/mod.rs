@@ -4,6 +4,7 @@
 mod own;
 mod portions;
 mod redis;
+mod requests;
 mod scan;
 mod transaction;
 mod write;
@@ -13,6 +14,7 @@ use bytes::Bytes;
 pub use own::Own;
 pub use portions::{Portions, Read, read_key, read_keys};
 pub use redis::Redis;
+pub use requests::{Follower, Resync, Resynced, no_more_requests, serve_requests};
 pub use scan::{LEFT_OVER, Scan, databases};
 pub use transaction::{exec_replies, in_multi};
 pub use write::{write_key, write_keys};

@@ -4,7 +4,7 @@ use super::MigrateError;
 use super::base::Base;
 use super::options::ExportOptions;
 use super::progress::Progress;
-use super::side::Place;
+use super::side::{Place, Target};
 use super::transfer::{Keeper, Position, Summary, transfer};
 use crate::copy::{Own, Redis, databases};
 
@@ -17,11 +17,12 @@ pub async fn run(options: ExportOptions) -> Result<bool, MigrateError> {
     let wanted = if asked.is_empty() { sizes.keys().copied().collect() } else { asked };
     let total = wanted.iter().filter_map(|db| sizes.get(db)).sum();
     let mut progress = Progress::new("export", total);
-    let places = (Place::Postgres(base.executor.clone()), Place::Redis(redis));
+    let (source, target) = (Place::Postgres(base.executor.clone()), Place::Redis(redis));
+    let target = Target::Place(&target);
     let mut all = Summary::default();
     for db in wanted {
         let walk = (db, options.scope.pattern.as_deref());
-        all.add(transfer((&places.0, &places.1), walk, None, &mut progress, &mut Forgetful).await?);
+        all.add(transfer((&source, &target), walk, None, &mut progress, &mut Forgetful).await?);
     }
     let took = progress.finish();
     println!("exported {} keys in {:.1} s", all.copied, took.as_secs_f64());

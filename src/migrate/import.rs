@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::MigrateError;
 use super::base::Base;
+use super::follower;
 use super::options::ImportOptions;
 use super::progress::Progress;
-use super::side::Place;
+use super::side::{Place, Target};
 use super::transfer::{Keeper, Position, Summary, transfer};
 use crate::copy::{Redis, databases};
 use crate::state::Process;
@@ -35,7 +36,13 @@ pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
     }
     let total = wanted.iter().filter_map(|db| sizes.as_ref()?.get(db)).sum();
     let mut progress = Progress::new("import", total);
-    let places = (Place::Redis(redis), Place::Postgres(base.executor.clone()));
+    let follower = follower::find(&base, &redis).await?;
+    if let Some(follower) = &follower {
+        println!("a server in shadow mode follows {}: it is asked to bring the keys over", follower.upstream);
+    }
+    let source = Place::Redis(redis);
+    let ours = Place::Postgres(base.executor.clone());
+    let target = follower.map_or(Target::Place(&ours), Target::Follower);
     let mut all = Summary::default();
     for db in wanted {
         let earlier = known.remove(&db).unwrap_or_default();
@@ -44,7 +51,7 @@ pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
         if !earlier.finished {
             let walk = (db, options.scope.pattern.as_deref());
             let summary =
-                transfer((&places.0, &places.1), walk, earlier.cursor.as_deref(), &mut progress, &mut keeper);
+                transfer((&source, &target), walk, earlier.cursor.as_deref(), &mut progress, &mut keeper);
             let summary = summary.await?;
             keeper.finish(&summary).await?;
             all.add(summary);

@@ -3,6 +3,7 @@
 
 mod base;
 mod export;
+mod follower;
 mod import;
 mod options;
 mod pattern;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::MigrateError;
 use crate::command::copy::{Call, Dialect};
-use crate::copy::{Own, Redis, Speaker};
+use crate::copy::{Follower, Own, Redis, Speaker};
 use crate::exec::Executor;
 use crate::resp::Reply;
 use crate::upstream::UpstreamError;
@@ -13,6 +13,13 @@ use crate::upstream::UpstreamError;
 pub enum Place {
     Redis(Redis),
     Postgres(Arc<dyn Executor>),
+}
+
+/// Where keys go to.
+pub enum Target<'a> {
+    Place(&'a Place),
+    /// To Postgres, by a process in shadow mode, which has the source as its upstream.
+    Follower(Follower),
 }
 
 /// One conversation with it.

@@ -9,11 +9,12 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use super::MigrateError;
+use super::follower::brought_over;
 use super::pattern::{pattern, redacted};
 use super::progress::Progress;
-use super::side::{Place, Side};
+use super::side::{Place, Side, Target};
 use crate::command::copy::{CopyError, KeyState};
-use crate::copy::{Portions, Read, Scan, write_keys};
+use crate::copy::{Follower, Portions, Resynced, Scan, write_keys};
 
 const WORKERS: usize = 4;
 /// Keys in a batch, as SCAN is asked for them.
@@ -79,6 +80,10 @@ impl Summary {
         lines
     }
 
+    fn note_unsupported(&mut self, key: &Bytes, kind: String) {
+        *self.unsupported.entry(kind).or_default().entry(pattern(key)).or_default() += 1;
+    }
+
     fn note(&mut self, key: &Bytes, outcome: Result<(), CopyError>) {
         match outcome {
             Ok(()) => self.copied += 1,
@@ -111,7 +116,7 @@ pub trait Keeper: Send {
 
 /// Copies one database, from a cursor on.
 pub async fn transfer(
-    (from, to): (&Place, &Place),
+    (from, to): (&Place, &Target<'_>),
     (db, pattern): (u32, Option<&str>),
     start: Option<&str>,
     progress: &mut Progress,
@@ -122,10 +127,8 @@ pub async fn transfer(
     let (report, mut reports) = mpsc::channel(2 * WORKERS);
     let mut workers = JoinSet::new();
     for _ in 0..WORKERS {
-        let (mut source, mut target) = (from.open().await?, to.open().await?);
-        source.select(db).await?;
-        target.select(db).await?;
-        workers.spawn(work(source, target, receiver.clone(), report.clone()));
+        let worker = Worker::new(from, to, db).await?;
+        workers.spawn(worker.work(receiver.clone(), report.clone()));
     }
     drop(report);
     let mut walker = from.open().await?;
@@ -179,19 +182,53 @@ async fn walk(
 
 type Report = (u64, Result<Summary, MigrateError>);
 
-async fn work(
-    mut source: Side,
-    mut target: Side,
-    batches: Arc<Mutex<mpsc::Receiver<Batch>>>,
-    reports: mpsc::Sender<Report>,
-) -> Result<(), MigrateError> {
-    loop {
-        let Some(batch) = batches.lock().await.recv().await else { return Ok(()) };
-        let outcome = copy(&mut source, &mut target, batch.keys).await;
-        if reports.send((batch.number, outcome)).await.is_err() {
-            return Ok(());
+enum Worker {
+    Copying { source: Box<Side>, target: Box<Side> },
+    Asking { follower: Follower, db: u32 },
+}
+
+impl Worker {
+    async fn new(from: &Place, to: &Target<'_>, db: u32) -> Result<Worker, MigrateError> {
+        let target = match to {
+            Target::Place(place) => place,
+            Target::Follower(follower) => return Ok(Worker::Asking { follower: follower.clone(), db }),
+        };
+        let (mut source, mut target) = (from.open().await?, target.open().await?);
+        source.select(db).await?;
+        target.select(db).await?;
+        Ok(Worker::Copying { source: source.into(), target: target.into() })
+    }
+
+    async fn work(
+        mut self,
+        batches: Arc<Mutex<mpsc::Receiver<Batch>>>,
+        reports: mpsc::Sender<Report>,
+    ) -> Result<(), MigrateError> {
+        loop {
+            let Some(batch) = batches.lock().await.recv().await else { return Ok(()) };
+            let outcome = match &mut self {
+                Worker::Copying { source, target } => copy(source, target, batch.keys).await,
+                Worker::Asking { follower, db } => ask(follower, *db, &batch.keys).await,
+            };
+            if reports.send((batch.number, outcome)).await.is_err() {
+                return Ok(());
+            }
         }
     }
+}
+
+/// Has keys copied.
+async fn ask(follower: &Follower, db: u32, keys: &[Bytes]) -> Result<Summary, MigrateError> {
+    let mut summary = Summary::default();
+    for (key, outcome) in keys.iter().zip(brought_over(follower, db, keys).await?) {
+        match outcome {
+            Ok(Resynced::Absent) => summary.vanished += 1,
+            Ok(Resynced::Unsupported(kind)) => summary.note_unsupported(key, kind),
+            Ok(Resynced::Copied) => summary.note(key, Ok(())),
+            Err(error) => summary.note(key, Err(error)),
+        }
+    }
+    Ok(summary)
 }
 
 /// Copies keys.
@@ -200,13 +237,12 @@ async fn copy(source: &mut Side, target: &mut Side, keys: Vec<Bytes>) -> Result<
     let mut portions = Portions::survey(source, keys).await?;
     while let Some(portion) = portions.next(source, PORTION).await? {
         let mut keys = Vec::with_capacity(portion.len());
-        for (key, state) in portion as Vec<Read> {
+        for (key, state) in portion {
             match state {
                 Err(error) => summary.note(&key, Err(error)),
                 Ok(KeyState::Absent) => summary.vanished += 1,
                 Ok(KeyState::Unsupported(kind)) => {
-                    let kind = kind.escape_ascii().to_string();
-                    *summary.unsupported.entry(kind).or_default().entry(pattern(&key)).or_default() += 1;
+                    summary.note_unsupported(&key, kind.escape_ascii().to_string());
                 }
                 Ok(state) => keys.push((key, state)),
             }

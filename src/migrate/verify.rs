@@ -8,12 +8,13 @@ use bytes::Bytes;
 
 use super::MigrateError;
 use super::base::Base;
+use super::follower::{self, brought_over};
 use super::import::choose;
 use super::options::VerifyOptions;
 use super::progress::Progress;
 use super::report::Report;
 use crate::command::copy::{CopyError, Difference, KeyState, compare};
-use crate::copy::{Own, Portions, Read, Redis, Scan, databases, read_key, read_keys, write_key};
+use crate::copy::{Follower, Own, Portions, Read, Redis, Scan, databases, read_key, read_keys, write_key};
 
 /// Keys at once, and about how many bytes of them.
 const BATCH: u32 = 500;
@@ -58,6 +59,8 @@ struct Verify {
     tolerance: u64,
     settle: Duration,
     repair: bool,
+    /// Who repairs in our stead.
+    follower: Option<Follower>,
     report: Report,
     suspects: Vec<Suspect>,
 }
@@ -77,8 +80,10 @@ pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
     }
     let all_sizes = || sizes.iter().chain([&ours]);
     let total = wanted.iter().flat_map(|db| all_sizes().filter_map(move |sizes| sizes.get(db))).sum();
+    let follower = if options.repair { follower::find(&base, &redis).await? } else { None };
     let mut verify = Verify {
         redis,
+        follower,
         own,
         tolerance: options.ttl_tolerance,
         settle: Duration::from_millis(options.settle),
@@ -263,10 +268,15 @@ impl Verify {
     /// Makes our key what Redis's is.
     async fn mend(&mut self, suspect: Suspect) -> Result<(), MigrateError> {
         let key = suspect.key.clone();
-        let state = read_key(&mut self.redis, key.clone()).await?;
-        let mended = match state {
-            Ok(state) => write_key(&mut self.own, key.clone(), state).await?,
-            Err(error) => Err(error),
+        let mended = match &self.follower {
+            Some(follower) => {
+                let outcomes = brought_over(follower, suspect.db, std::slice::from_ref(&key)).await?;
+                outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
+            }
+            None => match read_key(&mut self.redis, key.clone()).await? {
+                Ok(state) => write_key(&mut self.own, key.clone(), state).await?,
+                Err(error) => Err(error),
+            },
         };
         match mended {
             Ok(()) => {

@@ -15,3 +15,40 @@ pub static KEEP_IMPORTED: Statement = Statement::new(
 
 /// $1 source.
 pub static FORGET_IMPORTED: Statement = Statement::new("DELETE FROM respg.imports i WHERE i.source = $1");
+
+/// $1 process, $2 upstream, $3 run id. Says that a follower is there, and forgets what was asked of others that are gone.
+pub static FOLLOWER_SEEN: Statement = Statement::new(
+    "WITH gone AS (DELETE FROM respg.followers f WHERE f.process <> $1 AND f.seen_at < now() - interval '1 hour'),
+     old AS (DELETE FROM respg.resyncs r WHERE r.asked_at < now() - interval '1 day')
+     INSERT INTO respg.followers AS f (process, upstream, run_id) VALUES ($1, $2, $3)
+     ON CONFLICT (process) DO UPDATE SET upstream = $2, run_id = $3, seen_at = now()",
+);
+
+/// $1 process.
+pub static FOLLOWER_GONE: Statement = Statement::new("DELETE FROM respg.followers f WHERE f.process = $1");
+
+/// The followers that were seen lately: process, upstream, run id.
+pub static FOLLOWER: Statement = Statement::new(
+    "SELECT f.process, f.upstream, f.run_id FROM respg.followers f
+     WHERE f.seen_at > now() - interval '10 seconds' ORDER BY f.process",
+);
+
+/// $1 process, $2 db, $3 keys: the request's id.
+pub static ASK_RESYNC: Statement =
+    Statement::new("INSERT INTO respg.resyncs (process, db, keys) VALUES ($1, $2, $3) RETURNING id");
+
+/// $1 process, $2 how many at most: ids, databases and keys of requests.
+pub static TAKE_RESYNCS: Statement = Statement::new(
+    "UPDATE respg.resyncs r SET taken = true WHERE r.id IN (
+         SELECT w.id FROM respg.resyncs w WHERE w.process = $1 AND NOT w.taken ORDER BY w.id LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING r.id, r.db, r.keys",
+);
+
+/// $1 id, $2 outcomes.
+pub static ANSWER_RESYNC: Statement =
+    Statement::new("UPDATE respg.resyncs r SET outcomes = $2 WHERE r.id = $1");
+
+/// $1 id: the outcomes, once.
+pub static RESYNC_OUTCOMES: Statement = Statement::new(
+    "DELETE FROM respg.resyncs r WHERE r.id = $1 AND r.outcomes IS NOT NULL RETURNING r.outcomes",
+);

@@ -1,0 +1,181 @@
+//! Keys that a process in shadow mode brings over for others. It alone knows the order of all writes, so while there is one, nobody else may write keys of the follower: `import`
+//! and `verify --repair` ask it, in a table, and wait for its answer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+
+use crate::command::copy::CopyError;
+use crate::store::statements::Statement;
+use crate::store::statements::migrate::{
+    ANSWER_RESYNC, ASK_RESYNC, FOLLOWER, FOLLOWER_GONE, FOLLOWER_SEEN, RESYNC_OUTCOMES, TAKE_RESYNCS,
+};
+use crate::store::{Params, Row, Store, StoreError};
+
+/// How often a follower says that it is there.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// Between two looks for requests: while there are some, and when there were none for long.
+const BUSY: Duration = Duration::from_millis(20);
+const IDLE: Duration = Duration::from_secs(1);
+const STILL_BUSY: Duration = Duration::from_secs(30);
+/// Requests under way.
+const AT_ONCE: usize = 8;
+
+/// What became of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resynced {
+    Copied,
+    Absent,
+    /// TYPE's word.
+    Unsupported(String),
+}
+
+/// Who can bring keys over, in order with everything else.
+pub trait Resync: Send + Sync {
+    /// Brings the keys over; when all is done, for each what became of it, in any order.
+    fn resync(&self, db: u32, keys: Vec<Bytes>) -> BoxFuture<'_, Vec<(Bytes, Result<Resynced, CopyError>)>>;
+}
+
+impl Resynced {
+    fn to_text(outcome: Result<Resynced, CopyError>) -> String {
+        match outcome {
+            Ok(Resynced::Copied) => "copied".to_owned(),
+            Ok(Resynced::Absent) => "absent".to_owned(),
+            Ok(Resynced::Unsupported(kind)) => format!("type {kind}"),
+            Err(error) => format!("error {error}"),
+        }
+    }
+
+    fn from_text(text: &str) -> Result<Resynced, CopyError> {
+        match text.split_once(' ') {
+            None if text == "copied" => Ok(Resynced::Copied),
+            None if text == "absent" => Ok(Resynced::Absent),
+            Some(("type", kind)) => Ok(Resynced::Unsupported(kind.to_owned())),
+            Some(("error", why)) => Err(CopyError::Refused(Bytes::copy_from_slice(why.as_bytes()))),
+            _ => Err(CopyError::Unexpected),
+        }
+    }
+}
+
+/// Serves requests until it is dropped: to be run by a process in shadow mode. `upstream` is shown, `run_id` is the Redis's.
+pub async fn serve_requests(
+    store: Arc<Store>,
+    process: i32,
+    upstream: String,
+    run_id: String,
+    resync: Arc<dyn Resync>,
+) {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let mut seen: Option<Instant> = None;
+    let mut busy: Option<Instant> = None;
+    loop {
+        if seen.is_none_or(|seen| seen.elapsed() >= SIGN_OF_LIFE) {
+            match query(&store, &FOLLOWER_SEEN, &[&process, &upstream, &run_id]).await {
+                Ok(_) => seen = Some(Instant::now()),
+                Err(error) => tracing::debug!(%error, "a sign of life"),
+            }
+        }
+        let free = places.available_permits() as i64;
+        let taken = match free {
+            0 => Ok(Vec::new()),
+            _ => query(&store, &TAKE_RESYNCS, &[&process, &free]).await,
+        };
+        match taken {
+            Ok(rows) => {
+                for row in rows {
+                    busy = Some(Instant::now());
+                    let Ok(place) = places.clone().try_acquire_owned() else { break };
+                    let (store, resync) = (store.clone(), resync.clone());
+                    tokio::spawn(async move {
+                        answer(&store, resync.as_ref(), &row).await;
+                        drop(place);
+                    });
+                }
+            }
+            Err(error) => tracing::debug!(%error, "looking for keys to bring over"),
+        }
+        sleep(if busy.is_some_and(|busy| busy.elapsed() < STILL_BUSY) { BUSY } else { IDLE }).await;
+    }
+}
+
+async fn answer(store: &Store, resync: &dyn Resync, row: &Row) {
+    let (id, db, keys): (i64, i32, Vec<&[u8]>) = (row.get(0), row.get(1), row.get(2));
+    let keys: Vec<Bytes> = keys.into_iter().map(Bytes::copy_from_slice).collect();
+    let outcomes = resync.resync(db.cast_unsigned(), keys.clone()).await;
+    let mut outcomes: HashMap<Bytes, _> = outcomes.into_iter().collect();
+    let outcome = |key| outcomes.remove(key).unwrap_or(Err(CopyError::Unexpected));
+    let outcomes: Vec<String> = keys.iter().map(outcome).map(Resynced::to_text).collect();
+    // Without an answer whoever asked gives up and asks again.
+    if let Err(error) = query(store, &ANSWER_RESYNC, &[&id, &outcomes]).await {
+        tracing::warn!(%error, "keys were brought over and nobody is told");
+    }
+}
+
+/// Says that a process is no follower any more.
+pub async fn no_more_requests(store: &Store, process: i32) -> Result<(), StoreError> {
+    query(store, &FOLLOWER_GONE, &[&process]).await.map(drop)
+}
+
+/// A process in shadow mode, as others see it.
+#[derive(Clone)]
+pub struct Follower {
+    store: Arc<Store>,
+    process: i32,
+    pub upstream: String,
+    pub run_id: String,
+}
+
+impl Follower {
+    /// The one that there is.
+    pub async fn find(store: &Arc<Store>) -> Result<Option<Follower>, StoreError> {
+        let rows = query(store, &FOLLOWER, &[]).await?;
+        Ok(rows.first().map(|row| Follower {
+            store: store.clone(),
+            process: row.get(0),
+            upstream: row.get(1),
+            run_id: row.get(2),
+        }))
+    }
+
+    /// Has keys brought over; `None` if it is gone.
+    pub async fn resync(
+        &self,
+        db: u32,
+        keys: &[Bytes],
+    ) -> Result<Option<Vec<Result<Resynced, CopyError>>>, StoreError> {
+        let raw: Vec<&[u8]> = keys.iter().map(Bytes::as_ref).collect();
+        let asked = query(&self.store, &ASK_RESYNC, &[&self.process, &db.cast_signed(), &raw]).await?;
+        let id: i64 = asked.first().map_or(0, |row| row.get(0));
+        let mut looked = Instant::now();
+        loop {
+            sleep(BUSY).await;
+            let rows = query(&self.store, &RESYNC_OUTCOMES, &[&id]).await?;
+            if let Some(row) = rows.first() {
+                let outcomes: Vec<&str> = row.get(0);
+                return Ok(Some(outcomes.into_iter().map(Resynced::from_text).collect()));
+            }
+            if looked.elapsed() > SIGN_OF_LIFE {
+                looked = Instant::now();
+                let there = query(&self.store, &FOLLOWER, &[]).await?;
+                if !there.iter().any(|row| row.get::<_, i32>(0) == self.process) {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+async fn query(
+    store: &Store,
+    statement: &'static Statement,
+    params: Params<'_>,
+) -> Result<Vec<Row>, StoreError> {
+    let connection = store.acquire().await?;
+    let rows = connection.query(statement, params).await;
+    rows.map_err(|error| StoreError::at_commit(&error))
+}
