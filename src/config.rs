@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use clap::{ArgAction, Parser};
 
-use crate::state::OutputLimits;
+use crate::state::{Mode, OutputLimits};
+use crate::upstream::Url;
 
 /// respg: Redis's protocol, Postgres's truth.
 ///
@@ -63,6 +64,21 @@ pub struct Config {
         help_heading = "Postgres"
     )]
     pub postgres_timeout: u64,
+
+    /// A Redis to move from: redis://[user:password@]host:port/db, rediss:// (TLS) or unix://; what it is for says the mode
+    #[arg(
+        long,
+        env = "RESPG_UPSTREAM",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Shadow mode"
+    )]
+    pub upstream: Option<Url>,
+
+    /// Who answers for the data: postgres; redis (the upstream; respg only passes on); shadow (the upstream, Postgres follows); reverse (Postgres, the upstream
+    /// follows) [default: as RESPG.MODE was last told, else postgres]
+    #[arg(long, env = "RESPG_MODE", value_name = "MODE", help_heading = "Shadow mode")]
+    pub mode: Option<Mode>,
 
     /// Addresses to listen on; * means all, a leading - that an address may be missing
     #[arg(long, env = "RESPG_BIND", default_value = "127.0.0.1", num_args = 1.., value_delimiter = ' ', value_name = "ADDRESS", help_heading = "Network")]

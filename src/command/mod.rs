@@ -35,7 +35,7 @@ pub use args::Args;
 pub use error::CommandError;
 pub use follow::{Done, Effect, Follow};
 pub use plan::{Access, Apply, Attempt, Audience, Block, KeyOp, KeyUse, Plan, PlanContext, Steps};
-pub use spec::{Arity, Begin, Command, Find, Flags, Group, KeySpec, PlanFn};
+pub use spec::{Arity, Begin, Command, Find, Flags, Group, KeySpec, Passing, PlanFn};
 pub use view::{Slot, View};
 
 /// The command table, group by group.

@@ -2,7 +2,7 @@
 
 pub use super::{
     Access, Args, Arity::AtLeast, Arity::Exactly, Command, CommandError, Done, Effect, Flags, Follow, Group,
-    KeyOp, KeySpec, KeyUse, Plan, PlanContext, Steps, View,
+    KeyOp, KeySpec, KeyUse, Passing, Plan, PlanContext, Steps, View,
 };
 pub use super::{follow, options};
 pub use crate::keyspace::{DbIndex, Entry, Event, Expiry, Kind, Value};

@@ -26,6 +26,8 @@ pub struct Command {
     pub secret: fn(&[bytes::Bytes], usize) -> bool,
     /// Not empty for containers such as CLIENT, whose own `plan` is never called with a known sub-command.
     pub subcommands: &'static [&'static Command],
+    /// How it is passed on while another server holds the data.
+    pub passing: Passing,
     /// `file!()` of the declaration, for the tidy and completeness tests.
     pub file: &'static str,
 }
@@ -45,6 +47,7 @@ impl Command {
             follow: Follow::Flags,
             secret: |_, _| false,
             subcommands: &[],
+            passing: Passing::Free,
             file,
         }
     }
@@ -103,6 +106,33 @@ const ACL_CATEGORIES: [&str; 21] = [
 
 fn no_plan(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     unreachable!("a declaration without a plan is refused by the table's test")
+}
+
+/// What a command means for the connection that it is sent on, for shadow mode: there all clients share one connection to the server that holds the data.
+#[derive(Clone, Copy)]
+pub enum Passing {
+    /// Leaves nothing behind in the connection (SELECT aside). May travel with those of other clients, unless it blocks.
+    Free,
+    /// Waits for something although it is no blocking command: not on the shared connection.
+    Waits,
+    /// Calls that this is true of concern the client or respg and are answered by respg itself.
+    Own(fn(&[bytes::Bytes]) -> bool),
+    /// What comes after it is queued for EXEC.
+    Queues,
+    /// Makes the next EXEC depend on keys: until then the client needs a connection of its own.
+    Watches,
+    /// Ends that, as EXEC does.
+    Unwatches,
+    /// Makes the connection one that is sent other things than replies, for good.
+    TakesOver,
+    /// Ends the connection, or whatever it was used for (QUIT, RESET).
+    Ends,
+    /// Says who one is; by respg, or on a connection of the client's own.
+    Authenticates,
+}
+
+impl Passing {
+    pub const OWN: Passing = Passing::Own(|_| true);
 }
 
 /// How many words a call has, the name included.

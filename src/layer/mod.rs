@@ -9,11 +9,11 @@ mod stats;
 
 use std::sync::Arc;
 
-use crate::exec::{Engine, Executor};
+use crate::exec::Executor;
+use crate::state::Process;
 
 /// The executor that connections use; the first layer to see a request stands outermost.
-pub fn around(engine: Engine) -> Arc<dyn Executor> {
-    let process = engine.process().clone();
-    let observed = observe::Observe::new(engine, process.clone());
-    Arc::new(gate::Gate::new(observed, process))
+pub fn around(inner: impl Executor + 'static, process: &Arc<Process>) -> Arc<dyn Executor> {
+    let observed = observe::Observe::new(inner, process.clone());
+    Arc::new(gate::Gate::new(observed, process.clone()))
 }

@@ -4,13 +4,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::observe::Call;
 use crate::command::{self, Incoming};
-use crate::resp::Reply;
 use crate::state::{Process, Stats};
 
 pub fn count(process: &Process, call: &Call<'_>) {
-    if let Reply::Error(text) = call.reply {
+    if let Some(code) = call.reply.error_code() {
         Stats::add(&process.stats.error_replies, 1);
-        process.commands.count_error(text.code());
+        process.commands.count_error(code);
     }
     match call.run() {
         Some(request) => {

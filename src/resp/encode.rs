@@ -46,6 +46,7 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut BytesMut) {
         Reply::Entries(pairs) if resp3 => flat_pairs(b'%', pairs.len(), pairs, protocol, out),
         Reply::Entries(pairs) => nested_pairs(pairs, protocol, out),
         Reply::Several(replies) => replies.iter().for_each(|reply| encode(reply, protocol, out)),
+        Reply::Raw(wire) => out.put_slice(wire),
         Reply::Nothing => {}
     }
 }

@@ -37,6 +37,8 @@ pub enum Reply {
     Push(Vec<Reply>),
     /// Several replies to one call, one after the other (SUBSCRIBE a b).
     Several(Vec<Reply>),
+    /// One whole reply of another server, in the wire form of the client's protocol.
+    Raw(Bytes),
     /// No bytes at all.
     Nothing,
 }
@@ -78,7 +80,19 @@ impl Reply {
     }
 
     pub fn is_error(&self) -> bool {
-        matches!(self, Reply::Error(_))
+        self.error_code().is_some()
+    }
+
+    /// An error's first word.
+    pub fn error_code(&self) -> Option<&[u8]> {
+        match self {
+            Reply::Error(text) => Some(text.code()),
+            Reply::Raw(wire) => {
+                let text = wire.strip_prefix(b"-")?;
+                text.split(|byte| matches!(byte, b' ' | b'\r')).next()
+            }
+            _ => None,
+        }
     }
 }
 

@@ -103,7 +103,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 encode(&error, self.session.protocol, &mut self.output);
                 self.session.close = true;
             }
-            if self.flush().await.is_err() || self.session.close || self.session.client.is_killed() {
+            let over = self.session.close || self.session.client.outbox.is_finished();
+            if self.flush().await.is_err() || over || self.session.client.is_killed() {
                 return Event::End;
             }
             if !more && meanwhile != Meanwhile::Arrived {

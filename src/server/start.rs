@@ -14,7 +14,7 @@ use super::threads::Threads;
 use crate::config::Config;
 use crate::keyspace::{Classes, DbIndex};
 use crate::postgres::{OwnPostgres, OwnPostgresOptions};
-use crate::state::{self, ClientIds, Process, Settings, Stats};
+use crate::state::{self, ClientIds, Mode, Process, Settings, Stats};
 use crate::store::bus::Bus;
 use crate::store::{self, DatabaseOptions, Durability, Store, StoreError, Sweeping, Target};
 
@@ -91,6 +91,19 @@ impl Foundation {
             }
             None => target.clone(),
         };
+        let mode = config.mode.unwrap_or(Mode::Postgres);
+        if mode != Mode::Postgres && config.upstream.is_none() {
+            return Err(StartError::new(
+                format!("--mode {} needs another server", mode.name()),
+                "name it (--upstream redis://host:port)",
+            ));
+        }
+        if matches!(mode, Mode::Shadow | Mode::Reverse) {
+            return Err(StartError::new(
+                format!("--mode {}", mode.name()),
+                "nobody follows in this version yet",
+            ));
+        }
         let unusable = |error: StoreError| StartError::new("cannot use the database", error.reason());
         if !config.transaction_pooling && store::shares_processes(&target).await.map_err(unusable)? {
             let remedy = "connect directly, use session pooling, or prepare the pooler for --transaction-pooling (README)";

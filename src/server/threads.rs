@@ -16,6 +16,7 @@ use super::connection::Connection;
 use crate::exec::{Engine, Executor, LaneQueue, keep_lane};
 use crate::layer;
 use crate::session::Session;
+use crate::shadow::Passing;
 use crate::state::{ClientHandle, ClientIds, Process};
 
 /// An accepted client.
@@ -54,7 +55,14 @@ impl Threads {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let process = process.clone();
             let thread = std::thread::Builder::new().name(format!("respg-{number}"));
-            handles.push(thread.spawn(move || runtime.block_on(serve(receiver, lanes, process)))?);
+            let tasks = async move {
+                // The pipe to an upstream has clients of all threads; where most of them are it wakes nobody across threads.
+                if let Some(upstream) = process.upstream.clone().filter(|_| number == 0) {
+                    tokio::spawn(async move { upstream.pipe.run().await });
+                }
+                serve(receiver, lanes, process).await;
+            };
+            handles.push(thread.spawn(move || runtime.block_on(tasks))?);
         }
         Ok((Threads { senders, next: AtomicUsize::new(0), process: process.clone(), ids }, handles))
     }
@@ -75,7 +83,11 @@ async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Ar
     for _ in 0..lanes {
         tokio::spawn(keep_lane(process.clone(), queue.clone()));
     }
-    let executor = layer::around(Engine::new(process.clone(), queue));
+    let engine = Engine::new(process.clone(), queue);
+    let executor = match process.upstream.clone() {
+        None => layer::around(engine, &process),
+        Some(upstream) => layer::around(Passing::on(engine, process.clone(), upstream), &process),
+    };
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {

@@ -1,6 +1,7 @@
 //! The state of one client between its requests: selected database, protocol, MULTI queue, watched keys. Knows replies and commands,
 //! not how they are executed and not the socket.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -32,6 +33,8 @@ pub struct Session {
     /// MONITOR: sees what others do and may not touch keys.
     pub monitor: bool,
     pub reply_mode: ReplyMode,
+    /// The client's own connection to another server, of the layer that passes requests on.
+    pub aside: Option<Box<dyn Any + Send + Sync>>,
     /// Close the connection once the replies so far are written.
     pub close: bool,
 }
@@ -76,6 +79,7 @@ impl Session {
             executed: Vec::new(),
             monitor: false,
             reply_mode: ReplyMode::On,
+            aside: None,
             close: false,
         }
     }

@@ -65,6 +65,8 @@ fn plain(reply: &Reply, flat: bool) -> Plain<'_> {
         Reply::Status(text) | Reply::Bulk(text) | Reply::Verbatim(text) | Reply::BigNumber(text) => {
             Plain::Text(Cow::Borrowed(text))
         }
+        // Replies of the upstream are parsed before they come here.
+        Reply::Raw(wire) => Plain::Text(Cow::Borrowed(wire)),
         Reply::Error(text) => Plain::Error(text.as_bytes()),
         Reply::Integer(value) => Plain::Integer(*value),
         Reply::Boolean(value) => Plain::Integer(i64::from(*value)),
@@ -133,9 +135,11 @@ pub fn redacted(reply: &Reply) -> String {
     let length = |text: &Bytes| format!("{} bytes", text.len());
     match reply {
         Reply::Ok => "OK".to_owned(),
-        Reply::Status(text) | Reply::Bulk(text) | Reply::Verbatim(text) | Reply::BigNumber(text) => {
-            length(text)
-        }
+        Reply::Status(text)
+        | Reply::Bulk(text)
+        | Reply::Verbatim(text)
+        | Reply::BigNumber(text)
+        | Reply::Raw(text) => length(text),
         Reply::Error(text) => format!("error {}", text.code().escape_ascii()),
         Reply::Integer(_) | Reply::Boolean(_) => "an integer".to_owned(),
         Reply::Double(_) => "a double".to_owned(),

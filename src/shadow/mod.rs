@@ -4,11 +4,13 @@
 pub mod compare;
 mod dirty;
 pub mod effect;
+mod passing;
 mod queue;
 mod record;
 mod spool;
 
 pub use dirty::{Dirty, Repair};
+pub use passing::Passing;
 pub use queue::{Bounds, Queue};
 pub use record::{Record, Touched, What};
 pub use spool::Spool;

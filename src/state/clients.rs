@@ -29,6 +29,8 @@ pub struct ClientHandle {
     pub wake: Notify,
     /// A [`Blockage`].
     blockage: AtomicU8,
+    /// Told when CLIENT UNBLOCK wants something of a client that waits at another server.
+    pub unblocked: Notify,
     /// Closed when the connection is.
     gone: Semaphore,
     /// Replies pushed by others.
@@ -100,6 +102,7 @@ impl ClientHandle {
             kill: AtomicBool::new(false),
             wake: Notify::new(),
             blockage: AtomicU8::new(Blockage::Free as u8),
+            unblocked: Notify::new(),
             gone: Semaphore::new(0),
             outbox: Outbox::default(),
             subscriptions: Subscriptions::default(),
@@ -142,6 +145,7 @@ impl ClientHandle {
         let was_blocked =
             self.blockage.compare_exchange(Blockage::Blocked as u8, how as u8, Relaxed, Relaxed).is_ok();
         if was_blocked {
+            self.unblocked.notify_one();
             self.wake.notify_one();
         }
         was_blocked

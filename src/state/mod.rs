@@ -7,16 +7,19 @@ mod histogram;
 mod keyspace;
 mod keyspace_events;
 mod latency;
+mod mode;
 mod monitors;
 mod outbox;
 mod pause;
 mod pubsub;
+mod routing;
 mod settings;
 mod shared_settings;
 mod slowlog;
 mod stats;
 mod subscriptions;
 pub mod system;
+mod upstream;
 mod waiters;
 
 use std::sync::Arc;
@@ -30,15 +33,18 @@ pub use histogram::Histogram;
 pub use keyspace::{DatabaseCount, Keyspace, KeyspaceCount};
 pub use keyspace_events::{KeyEvent, KeyspaceEvents};
 pub use latency::{Latency, Spike, Spikes};
+pub use mode::Mode;
 pub use monitors::Monitors;
 pub use outbox::{Outbox, OutputLimit};
 pub use pause::{Pause, Paused};
 pub use pubsub::PubSub;
+pub use routing::{Passage, Routing};
 pub use settings::{OutputLimits, PARAMETERS, Parameter, Settings};
 pub use shared_settings::{NOTIFY_KEYSPACE_EVENTS, SharedSettings};
 pub use slowlog::{SlowCall, SlowLog};
 pub use stats::Stats;
 pub use subscriptions::Subscriptions;
+pub use upstream::Upstream;
 pub use waiters::{Place, Topic, Waiters, poll_forever};
 
 use crate::store::Store;
@@ -61,6 +67,10 @@ pub struct Process {
     pub pubsub: PubSub,
     pub events: KeyspaceEvents,
     pub shared_settings: SharedSettings,
+    /// The Redis that is moved from or to, if there is one.
+    pub upstream: Option<Arc<Upstream>>,
+    /// Who answers, if there is an upstream.
+    pub routing: Routing,
     /// 40 hexadecimal digits, new at every start (INFO's run_id).
     pub run_id: String,
     pub started: Instant,
@@ -71,6 +81,8 @@ pub struct Process {
 
 impl Process {
     pub fn new(settings: Settings, store: Arc<Store>, bus: Arc<Bus>) -> Process {
+        let mode = settings.config.mode.unwrap_or(Mode::Postgres);
+        let upstream = settings.config.upstream.clone().map(|url| Arc::new(Upstream::new(url)));
         let events = KeyspaceEvents::new(settings.notify_keyspace_events.clone(), bus.clone(), store.clone());
         Process {
             settings,
@@ -86,6 +98,8 @@ impl Process {
             store,
             events,
             shared_settings: SharedSettings::default(),
+            upstream,
+            routing: Routing::new(mode),
             bus,
             pubsub: PubSub::default(),
             run_id: random_hex(40),

@@ -24,6 +24,7 @@ pub struct OutputLimit {
 pub struct Outbox {
     queue: Mutex<Queue>,
     arrived: Notify,
+    taken: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +33,8 @@ struct Queue {
     bytes: u64,
     /// Since when there is more in it than the soft limit.
     over_soft: Option<Instant>,
+    /// Nothing comes any more, and the connection is to be closed.
+    finished: bool,
 }
 
 impl Outbox {
@@ -55,7 +58,24 @@ impl Outbox {
         }
         queue.bytes = 0;
         queue.over_soft = None;
+        self.taken.notify_one();
         Some(std::mem::take(&mut queue.replies))
+    }
+
+    /// Waits until what was there has been taken, or some time.
+    pub async fn room(&self) {
+        let _ = tokio::time::timeout(Duration::from_millis(100), self.taken.notified()).await;
+    }
+
+    /// Says that the connection is to be closed when it has written what is here.
+    pub fn finish(&self) {
+        self.queue.lock().expect("no panic while held").finished = true;
+        self.arrived.notify_one();
+    }
+
+    pub fn is_finished(&self) -> bool {
+        let queue = self.queue.lock().expect("no panic while held");
+        queue.finished && queue.replies.is_empty()
     }
 
     /// Waits until there is something and takes it. Nothing is lost if the future is dropped.
@@ -63,6 +83,9 @@ impl Outbox {
         loop {
             if let Some(replies) = self.try_take() {
                 return replies;
+            }
+            if self.is_finished() {
+                return VecDeque::new();
             }
             self.arrived.notified().await;
         }
@@ -93,9 +116,11 @@ impl Queue {
 fn weight(reply: &Reply) -> u64 {
     const ELEMENT: u64 = 16;
     let inner: u64 = match reply {
-        Reply::Status(text) | Reply::Bulk(text) | Reply::Verbatim(text) | Reply::BigNumber(text) => {
-            text.len() as u64
-        }
+        Reply::Status(text)
+        | Reply::Bulk(text)
+        | Reply::Verbatim(text)
+        | Reply::BigNumber(text)
+        | Reply::Raw(text) => text.len() as u64,
         Reply::Error(text) => text.as_bytes().len() as u64,
         Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => items.iter().map(weight).sum(),
         Reply::Map(pairs) | Reply::Pairs(pairs) | Reply::Entries(pairs) => {

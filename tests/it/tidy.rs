@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["state", "upstream"]),
     ("upstream", &["resp", "keyspace"]),
     ("store", &["keyspace", "resp"]),
-    ("state", &["keyspace", "resp", "store", "config", "command"]),
+    ("state", &["keyspace", "resp", "store", "config", "command", "upstream"]),
     ("command", &["resp", "keyspace", "store", "state", "session", "exec"]),
     ("session", &["resp", "keyspace", "command", "state", "exec"]),
     ("exec", &["command", "session", "store", "state", "keyspace", "resp"]),

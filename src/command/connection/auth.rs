@@ -29,6 +29,7 @@ const FAMILY: Command = Command {
         .and(Flags::FAST)
         .and(Flags::NO_AUTH)
         .and(Flags::ALLOW_BUSY),
+    passing: Passing::Authenticates,
     ..Command::in_group(Group::Connection, file!())
 };
 

@@ -24,6 +24,7 @@ const FAMILY: Command = Command {
         .and(Flags::ALLOW_BUSY)
         .and(Flags::NOT_QUEUED)
         .and(Flags::FOR_SUBSCRIBERS),
+    passing: Passing::Ends,
     ..Command::in_group(Group::Connection, file!())
 };
 

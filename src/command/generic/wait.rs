@@ -11,6 +11,7 @@ pub(super) static WAITAOF: Command =
     Command { name: "WAITAOF", arity: Exactly(4), flags: Flags::BLOCKING, plan: waitaof, ..FAMILY };
 
 const FAMILY: Command = Command {
+    passing: Passing::Waits,
     flags: Flags::NOSCRIPT,
     acl: &["@connection"],
     tips: &["request_policy:all_shards", "response_policy:agg_min"],

@@ -14,7 +14,8 @@ const FLAGS: Flags = Flags::PUBSUB
     .and(Flags::FOR_SUBSCRIBERS);
 const NOT_IN_EXEC: CommandError =
     CommandError::constant("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
-const FAMILY: Command = Command { flags: FLAGS, ..Command::in_group(Group::Pubsub, file!()) };
+const FAMILY: Command =
+    Command { flags: FLAGS, passing: Passing::TakesOver, ..Command::in_group(Group::Pubsub, file!()) };
 const SHARDS: &[KeySpec] = &[KeySpec::from(1, 1, &["NOT_KEY"])];
 
 pub(super) static SUBSCRIBE: Command = Command {

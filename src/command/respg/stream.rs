@@ -10,6 +10,7 @@ pub(super) static STREAM: Command = Command {
     arity: AtLeast(2),
     flags: Flags::MODULE,
     subcommands: &[&ADD, &CANCEL, &GET, &HELP, &SET],
+    passing: Passing::OWN,
     ..Command::in_group(Group::Stream, file!())
 };
 
@@ -20,6 +21,7 @@ static SET: Command = Command {
     flags: Flags::MODULE.and(Flags::WRITE),
     keys: &[KeySpec::at(2, &["RW", "UPDATE"])],
     plan: set,
+    passing: Passing::OWN,
     ..Command::in_group(Group::Stream, file!())
 };
 
@@ -30,6 +32,7 @@ static GET: Command = Command {
     flags: Flags::MODULE.and(Flags::READONLY),
     keys: &[KeySpec::at(2, &["RO", "ACCESS"])],
     plan: get,
+    passing: Passing::OWN,
     ..Command::in_group(Group::Stream, file!())
 };
 
@@ -40,6 +43,7 @@ static ADD: Command = Command {
     flags: Flags::MODULE.and(Flags::WRITE).and(Flags::DENYOOM),
     keys: &[KeySpec::at(2, &["RW", "UPDATE"])],
     plan: add,
+    passing: Passing::OWN,
     ..Command::in_group(Group::Stream, file!())
 };
 
@@ -49,6 +53,7 @@ static CANCEL: Command = Command {
     arity: Exactly(3),
     flags: Flags::MODULE.and(Flags::WRITE),
     plan: cancel,
+    passing: Passing::OWN,
     ..Command::in_group(Group::Stream, file!())
 };
 
@@ -57,6 +62,7 @@ static HELP: Command = Command {
     arity: Exactly(2),
     flags: Flags::MODULE.and(Flags::LOADING).and(Flags::STALE),
     plan: |_, _| Ok(Plan::Ready(help("RESPG.STREAM", HELP_LINES))),
+    passing: Passing::OWN,
     ..Command::in_group(Group::Stream, file!())
 };
 

@@ -6,6 +6,7 @@ pub(super) static MONITOR: Command = Command {
     arity: Exactly(1),
     flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE),
     plan: monitor,
+    passing: Passing::TakesOver,
     ..Command::in_group(Group::Server, file!())
 };
 

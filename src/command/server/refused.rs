@@ -66,16 +66,17 @@ pub(super) static FAILOVER: Command = Command {
     ..FAMILY
 };
 pub(super) static PSYNC: Command =
-    Command { name: "PSYNC", arity: AtLeast(3), flags: STREAM, plan: no_stream, ..FAMILY };
+    Command { name: "PSYNC", arity: AtLeast(3), flags: STREAM, plan: no_stream, ..REPLICA };
 pub(super) static SYNC: Command =
-    Command { name: "SYNC", arity: Exactly(1), flags: STREAM, plan: no_stream, ..FAMILY };
+    Command { name: "SYNC", arity: Exactly(1), flags: STREAM, plan: no_stream, ..REPLICA };
 pub(super) static REPLCONF: Command = Command {
     name: "REPLCONF",
     arity: AtLeast(1),
     flags: ADMIN.and(Flags::LOADING).and(Flags::STALE).and(Flags::ALLOW_BUSY),
     plan: no_stream,
-    ..FAMILY
+    ..REPLICA
 };
+const REPLICA: Command = Command { passing: Passing::TakesOver, ..FAMILY };
 const STREAM: Flags = ADMIN.and(Flags::NO_ASYNC_LOADING).and(Flags::NO_MULTI);
 
 fn no_stream(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {

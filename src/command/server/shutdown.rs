@@ -11,6 +11,7 @@ pub(super) static SHUTDOWN: Command = Command {
         .and(Flags::NO_MULTI)
         .and(Flags::ALLOW_BUSY),
     plan: shutdown,
+    passing: Passing::OWN,
     ..Command::in_group(Group::Server, file!())
 };
 

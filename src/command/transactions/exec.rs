@@ -14,6 +14,7 @@ pub(super) static EXEC: Command = Command {
         .and(Flags::NOT_QUEUED)
         .and(Flags::EXECUTES_QUEUE),
     plan: exec,
+    passing: Passing::Unwatches,
     ..Command::in_group(Group::Transactions, file!())
 };
 

@@ -2,8 +2,9 @@
 use crate::command::prelude::*;
 use crate::session::Multi;
 
-pub(super) static MULTI: Command = Command { name: "MULTI", plan: multi, ..FAMILY };
-pub(super) static DISCARD: Command = Command { name: "DISCARD", plan: discard, ..FAMILY };
+pub(super) static MULTI: Command = Command { name: "MULTI", plan: multi, passing: Passing::Queues, ..FAMILY };
+pub(super) static DISCARD: Command =
+    Command { name: "DISCARD", plan: discard, passing: Passing::Unwatches, ..FAMILY };
 
 const FAMILY: Command = Command {
     arity: Exactly(1),

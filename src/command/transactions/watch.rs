@@ -13,6 +13,7 @@ pub(super) static WATCH: Command = Command {
     flags: FLAGS.and(Flags::NOT_QUEUED),
     keys: &[KeySpec::from(1, 1, &["RO"])],
     plan: watch,
+    passing: Passing::Watches,
     ..Command::in_group(Group::Transactions, file!())
 };
 pub(super) static UNWATCH: Command = Command {
@@ -20,6 +21,7 @@ pub(super) static UNWATCH: Command = Command {
     arity: Exactly(1),
     flags: FLAGS,
     plan: unwatch,
+    passing: Passing::Unwatches,
     ..Command::in_group(Group::Transactions, file!())
 };
 

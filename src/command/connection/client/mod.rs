@@ -34,6 +34,7 @@ pub(super) static CLIENT: Command = Command {
         &unblock::UNBLOCK,
         &pause::UNPAUSE,
     ],
+    passing: Passing::OWN,
     ..Command::in_group(Group::Connection, file!())
 };
 
@@ -42,6 +43,7 @@ pub use name::valid_name;
 /// What most sub-commands have in common.
 const FAMILY: Command = Command {
     flags: Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE),
+    passing: Passing::OWN,
     ..Command::in_group(Group::Connection, file!())
 };
 const ADMIN: Flags = FAMILY.flags.and(Flags::ADMIN);

@@ -5,17 +5,18 @@ use super::FAMILY;
 use crate::command::prelude::*;
 
 pub(super) static TRACKING: Command =
-    Command { name: "CLIENT|TRACKING", arity: AtLeast(3), plan: tracking, ..FAMILY };
+    Command { name: "CLIENT|TRACKING", arity: AtLeast(3), plan: tracking, ..STATE };
 pub(super) static CACHING: Command =
-    Command { name: "CLIENT|CACHING", arity: Exactly(3), plan: caching, ..FAMILY };
+    Command { name: "CLIENT|CACHING", arity: Exactly(3), plan: caching, ..STATE };
 pub(super) static GETREDIR: Command = Command {
     name: "CLIENT|GETREDIR",
     arity: Exactly(2),
     plan: |_, _| Ok(Plan::Ready(Reply::Integer(-1))),
-    ..FAMILY
+    ..STATE
 };
 pub(super) static TRACKINGINFO: Command =
-    Command { name: "CLIENT|TRACKINGINFO", arity: Exactly(2), plan: tracking_info, ..FAMILY };
+    Command { name: "CLIENT|TRACKINGINFO", arity: Exactly(2), plan: tracking_info, ..STATE };
+const STATE: Command = Command { passing: Passing::TakesOver, ..FAMILY };
 
 fn tracking(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     if args.take("OFF") {

@@ -21,6 +21,10 @@ pub(super) static INFO: Command = Command {
     acl: &["@dangerous"],
     tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
     plan: info,
+    passing: Passing::Own(|argv| {
+        let own = ["respg", "shadow"];
+        argv[1..].iter().any(|word| own.iter().any(|own| word.eq_ignore_ascii_case(own.as_bytes())))
+    }),
     ..Command::in_group(Group::Server, file!())
 };
 

@@ -1,0 +1,117 @@
+//! What goes to a client's own connection, and what that means for the connection.
+
+use bytes::Bytes;
+
+use super::aside::{Aside, Effect, Sent};
+use super::ways::writes;
+use super::{Passing, argv, failure, request_writes, taken};
+use crate::command::{self, Flags, Incoming};
+use crate::exec::Executor;
+use crate::resp::Reply;
+use crate::session::Session;
+use crate::upstream::{Greeting, UpstreamError};
+
+impl<E: Executor> Passing<E> {
+    /// Sends a request over the client's own connection; what comes back finds its way by itself.
+    pub(super) async fn aside(
+        &self,
+        session: &mut Session,
+        incoming: &Incoming,
+        effect: Effect,
+        greeting: Option<&Greeting>,
+    ) -> Reply {
+        if let Err(error) = self.open_aside(session).await {
+            return taken(session, failure(&error));
+        }
+        let is = |flag| incoming.has(flag);
+        let sent = Sent {
+            takes_reply: session.takes_reply(),
+            subscribes: is(Flags::SUBSCRIBES),
+            selects: is(Flags::SELECTS_DATABASE),
+            writes: writes(incoming, greeting),
+            ..Sent::new(argv(incoming).to_vec(), effect)
+        };
+        let mut aside = session.aside.take();
+        if let Some(aside) = aside.as_mut().and_then(|aside| aside.downcast_mut::<Aside>()) {
+            aside.send(session, sent);
+        }
+        session.aside = aside;
+        Reply::Nothing
+    }
+
+    /// Takes the client's transaction to its own connection: there is something in it that only the upstream can judge.
+    pub(super) async fn with_queue(
+        &self,
+        session: &mut Session,
+        incoming: &Incoming,
+        greeting: Option<&Greeting>,
+    ) -> Reply {
+        if let Err(error) = self.open_aside(session).await {
+            return taken(session, failure(&error));
+        }
+        let mut aside = session.aside.take();
+        if let (Some(aside), Some(multi)) =
+            (aside.as_mut().and_then(|aside| aside.downcast_mut::<Aside>()), session.multi.take())
+        {
+            aside.repeat(session, vec![Bytes::from_static(b"MULTI")], Effect::Holds, false);
+            for request in multi.queued {
+                let writes = request_writes(&request);
+                aside.repeat(session, request.argv, Effect::Nothing, writes);
+            }
+            if multi.failed {
+                // So that it aborts there as well.
+                aside.repeat(
+                    session,
+                    vec![Bytes::from_static(b"MULTI"), Bytes::new()],
+                    Effect::Nothing,
+                    false,
+                );
+            }
+        }
+        session.aside = aside;
+        session.discard();
+        let effect = match effect(incoming) {
+            // It may become somebody else's, or speak another protocol, with EXEC.
+            Effect::Authenticates => Effect::TakesOver,
+            Effect::TakesOver => Effect::TakesOver,
+            _ => Effect::Nothing,
+        };
+        self.aside(session, incoming, effect, greeting).await
+    }
+
+    async fn open_aside(&self, session: &mut Session) -> Result<(), UpstreamError> {
+        if session.aside.is_none() {
+            let aside = Aside::open(&self.upstream, session).await?;
+            session.aside = Some(Box::new(aside));
+        }
+        Ok(())
+    }
+}
+
+/// What a request does to the connection that it is sent on.
+pub fn effect(incoming: &Incoming) -> Effect {
+    let request = match (incoming, incoming.command()) {
+        (Incoming::Known(request), _) => request,
+        // A command of types that respg does not have may block.
+        (_, None) => return Effect::Blocks,
+        // A sub-command that respg does not know: it is about the connection, and may last.
+        (_, Some(command)) if matches!(command.passing, command::Passing::Own(_)) => {
+            return Effect::Authenticates;
+        }
+        // A wrong number of words.
+        _ => return Effect::Nothing,
+    };
+    let flags = request.command.flags;
+    match request.command.passing {
+        command::Passing::TakesOver => Effect::TakesOver,
+        command::Passing::Watches | command::Passing::Queues => Effect::Holds,
+        command::Passing::Unwatches => Effect::Releases,
+        command::Passing::Authenticates => Effect::Authenticates,
+        command::Passing::Ends if flags.has(Flags::SETS_PROTOCOL) => Effect::Resets,
+        // The upstream closes it, and so it ends for the client.
+        command::Passing::Ends => Effect::TakesOver,
+        command::Passing::Waits => Effect::Blocks,
+        command::Passing::Free | command::Passing::Own(_) if flags.has(Flags::BLOCKING) => Effect::Blocks,
+        command::Passing::Free | command::Passing::Own(_) => Effect::Nothing,
+    }
+}

@@ -1,0 +1,389 @@
+//! A client's own connection to the upstream, for what cannot share one: subscriptions, MONITOR, blocking commands, WATCH, users of their own. While it is busy all
+//! requests of the client go there, and whatever comes back is sent to the client in the order in which it comes: replies, messages, everything.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use bytes::Bytes;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use crate::resp::{Protocol, Reply};
+use crate::session::Session;
+use crate::state::{Blockage, ClientHandle, OutputLimit, Upstream};
+use crate::upstream::{Calls, Connection, Raw, UpstreamError};
+
+/// What may wait for a client that does not read; beyond, nothing is taken from the upstream, whose own limits then hold.
+const MOST_WAITING: u64 = 1024 * 1024;
+const UNLIMITED: OutputLimit = OutputLimit { hard: 0, soft: 0, soft_time: std::time::Duration::ZERO };
+
+const QUEUED: &[u8] = b"+QUEUED\r\n";
+
+/// What the connection is in, as far as it matters to the calls after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Context {
+    db: u32,
+    protocol: Protocol,
+    name: Bytes,
+}
+
+impl Context {
+    fn of(session: &Session) -> Context {
+        Context { db: session.db.0, protocol: session.protocol, name: session.client.info().name }
+    }
+}
+
+/// What a call does to the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Nothing,
+    /// The client waits in it.
+    Blocks,
+    /// From now on EXEC depends on keys.
+    Holds,
+    /// No longer.
+    Releases,
+    /// From its being sent on the connection gets more than replies.
+    TakesOver,
+    /// The connection is somebody else's if it succeeds.
+    Authenticates,
+    /// RESET: nothing is left of all this.
+    Resets,
+}
+
+/// A call on its way.
+pub struct Sent {
+    pub argv: Vec<Bytes>,
+    pub effect: Effect,
+    /// Whether the client gets the reply.
+    pub takes_reply: bool,
+    /// Whether it confirms with pushes or messages instead of replies.
+    pub subscribes: bool,
+    pub selects: bool,
+    /// May change data.
+    pub writes: bool,
+    /// What holds the connection and was sent before it: it may be released only if nothing came since.
+    pub holds: usize,
+}
+
+impl Sent {
+    pub fn new(argv: Vec<Bytes>, effect: Effect) -> Sent {
+        Sent { effect, takes_reply: true, ..Sent::silent(argv) }
+    }
+
+    /// What the client does not know of.
+    fn silent(words: impl IntoIterator<Item = Bytes>) -> Sent {
+        Sent {
+            argv: words.into_iter().collect(),
+            effect: Effect::Nothing,
+            takes_reply: false,
+            subscribes: false,
+            selects: false,
+            writes: false,
+            holds: 0,
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    pending: AtomicUsize,
+    held: AtomicBool,
+    taken_over: AtomicBool,
+    /// How often it was held or taken over.
+    holds: AtomicUsize,
+    broken: AtomicBool,
+}
+
+/// The connection's end that the client's requests are given to. With this value it is closed.
+pub struct Aside {
+    sender: UnboundedSender<Sent>,
+    state: Arc<State>,
+    context: Context,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Aside {
+    /// Connects in the client's name.
+    pub async fn open(upstream: &Arc<Upstream>, session: &Session) -> Result<Aside, UpstreamError> {
+        let mut connection = Connection::open(upstream.pipe.url()).await?;
+        let replies =
+            connection.call(&[vec![Bytes::from_static(b"CLIENT"), Bytes::from_static(b"ID")]]).await?;
+        let id = match replies[..] {
+            [Reply::Integer(id)] => Some(id),
+            _ => None,
+        };
+        let (sender, receiver) = unbounded_channel();
+        let state = Arc::new(State::default());
+        let context = Context { db: upstream.pipe.url().db, protocol: Protocol::Resp2, name: Bytes::new() };
+        let task = Task {
+            upstream: upstream.clone(),
+            client: session.client.clone(),
+            connection,
+            id,
+            state: state.clone(),
+            expected: Expected { calls: VecDeque::new(), queued: Vec::new(), upstream: upstream.clone() },
+            db: context.db,
+            protocol: context.protocol,
+        };
+        Ok(Aside { sender, state, context, task: tokio::spawn(task.run(receiver)) })
+    }
+
+    /// Whether the client's next request has to come here too.
+    pub fn is_busy(&self) -> bool {
+        self.state.pending.load(Relaxed) > 0
+            || self.state.held.load(Relaxed)
+            || self.state.taken_over.load(Relaxed)
+    }
+
+    /// Whether it can no longer be used.
+    pub fn is_broken(&self) -> bool {
+        self.state.broken.load(Relaxed)
+    }
+
+    /// Sends a call; its reply goes to the client by itself.
+    pub fn send(&mut self, session: &Session, sent: Sent) {
+        if !self.is_busy() {
+            self.follow(session);
+        }
+        let state = &self.state;
+        match sent.effect {
+            Effect::Blocks => session.client.set_blockage(Blockage::Blocked),
+            Effect::Holds => {
+                state.holds.fetch_add(1, Relaxed);
+                state.held.store(true, Relaxed);
+            }
+            Effect::TakesOver => {
+                state.holds.fetch_add(1, Relaxed);
+                state.taken_over.store(true, Relaxed);
+            }
+            Effect::Resets => self.context = Context::of(session),
+            Effect::Nothing | Effect::Releases | Effect::Authenticates => {}
+        }
+        let holds = state.holds.load(Relaxed);
+        self.give(Sent { holds, ..sent });
+    }
+
+    /// Sends a call that the client has sent before and got a reply to.
+    pub fn repeat(&mut self, session: &Session, argv: Vec<Bytes>, effect: Effect, writes: bool) {
+        self.send(session, Sent { writes, takes_reply: false, ..Sent::new(argv, effect) });
+    }
+
+    /// Brings the connection to where the client is.
+    fn follow(&mut self, session: &Session) {
+        let wanted = Context::of(session);
+        if wanted == self.context {
+            return;
+        }
+        let word = |text: &'static str| Bytes::from_static(text.as_bytes());
+        if wanted.protocol != self.context.protocol {
+            let version = if wanted.protocol == Protocol::Resp3 { "3" } else { "2" };
+            self.give(Sent::silent([word("HELLO"), word(version)]));
+        }
+        if wanted.db != self.context.db {
+            let select = Sent::silent([word("SELECT"), Bytes::from(wanted.db.to_string())]);
+            self.give(Sent { selects: true, ..select });
+        }
+        if wanted.name != self.context.name {
+            self.give(Sent::silent([word("CLIENT"), word("SETNAME"), wanted.name.clone()]));
+        }
+        self.context = wanted;
+    }
+
+    fn give(&self, sent: Sent) {
+        if !sent.subscribes {
+            self.state.pending.fetch_add(1, Relaxed);
+        }
+        // If the task has ended the client's connection is about to.
+        let _ = self.sender.send(sent);
+    }
+}
+
+/// Calls whose replies are to come. What is lost with it is reported.
+struct Expected {
+    calls: VecDeque<(Sent, Option<Calls>)>,
+    /// Writes between MULTI and EXEC.
+    queued: Vec<Calls>,
+    upstream: Arc<Upstream>,
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        let Some(tap) = self.upstream.pipe.tap() else { return };
+        let error = UpstreamError::Lost("the client's connection was closed".to_owned());
+        let calls = self.calls.drain(..).filter_map(|(_, calls)| calls);
+        calls.chain(self.queued.drain(..)).for_each(|calls| tap.lost(calls, &error));
+    }
+}
+
+struct Task {
+    upstream: Arc<Upstream>,
+    client: Arc<ClientHandle>,
+    connection: Connection,
+    /// The upstream's CLIENT ID.
+    id: Option<i64>,
+    state: Arc<State>,
+    expected: Expected,
+    db: u32,
+    protocol: Protocol,
+}
+
+impl Task {
+    async fn run(mut self, mut receiver: UnboundedReceiver<Sent>) {
+        let error = self.pass_on(&mut receiver).await;
+        self.state.broken.store(true, Relaxed);
+        let was_busy = self.state.pending.load(Relaxed) > 0
+            || self.state.held.load(Relaxed)
+            || self.state.taken_over.load(Relaxed);
+        if was_busy {
+            // As if it were the server itself that has gone.
+            tracing::debug!(%error, "a client's own connection to the upstream ended");
+            self.client.outbox.finish();
+        }
+    }
+
+    async fn pass_on(&mut self, receiver: &mut UnboundedReceiver<Sent>) -> UpstreamError {
+        let client = self.client.clone();
+        loop {
+            if client.outbox.size().1 > MOST_WAITING {
+                client.outbox.room().await;
+                continue;
+            }
+            tokio::select! {
+                biased;
+                sent = receiver.recv() => {
+                    let Some(sent) = sent else { return UpstreamError::Lost("no longer wanted".to_owned()) };
+                    self.expect(sent);
+                    while let Ok(sent) = receiver.try_recv() {
+                        self.expect(sent);
+                    }
+                    if let Err(error) = self.connection.flush().await {
+                        return error;
+                    }
+                }
+                raw = self.connection.receive() => match raw {
+                    Ok(raw) => self.take(raw),
+                    Err(error) => return error,
+                },
+                () = client.unblocked.notified() => self.unblock(),
+            }
+        }
+    }
+
+    fn expect(&mut self, sent: Sent) {
+        self.connection.put(&sent.argv);
+        let followed = match (sent.writes, self.upstream.pipe.tap()) {
+            (true, Some(tap)) => {
+                let calls =
+                    Calls { db: self.db, protocol: self.protocol, calls: vec![sent.argv.clone()], mark: 0 };
+                tap.sending(&calls);
+                Some(calls)
+            }
+            _ => None,
+        };
+        if !sent.subscribes {
+            self.expected.calls.push_back((sent, followed));
+        }
+    }
+
+    fn take(&mut self, raw: Raw) {
+        let is_message = raw.is_push() || (self.state.taken_over.load(Relaxed) && is_subscription(&raw.0));
+        let expected = if is_message { None } else { self.expected.calls.pop_front() };
+        let Some((sent, followed)) = expected else { return self.forward(raw) };
+        let failed = raw.is_error();
+        let is_over = sent.holds == self.state.holds.load(Relaxed) && &raw.0[..] != QUEUED;
+        if matches!(sent.effect, Effect::Releases | Effect::Resets) && is_over {
+            self.state.held.store(false, Relaxed);
+        }
+        if sent.effect == Effect::Resets && is_over {
+            self.state.taken_over.store(false, Relaxed);
+            // It is nobody's now: another one for whatever comes next.
+            self.state.broken.store(true, Relaxed);
+        }
+        if sent.effect == Effect::Authenticates && !failed {
+            self.state.taken_over.store(true, Relaxed);
+        }
+        if sent.selects
+            && !failed
+            && let Some(db) = number(sent.argv.get(1))
+        {
+            self.db = db;
+        }
+        self.tell(&sent, followed, &raw);
+        if sent.takes_reply {
+            self.forward(raw);
+        }
+        if self.state.pending.fetch_sub(1, Relaxed) == 1 {
+            self.client.set_blockage(Blockage::Free);
+        }
+    }
+
+    /// Tells who follows. What is queued takes effect with EXEC.
+    fn tell(&mut self, sent: &Sent, followed: Option<Calls>, raw: &Raw) {
+        let Some(tap) = self.upstream.pipe.tap() else { return };
+        if let Some(mut calls) = followed {
+            calls.db = self.db;
+            match &raw.0[..] == QUEUED {
+                true => self.expected.queued.push(calls),
+                false => tap.answered_aside(calls, std::slice::from_ref(raw)),
+            }
+        }
+        if sent.effect == Effect::Releases && &raw.0[..] != QUEUED {
+            for calls in self.expected.queued.drain(..) {
+                tap.answered_aside(calls, std::slice::from_ref(raw));
+            }
+        }
+    }
+
+    fn forward(&self, raw: Raw) {
+        self.client.push(Reply::Raw(raw.0), UNLIMITED);
+    }
+
+    /// CLIENT UNBLOCK: the upstream knows what to say to the client.
+    fn unblock(&self) {
+        let how = match self.client.blockage() {
+            Blockage::TimeOut => "TIMEOUT",
+            Blockage::Error => "ERROR",
+            Blockage::Free | Blockage::Blocked => return,
+        };
+        let Some(id) = self.id else { return };
+        let pipe = self.upstream.pipe.clone();
+        tokio::spawn(async move {
+            let id = id.to_string();
+            let call: Vec<Bytes> =
+                ["CLIENT", "UNBLOCK", &id, how].map(|word| Bytes::copy_from_slice(word.as_bytes())).into();
+            let db = pipe.url().db;
+            // If the upstream is gone the client is no longer blocked either.
+            let _ = pipe.call(db, Protocol::Resp2, std::iter::once(&call[..]), None).await;
+        });
+    }
+}
+
+fn number(word: Option<&Bytes>) -> Option<u32> {
+    std::str::from_utf8(word?).ok()?.parse().ok()
+}
+
+/// Whether this is what RESP2 subscribers get instead of pushes.
+fn is_subscription(wire: &[u8]) -> bool {
+    const KINDS: [&str; 9] = [
+        "message",
+        "pmessage",
+        "smessage",
+        "subscribe",
+        "unsubscribe",
+        "psubscribe",
+        "punsubscribe",
+        "ssubscribe",
+        "sunsubscribe",
+    ];
+    let mut lines = wire.splitn(4, |byte| *byte == b'\n');
+    let (Some(count), Some(_), Some(kind)) = (lines.next(), lines.next(), lines.next()) else { return false };
+    matches!(count, b"*3\r" | b"*4\r") && KINDS.iter().any(|known| kind.trim_ascii() == known.as_bytes())
+}

@@ -1,0 +1,345 @@
+//! Passes requests on to the upstream. Hot path.
+
+mod alone;
+mod aside;
+mod introduction;
+mod ways;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use self::alone::effect;
+use self::aside::{Aside, Effect};
+use self::introduction::{Introduction, introduction, tell_version};
+use self::ways::{Way, way, writes};
+
+use crate::command::{self, Flags, Incoming, PlanContext, Request};
+use crate::exec::Executor;
+use crate::keyspace::DbIndex;
+use crate::resp::Reply;
+use crate::session::{Session, Wake};
+use crate::state::{Process, Upstream};
+use crate::upstream::{Calls, Greeting, Raw, UpstreamError};
+
+/// The executor that passes on; what is respg's own goes to the one inside.
+pub struct Passing<E> {
+    inner: E,
+    process: Arc<Process>,
+    upstream: Arc<Upstream>,
+}
+
+/// Consecutive requests of a client that go through the pipe together, and where their replies go.
+#[derive(Default)]
+struct Run<'a> {
+    requests: Vec<&'a Incoming>,
+    first: usize,
+}
+
+impl<E: Executor> Executor for Passing<E> {
+    fn execute<'a>(
+        &'a self,
+        session: &'a mut Session,
+        requests: &'a [Incoming],
+        replies: &'a mut Vec<Reply>,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let of_respg = |request: &Incoming| request.has(Flags::MODULE);
+            for requests in requests.chunk_by(|a, b| of_respg(a) == of_respg(b)) {
+                if session.close || session.blocked.is_some() {
+                    break;
+                }
+                // What changes the mode cannot hold it.
+                if of_respg(&requests[0]) {
+                    self.inner.execute(session, requests, replies).await;
+                    continue;
+                }
+                let passage = self.process.routing.pass().await;
+                match passage.mode.is_upstream() {
+                    true => self.to_upstream(session, requests, replies).await,
+                    false => self.inner.execute(session, requests, replies).await,
+                }
+            }
+        })
+    }
+
+    fn resume<'a>(&'a self, session: &'a mut Session, wake: Wake) -> BoxFuture<'a, Option<Reply>> {
+        Box::pin(async move {
+            let _passage = self.process.routing.pass().await;
+            self.inner.resume(session, wake).await
+        })
+    }
+}
+
+impl<E: Executor> Passing<E> {
+    pub fn on(inner: E, process: Arc<Process>, upstream: Arc<Upstream>) -> Passing<E> {
+        Passing { inner, process, upstream }
+    }
+
+    async fn to_upstream(&self, session: &mut Session, requests: &[Incoming], replies: &mut Vec<Reply>) {
+        let mut pushed = Vec::new();
+        self.pass_on(session, requests, replies, &mut pushed).await;
+        for (place, pushed) in pushed {
+            if let Some(reply) = replies.get_mut(place) {
+                let own = std::mem::replace(reply, Reply::Nothing);
+                *reply = Reply::Several(pushed.into_iter().chain([own]).collect());
+            }
+        }
+    }
+
+    /// `pushed`: what the client's own connection has brought, and the reply before which it has to be written.
+    async fn pass_on(
+        &self,
+        session: &mut Session,
+        requests: &[Incoming],
+        replies: &mut Vec<Reply>,
+        pushed: &mut Vec<(usize, VecDeque<Reply>)>,
+    ) {
+        let greeting = self.upstream.pipe.greeting();
+        let greeting = greeting.as_deref();
+        let mut run = Run::default();
+        for incoming in requests {
+            if session.close || session.blocked.is_some() {
+                break;
+            }
+            let way = self.way(session, incoming, greeting);
+            if way != Way::Aside
+                && session.aside.is_some()
+                && let Some(earlier) = session.client.outbox.try_take()
+            {
+                pushed.push((replies.len(), earlier));
+            }
+            if way != Way::Pipe {
+                self.flush(session, &mut run, replies, greeting).await;
+            }
+            let reply = match way {
+                Way::Pipe => {
+                    if run.requests.is_empty() {
+                        run.first = replies.len();
+                    }
+                    self.count(incoming);
+                    run.requests.push(incoming);
+                    Reply::Nothing
+                }
+                Way::Own => {
+                    self.inner.execute(session, std::slice::from_ref(incoming), replies).await;
+                    continue;
+                }
+                Way::Select => self.select(session, incoming, greeting).await,
+                Way::Exec => match self.exec(session).await {
+                    Some(reply) => reply,
+                    None => {
+                        self.inner.execute(session, std::slice::from_ref(incoming), replies).await;
+                        continue;
+                    }
+                },
+                Way::Introduction => {
+                    match introduction(&self.process, self.upstream.pipe.url(), session, incoming, greeting) {
+                        Introduction::Own(incoming) => {
+                            self.inner.execute(session, std::slice::from_ref(&incoming), replies).await;
+                            if let (Some(Reply::Map(pairs)), Some(greeting)) = (replies.last_mut(), greeting)
+                            {
+                                tell_version(pairs, &greeting.version);
+                            }
+                            continue;
+                        }
+                        Introduction::Known => taken(session, Reply::Ok),
+                        Introduction::Upstream => {
+                            self.aside(session, incoming, Effect::Authenticates, greeting).await
+                        }
+                        Introduction::Unknown => self.single(session, incoming, greeting).await,
+                    }
+                }
+                Way::Aside => {
+                    self.count(incoming);
+                    let effect = effect(incoming);
+                    if effect == Effect::Resets {
+                        // For what respg knows of the client; the reply is the upstream's.
+                        self.inner.execute(session, std::slice::from_ref(incoming), replies).await;
+                        replies.pop();
+                    }
+                    self.aside(session, incoming, effect, greeting).await
+                }
+                Way::WithQueue => {
+                    self.count(incoming);
+                    self.with_queue(session, incoming, greeting).await
+                }
+            };
+            replies.push(reply);
+        }
+        self.flush(session, &mut run, replies, greeting).await;
+    }
+
+    fn way(&self, session: &mut Session, incoming: &Incoming, greeting: Option<&Greeting>) -> Way {
+        let aside = aside_of(session);
+        if aside.is_some_and(|aside| aside.is_broken() && !aside.is_busy()) {
+            session.aside = None;
+        } else if aside.is_some_and(Aside::is_busy) {
+            let is_ours = incoming.command().is_some_and(|command| command.flags.has(Flags::MODULE));
+            return if is_ours { Way::Own } else { Way::Aside };
+        }
+        let context = PlanContext {
+            db: session.db,
+            databases: self.process.settings.config.databases,
+            max_string: self.process.settings.max_string(),
+            subscriber: false,
+        };
+        way(session, incoming, greeting, &context)
+    }
+
+    fn count(&self, incoming: &Incoming) {
+        if let Incoming::Refused { argv, .. } = incoming {
+            match command::lookup(&argv[0]) {
+                None => self.upstream.count_foreign(argv, 1),
+                // A wrong number of words is an error there too.
+                Some(command) if command.subcommands.is_empty() => {}
+                Some(_) => self.upstream.count_foreign(argv, 2),
+            }
+        }
+    }
+
+    /// Sends what the run has gathered and puts the replies in their places.
+    async fn flush(
+        &self,
+        session: &mut Session,
+        run: &mut Run<'_>,
+        replies: &mut [Reply],
+        greeting: Option<&Greeting>,
+    ) {
+        if run.requests.is_empty() {
+            return;
+        }
+        let requests = std::mem::take(&mut run.requests);
+        let is_write = requests.iter().any(|incoming| writes(incoming, greeting));
+        let calls = requests.iter().map(|incoming| argv(incoming));
+        let followed = || requests.iter().map(|incoming| argv(incoming).to_vec()).collect();
+        let followed = self.followed(session, is_write, followed);
+        let answer = self.upstream.pipe.call(session.db.0, session.protocol, calls, followed).await;
+        let places = &mut replies[run.first..];
+        match answer {
+            Ok(raws) => {
+                for (place, raw) in places.iter_mut().zip(raws) {
+                    *place = taken(session, Reply::Raw(raw.0));
+                }
+            }
+            Err(error) => {
+                for place in places.iter_mut() {
+                    *place = taken(session, failure(&error));
+                }
+            }
+        }
+    }
+
+    /// What the tap is told of calls, if there is one and they may write.
+    fn followed(
+        &self,
+        session: &Session,
+        is_write: bool,
+        calls: impl FnOnce() -> Vec<Vec<Bytes>>,
+    ) -> Option<Calls> {
+        let wanted = is_write && self.upstream.pipe.tap().is_some();
+        wanted.then(|| Calls { db: session.db.0, protocol: session.protocol, calls: calls(), mark: 0 })
+    }
+
+    /// One call through the pipe.
+    async fn one(
+        &self,
+        session: &Session,
+        argv: &[Bytes],
+        followed: Option<Calls>,
+    ) -> Result<Raw, UpstreamError> {
+        let calls = std::iter::once(argv);
+        let replies = self.upstream.pipe.call(session.db.0, session.protocol, calls, followed).await?;
+        replies.into_iter().next_back().ok_or(UpstreamError::Lost("no reply".to_owned()))
+    }
+
+    async fn single(&self, session: &mut Session, incoming: &Incoming, greeting: Option<&Greeting>) -> Reply {
+        let followed = self.followed(session, writes(incoming, greeting), || vec![argv(incoming).to_vec()]);
+        let reply = match self.one(session, argv(incoming), followed).await {
+            Ok(raw) => Reply::Raw(raw.0),
+            Err(error) => failure(&error),
+        };
+        taken(session, reply)
+    }
+
+    async fn select(&self, session: &mut Session, incoming: &Incoming, greeting: Option<&Greeting>) -> Reply {
+        let reply = self.single(session, incoming, greeting).await;
+        if let (Reply::Raw(wire), Some(db)) = (&reply, selected(argv(incoming)))
+            && &wire[..] == b"+OK\r\n"
+        {
+            session.select(DbIndex(db));
+        }
+        reply
+    }
+
+    /// EXEC: what was queued, as one block; `None` if that is bound to abort.
+    async fn exec(&self, session: &mut Session) -> Option<Reply> {
+        let multi = session.multi.take_if(|multi| !multi.failed)?;
+        let words: [&'static [u8]; 2] = [b"MULTI", b"EXEC"];
+        let [first, last] = words.map(|word| [Bytes::from_static(word)]);
+        let queued = || multi.queued.iter().map(|request| &request.argv[..]);
+        let all = || std::iter::once(&first[..]).chain(queued()).chain(std::iter::once(&last[..]));
+        let is_write = multi.queued.iter().any(request_writes);
+        let followed = self.followed(session, is_write, || all().map(<[Bytes]>::to_vec).collect());
+        let answer = self.upstream.pipe.call(session.db.0, session.protocol, all(), followed).await;
+        session.discard();
+        let reply = match answer.map(|mut replies| replies.pop()) {
+            Ok(Some(raw)) => {
+                self.select_queued(session, &multi.queued, &raw);
+                Reply::Raw(raw.0)
+            }
+            Ok(None) => Reply::Nothing,
+            Err(error) => failure(&error),
+        };
+        Some(taken(session, reply))
+    }
+
+    /// The database that a transaction has left the client in.
+    fn select_queued(&self, session: &mut Session, queued: &[Request], raw: &Raw) {
+        let selects = |request: &Request| request.command.flags.has(Flags::SELECTS_DATABASE);
+        if !queued.iter().any(selects) {
+            return;
+        }
+        let Ok(Reply::Array(replies)) = raw.parse() else { return };
+        let done =
+            queued.iter().zip(&replies).filter(|(request, reply)| selects(request) && **reply == Reply::Ok);
+        if let Some(db) = done.filter_map(|(request, _)| selected(&request.argv)).last() {
+            session.select(DbIndex(db));
+        }
+    }
+}
+
+fn argv(incoming: &Incoming) -> &[Bytes] {
+    match incoming {
+        Incoming::Known(request) => &request.argv,
+        Incoming::Refused { argv, .. } => argv,
+    }
+}
+
+fn request_writes(request: &Request) -> bool {
+    let flags = request.command.flags;
+    flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE) || flags.has(Flags::BARRIER)
+}
+
+fn aside_of(session: &Session) -> Option<&Aside> {
+    session.aside.as_ref()?.downcast_ref()
+}
+
+fn selected(argv: &[Bytes]) -> Option<u32> {
+    std::str::from_utf8(argv.get(1)?).ok()?.parse().ok()
+}
+
+fn taken(session: &mut Session, reply: Reply) -> Reply {
+    if session.takes_reply() { reply } else { Reply::Nothing }
+}
+
+/// What the client is told when there is no reply.
+fn failure(error: &UpstreamError) -> Reply {
+    Reply::error(match error.is_uncertain() {
+        true => format!("ERR outcome unknown: {error}; the command may or may not have taken effect"),
+        // Libraries try again after LOADING.
+        false => format!("LOADING the upstream Redis: {error}"),
+    })
+}
