@@ -59,6 +59,9 @@ pub trait TypedValue: Any + fmt::Debug + Send + Sync {
 
 pub type AnyValue = Box<dyn TypedValue>;
 
+/// The value by the replies of survey, pieces and reads.
+type ValueFn = fn(&[Reply], &[Reply], &[Reply]) -> Option<AnyValue>;
+
 /// How keys of a type are copied.
 pub struct DataType {
     pub kind: Kind,
@@ -66,10 +69,12 @@ pub struct DataType {
     pub survey: fn(&Bytes) -> Vec<Call>,
     /// The size in bytes, roughly, by the survey's replies.
     pub size: fn(&[Reply]) -> u64,
-    /// The calls that read the whole value; they run in one transaction.
-    pub reads: fn(&Bytes, survey: &[Reply]) -> Vec<Call>,
-    /// The value by their replies; `None` if the survey does not fit it any more.
-    pub value: fn(survey: &[Reply], &[Reply]) -> Option<AnyValue>,
+    /// A large value is read in pieces, so that nobody else has to wait for long: the next call, by the replies so far, as long as there is more to come than `reads` should read.
+    pub piece: fn(&Bytes, survey: &[Reply], pieces: &[Reply]) -> Option<Call>,
+    /// The calls that read the value, or what is left of it after the pieces; they run in one transaction.
+    pub reads: fn(&Bytes, survey: &[Reply], pieces: &[Reply]) -> Vec<Call>,
+    /// The value by all replies; `None` if they do not fit together.
+    pub value: ValueFn,
 }
 
 /// The record of a type.

@@ -10,6 +10,8 @@ use crate::resp::Reply;
 
 /// How often a key may change under our hands.
 const MOST_ATTEMPTS: u32 = 20;
+/// How often it is read in pieces: what changes all the time is then read at once.
+const ATTEMPTS_IN_PIECES: u32 = 3;
 
 /// The dialogue that reads one key: send what [`Reading::ask`] says, give the replies to [`Reading::answer`], until that has the state.
 #[derive(Debug)]
@@ -23,7 +25,9 @@ pub struct Reading {
 enum Stage {
     Type,
     Survey(&'static DataType),
-    Read(&'static DataType, Vec<Reply>),
+    /// With the survey's replies, and those of the pieces.
+    Pieces(&'static DataType, Vec<Reply>, Vec<Reply>),
+    Read(&'static DataType, Vec<Reply>, Vec<Reply>),
 }
 
 impl fmt::Debug for Stage {
@@ -31,6 +35,7 @@ impl fmt::Debug for Stage {
         f.write_str(match self {
             Stage::Type => "Type",
             Stage::Survey(_) => "Survey",
+            Stage::Pieces(..) => "Pieces",
             Stage::Read(..) => "Read",
         })
     }
@@ -57,7 +62,9 @@ impl Reading {
     pub fn size(&self) -> u64 {
         match &self.stage {
             Stage::Type | Stage::Survey(_) => 64,
-            Stage::Read(data_type, survey) => (data_type.size)(survey),
+            Stage::Pieces(data_type, survey, _) | Stage::Read(data_type, survey, _) => {
+                (data_type.size)(survey)
+            }
         }
     }
 
@@ -65,14 +72,18 @@ impl Reading {
         match &self.stage {
             Stage::Type => Ask { calls: vec![call(b"TYPE", [&self.key])], transaction: false },
             Stage::Survey(data_type) => Ask { calls: (data_type.survey)(&self.key), transaction: false },
-            Stage::Read(data_type, survey) => {
+            Stage::Pieces(data_type, survey, pieces) => {
+                let piece = (data_type.piece)(&self.key, survey, pieces);
+                Ask { calls: piece.into_iter().collect(), transaction: false }
+            }
+            Stage::Read(data_type, survey, pieces) => {
                 let mut calls = vec![call(b"TYPE", [&self.key])];
                 if self.dialect.knows(7, 0) {
                     calls.push(call(b"PEXPIRETIME", [&self.key]));
                 } else {
                     calls.extend([call(b"PTTL", [&self.key]), vec![Bytes::from_static(b"TIME")]]);
                 }
-                calls.extend((data_type.reads)(&self.key, survey));
+                calls.extend((data_type.reads)(&self.key, survey, pieces));
                 Ask { calls, transaction: true }
             }
         }
@@ -84,10 +95,15 @@ impl Reading {
             Stage::Type => self.know_type(replies.first()),
             // An error here means that the key has changed, which is found out next.
             Stage::Survey(data_type) => {
-                self.stage = Stage::Read(data_type, replies);
+                self.proceed(data_type, replies, Vec::new());
                 Ok(None)
             }
-            Stage::Read(data_type, survey) => {
+            Stage::Pieces(data_type, survey, mut pieces) => {
+                pieces.extend(replies);
+                self.proceed(data_type, survey, pieces);
+                Ok(None)
+            }
+            Stage::Read(data_type, survey, pieces) => {
                 let known = self.know_type(replies.first())?;
                 let changed = !matches!(self.stage, Stage::Survey(now) if now.kind == data_type.kind);
                 if changed && known.is_some() {
@@ -99,8 +115,11 @@ impl Reading {
                     Reply::Error(text) => Some(CopyError::Refused(Bytes::copy_from_slice(text.as_bytes()))),
                     _ => None,
                 });
-                let value =
-                    if changed || refusal.is_some() { None } else { (data_type.value)(&survey, body) };
+                let value = if changed || refusal.is_some() {
+                    None
+                } else {
+                    (data_type.value)(&survey, &pieces, body)
+                };
                 if let Some(value) = value {
                     let expires_at = expiry(&replies[1..header])?;
                     return Ok(Some(KeyState::Present { kind: data_type.kind, value, expires_at }));
@@ -112,6 +131,17 @@ impl Reading {
                 }
             }
         }
+    }
+
+    /// Another piece, or what is left.
+    fn proceed(&mut self, data_type: &'static DataType, survey: Vec<Reply>, pieces: Vec<Reply>) {
+        let more = self.attempts < ATTEMPTS_IN_PIECES
+            && !pieces.last().is_some_and(Reply::is_error)
+            && (data_type.piece)(&self.key, &survey, &pieces).is_some();
+        self.stage = match more {
+            true => Stage::Pieces(data_type, survey, pieces),
+            false => Stage::Read(data_type, survey, pieces),
+        };
     }
 
     /// Takes TYPE's reply and prepares for what it says.

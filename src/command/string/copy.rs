@@ -13,8 +13,9 @@ pub static STRING: DataType = DataType {
         [Reply::Integer(length)] => length.cast_unsigned(),
         _ => 0,
     },
-    reads: |key, _| vec![call(b"GET", [key])],
-    value: |_, replies| match replies {
+    piece: |_, _, _| None,
+    reads: |key, _, _| vec![call(b"GET", [key])],
+    value: |_, _, replies| match replies {
         [Reply::Bulk(bytes)] => Some(Box::new(Text(bytes.clone()))),
         _ => None,
     },

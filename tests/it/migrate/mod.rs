@@ -82,10 +82,11 @@ fn fill(client: &mut Client) {
             "XSETID ahead 9-9 ENTRIESADDED 30 MAXDELETEDID 4-4",
         ],
     );
-    client.send((1..=3000).map(|i| format!("XADD long {i} n {i}")).map(|line| {
+    // Read in pieces, written in pieces.
+    client.send((1..=12_000).map(|i| format!("XADD long {i} n {i}")).map(|line| {
         let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
         words
     }));
-    (0..3000).for_each(|_| assert!(!client.read().is_error()));
+    (0..12_000).for_each(|_| assert!(!client.read().is_error()));
     all(client, &["XGROUP CREATE long group 0", "XREADGROUP GROUP group a COUNT 1500 STREAMS long >"]);
 }

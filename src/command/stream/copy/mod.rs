@@ -16,6 +16,7 @@ pub static STREAM: DataType = DataType {
     kind: Kind::Stream,
     survey: read::survey,
     size: read::size,
+    piece: read::piece,
     reads: read::reads,
     value: read::value,
 };
