@@ -25,6 +25,9 @@ const MOST_ITEMS: usize = 1024;
 /// transaction of SQL users that holds a key delays only those who want that key.
 const LOCK_WAIT: Duration = Duration::from_millis(200);
 
+/// So many items are worth a batch of their own: a statement's fixed cost is then less than that of its keys.
+const WORTH_A_BATCH: usize = 24;
+
 /// How long works wait at most for a busy lane, to be joined by others, while another lane is free.
 const GATHERING: Duration = Duration::from_millis(1);
 
@@ -136,10 +139,10 @@ impl LaneQueue {
 }
 
 impl Waiting {
-    /// From when on a free lane may start a batch; `None`: now. Two small batches cost Postgres more than one, so what waits
-    /// is to grow as large as what is under way, as long as that does not take unusually long.
+    /// From when on a free lane may start a batch; `None`: now. Two small batches cost Postgres more than one, so what waits is to
+    /// grow as large as what is under way or as is worth it, as long as that does not take unusually long.
     fn start(&self) -> Option<Instant> {
-        let larger = self.running.iter().filter(|running| running.items > self.items);
+        let larger = self.running.iter().filter(|running| running.items.min(WORTH_A_BATCH) > self.items);
         let until = larger.map(|running| running.since + GATHERING).max()?;
         (self.items > 0 && until > Instant::now()).then_some(until)
     }
