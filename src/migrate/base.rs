@@ -1,12 +1,18 @@
 //! A process without clients: what a task needs of us.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::task::JoinSet;
 
+use super::MigrateError;
 use crate::config::Config;
 use crate::exec::{Engine, Executor, LaneQueue, keep_lane};
 use crate::server::{Foundation, StartError};
+use crate::state::KeyspaceCount;
+use crate::store::StoreError;
+use crate::store::statements::server::KEYSPACE;
 
 /// Tasks have Postgres mostly for themselves.
 const LANES: usize = 3;
@@ -39,6 +45,20 @@ impl Base {
     /// How many logical databases there are.
     pub fn databases(&self) -> u32 {
         self.foundation.process().settings.config.databases
+    }
+
+    /// Our databases that are not empty, with the number of their keys. INFO would not wait for a long count.
+    pub async fn sizes(&self) -> Result<BTreeMap<u32, u64>, MigrateError> {
+        let counted = async {
+            let connection = self.foundation.process().store.acquire().await?;
+            let rows = connection.query(&KEYSPACE, &[]).await;
+            rows.map_err(|error| StoreError::before_commit(&error))
+        };
+        let unusable =
+            |error: StoreError| MigrateError::Other(format!("cannot use the database: {}", error.reason()));
+        let count = KeyspaceCount::new(&counted.await.map_err(unusable)?, Instant::now());
+        let sizes = count.databases.iter();
+        Ok(sizes.map(|count| (count.db.cast_unsigned(), count.keys.cast_unsigned())).collect())
     }
 
     pub async fn close(self) -> Result<(), StartError> {

@@ -6,13 +6,13 @@ use super::options::ExportOptions;
 use super::progress::Progress;
 use super::side::{Place, Target};
 use super::transfer::{Keeper, Position, Summary, transfer};
-use crate::copy::{Own, Redis, databases};
+use crate::copy::Redis;
 
 /// Copies; whether everything there was.
 pub async fn run(options: ExportOptions) -> Result<bool, MigrateError> {
     let redis = Redis::open(&options.scope.redis).await?;
     let base = Base::open(options.config).await?;
-    let sizes = databases(&mut Own::new(base.executor.clone())).await?.unwrap_or_default();
+    let sizes = base.sizes().await?;
     let asked = options.scope.databases();
     let wanted = if asked.is_empty() { sizes.keys().copied().collect() } else { asked };
     let total = wanted.iter().filter_map(|db| sizes.get(db)).sum();

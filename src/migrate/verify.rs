@@ -70,8 +70,8 @@ pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
     let mut redis = Redis::open(&options.scope.redis).await?;
     let sizes = databases(&mut redis).await?;
     let base = Base::open(options.config).await?;
-    let mut own = Own::new(base.executor.clone());
-    let ours = databases(&mut own).await?.unwrap_or_default();
+    let own = Own::new(base.executor.clone());
+    let ours = base.sizes().await?;
     let mut wanted = choose(options.scope.databases(), sizes.as_ref(), base.databases())?;
     if options.scope.databases().is_empty() {
         wanted.extend(ours.keys().copied());

@@ -99,13 +99,16 @@ fn every_change_is_found_and_nothing_else() {
         }
         HARMLESS.iter().for_each(|(key, _, change)| on(&name(side, key), change, client));
     }
+    // Also where the Redis has nothing at all.
+    all(&mut respg.connect(), &["SELECT 9", "SET elsewhere 1"]);
+    expected.insert(("elsewhere".to_owned(), "extra".to_owned()));
     let (code, report) = verify(&redis.url(), &database, &[]);
     assert_eq!(code, 2);
     assert_eq!(found(&report["groups"]), expected, "{report:#}");
-    assert_eq!(report["different"], json!(2 * CHANGES.len()), "{report:#}");
+    assert_eq!(report["different"], json!(2 * CHANGES.len() + 1), "{report:#}");
 
     let (code, report) = verify(&redis.url(), &database, &["--repair"]);
-    assert_eq!((code, &report["repaired"]), (0, &json!(2 * CHANGES.len())), "{report:#}");
+    assert_eq!((code, &report["repaired"]), (0, &json!(2 * CHANGES.len() + 1)), "{report:#}");
     let (code, report) = verify(&redis.url(), &database, &[]);
     assert_eq!((code, found(&report["groups"])), (0, BTreeSet::new()), "{report:#}");
 }
