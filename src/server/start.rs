@@ -91,19 +91,6 @@ impl Foundation {
             }
             None => target.clone(),
         };
-        let mode = config.mode.unwrap_or(Mode::Postgres);
-        if mode != Mode::Postgres && config.upstream.is_none() {
-            return Err(StartError::new(
-                format!("--mode {} needs another server", mode.name()),
-                "name it (--upstream redis://host:port)",
-            ));
-        }
-        if matches!(mode, Mode::Shadow | Mode::Reverse) {
-            return Err(StartError::new(
-                format!("--mode {}", mode.name()),
-                "nobody follows in this version yet",
-            ));
-        }
         let unusable = |error: StoreError| StartError::new("cannot use the database", error.reason());
         if !config.transaction_pooling && store::shares_processes(&target).await.map_err(unusable)? {
             let remedy = "connect directly, use session pooling, or prepare the pooler for --transaction-pooling (README)";
@@ -121,6 +108,23 @@ impl Foundation {
         let (first_id, bus) = prepared.await.map_err(unusable)?;
         let process = Process::new(Settings::new(config), Arc::new(store), bus);
         process.load_settings().await.map_err(unusable)?;
+        let mode = process.first_mode().await.map_err(unusable)?;
+        let mode = mode.map_err(|why| StartError::new("cannot begin in this mode", why))?;
+        if mode != Mode::Postgres && process.upstream.is_none() {
+            let remedy = "name it (--upstream redis://host:port)";
+            return Err(StartError::new(format!("mode {} needs another server", mode.name()), remedy));
+        }
+        if matches!(mode, Mode::Shadow | Mode::Reverse) {
+            return Err(StartError::new(
+                format!("mode {}", mode.name()),
+                "nobody follows in this version yet",
+            ));
+        }
+        process.routing.release(mode);
+        if process.upstream.is_some() {
+            // Until it is known to others that this process is there.
+            process.routing.hold();
+        }
         Ok((Arc::new(process), ClientIds::from(first_id)))
     }
 }
@@ -174,6 +178,7 @@ impl Server {
         }
         background.spawn(store::sweep_forever(process.store.clone(), Swept(process.clone())));
         background.spawn(process.clone().follow_settings());
+        background.spawn(process.clone().follow_mode());
         let expiring = process.clone();
         background.spawn(async move {
             expiring.store.expirer.run(&expiring.store, |keys| Swept(expiring.clone()).tell(keys)).await

@@ -18,6 +18,7 @@ mod shared_settings;
 mod slowlog;
 mod stats;
 mod subscriptions;
+mod switch;
 pub mod system;
 mod upstream;
 mod waiters;
@@ -44,6 +45,7 @@ pub use shared_settings::{NOTIFY_KEYSPACE_EVENTS, SharedSettings};
 pub use slowlog::{SlowCall, SlowLog};
 pub use stats::Stats;
 pub use subscriptions::Subscriptions;
+pub use switch::{SwitchError, Switching};
 pub use upstream::Upstream;
 pub use waiters::{Place, Topic, Waiters, poll_forever};
 
@@ -71,6 +73,7 @@ pub struct Process {
     pub upstream: Option<Arc<Upstream>>,
     /// Who answers, if there is an upstream.
     pub routing: Routing,
+    pub switching: Switching,
     /// 40 hexadecimal digits, new at every start (INFO's run_id).
     pub run_id: String,
     pub started: Instant,
@@ -81,7 +84,6 @@ pub struct Process {
 
 impl Process {
     pub fn new(settings: Settings, store: Arc<Store>, bus: Arc<Bus>) -> Process {
-        let mode = settings.config.mode.unwrap_or(Mode::Postgres);
         let upstream = settings.config.upstream.clone().map(|url| Arc::new(Upstream::new(url)));
         let events = KeyspaceEvents::new(settings.notify_keyspace_events.clone(), bus.clone(), store.clone());
         Process {
@@ -99,7 +101,8 @@ impl Process {
             events,
             shared_settings: SharedSettings::default(),
             upstream,
-            routing: Routing::new(mode),
+            routing: Routing::new(Mode::Postgres),
+            switching: Switching::default(),
             bus,
             pubsub: PubSub::default(),
             run_id: random_hex(40),

@@ -1,6 +1,7 @@
 //! The Redis that is moved from or to, as this process sees it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -13,12 +14,14 @@ const MOST_NAMES: usize = 1000;
 /// The way to the upstream, and what was seen on it.
 pub struct Upstream {
     pub pipe: Arc<Pipe>,
+    /// Replies that clients wait for on connections of their own, those aside that are sent more than replies.
+    pub waiting: AtomicUsize,
     foreign: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Upstream {
     pub fn new(url: Url) -> Upstream {
-        Upstream { pipe: Arc::new(Pipe::new(url)), foreign: Mutex::default() }
+        Upstream { pipe: Arc::new(Pipe::new(url)), waiting: AtomicUsize::new(0), foreign: Mutex::default() }
     }
 
     /// Counts a call of a command that respg does not know (or not in this form).

@@ -8,6 +8,7 @@ mod connection;
 mod generic;
 mod migrate;
 mod options;
+mod passing;
 mod postgres;
 mod pubsub;
 mod server;

@@ -2,6 +2,7 @@
 
 use super::Command;
 
+mod mode;
 mod stream;
 
-pub static COMMANDS: &[&Command] = &[&stream::STREAM];
+pub static COMMANDS: &[&Command] = &[&mode::MODE, &stream::STREAM];

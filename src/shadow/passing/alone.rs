@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::aside::{Aside, Effect, Sent};
+use super::aside::Aside;
+use super::sent::{Effect, Sent};
 use super::ways::writes;
 use super::{Passing, argv, failure, request_writes, taken};
 use crate::command::{self, Flags, Incoming};
@@ -81,7 +82,7 @@ impl<E: Executor> Passing<E> {
 
     async fn open_aside(&self, session: &mut Session) -> Result<(), UpstreamError> {
         if session.aside.is_none() {
-            let aside = Aside::open(&self.upstream, session).await?;
+            let aside = Aside::open(&self.process, &self.upstream, session).await?;
             session.aside = Some(Box::new(aside));
         }
         Ok(())

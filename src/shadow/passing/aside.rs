@@ -9,9 +9,10 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
+use super::sent::{Effect, Sent};
 use crate::resp::{Protocol, Reply};
 use crate::session::Session;
-use crate::state::{Blockage, ClientHandle, OutputLimit, Upstream};
+use crate::state::{Blockage, ClientHandle, OutputLimit, Process, Upstream};
 use crate::upstream::{Calls, Connection, Raw, UpstreamError};
 
 /// What may wait for a client that does not read; beyond, nothing is taken from the upstream, whose own limits then hold.
@@ -34,58 +35,6 @@ impl Context {
     }
 }
 
-/// What a call does to the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    Nothing,
-    /// The client waits in it.
-    Blocks,
-    /// From now on EXEC depends on keys.
-    Holds,
-    /// No longer.
-    Releases,
-    /// From its being sent on the connection gets more than replies.
-    TakesOver,
-    /// The connection is somebody else's if it succeeds.
-    Authenticates,
-    /// RESET: nothing is left of all this.
-    Resets,
-}
-
-/// A call on its way.
-pub struct Sent {
-    pub argv: Vec<Bytes>,
-    pub effect: Effect,
-    /// Whether the client gets the reply.
-    pub takes_reply: bool,
-    /// Whether it confirms with pushes or messages instead of replies.
-    pub subscribes: bool,
-    pub selects: bool,
-    /// May change data.
-    pub writes: bool,
-    /// What holds the connection and was sent before it: it may be released only if nothing came since.
-    pub holds: usize,
-}
-
-impl Sent {
-    pub fn new(argv: Vec<Bytes>, effect: Effect) -> Sent {
-        Sent { effect, takes_reply: true, ..Sent::silent(argv) }
-    }
-
-    /// What the client does not know of.
-    fn silent(words: impl IntoIterator<Item = Bytes>) -> Sent {
-        Sent {
-            argv: words.into_iter().collect(),
-            effect: Effect::Nothing,
-            takes_reply: false,
-            subscribes: false,
-            selects: false,
-            writes: false,
-            holds: 0,
-        }
-    }
-}
-
 #[derive(Default)]
 struct State {
     pending: AtomicUsize,
@@ -99,6 +48,7 @@ struct State {
 /// The connection's end that the client's requests are given to. With this value it is closed.
 pub struct Aside {
     sender: UnboundedSender<Sent>,
+    upstream: Arc<Upstream>,
     state: Arc<State>,
     context: Context,
     task: JoinHandle<()>,
@@ -112,7 +62,11 @@ impl Drop for Aside {
 
 impl Aside {
     /// Connects in the client's name.
-    pub async fn open(upstream: &Arc<Upstream>, session: &Session) -> Result<Aside, UpstreamError> {
+    pub async fn open(
+        process: &Arc<Process>,
+        upstream: &Arc<Upstream>,
+        session: &Session,
+    ) -> Result<Aside, UpstreamError> {
         let mut connection = Connection::open(upstream.pipe.url()).await?;
         let replies =
             connection.call(&[vec![Bytes::from_static(b"CLIENT"), Bytes::from_static(b"ID")]]).await?;
@@ -133,7 +87,13 @@ impl Aside {
             db: context.db,
             protocol: context.protocol,
         };
-        Ok(Aside { sender, state, context, task: tokio::spawn(task.run(receiver)) })
+        Ok(Aside {
+            sender,
+            upstream: upstream.clone(),
+            state,
+            context,
+            task: tokio::spawn(task.run(receiver, process.clone())),
+        })
     }
 
     /// Whether the client's next request has to come here too.
@@ -197,12 +157,20 @@ impl Aside {
         self.context = wanted;
     }
 
-    fn give(&self, sent: Sent) {
+    fn give(&self, mut sent: Sent) {
         if !sent.subscribes {
             self.state.pending.fetch_add(1, Relaxed);
+            sent.counts = !self.state.taken_over.load(Relaxed);
+        }
+        if sent.counts {
+            self.upstream.waiting.fetch_add(1, Relaxed);
         }
         // If the task has ended the client's connection is about to.
-        let _ = self.sender.send(sent);
+        if let Err(unsent) = self.sender.send(sent)
+            && unsent.0.counts
+        {
+            self.upstream.waiting.fetch_sub(1, Relaxed);
+        }
     }
 }
 
@@ -216,6 +184,8 @@ struct Expected {
 
 impl Drop for Expected {
     fn drop(&mut self) {
+        let waiting = self.calls.iter().filter(|(sent, _)| sent.counts).count();
+        self.upstream.waiting.fetch_sub(waiting, Relaxed);
         let Some(tap) = self.upstream.pipe.tap() else { return };
         let error = UpstreamError::Lost("the client's connection was closed".to_owned());
         let calls = self.calls.drain(..).filter_map(|(_, calls)| calls);
@@ -236,8 +206,13 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut receiver: UnboundedReceiver<Sent>) {
-        let error = self.pass_on(&mut receiver).await;
+    async fn run(mut self, mut receiver: UnboundedReceiver<Sent>, process: Arc<Process>) {
+        let mut changes = process.routing.changes();
+        let error = tokio::select! {
+            error = self.pass_on(&mut receiver) => error,
+            // Whatever the client is in the middle of here, it has to begin again on the other side.
+            _ = changes.wait_for(|mode| !mode.is_upstream()) => UpstreamError::Lost("the mode has changed".to_owned()),
+        };
         self.state.broken.store(true, Relaxed);
         let was_busy = self.state.pending.load(Relaxed) > 0
             || self.state.held.load(Relaxed)
@@ -315,6 +290,9 @@ impl Task {
             && let Some(db) = number(sent.argv.get(1))
         {
             self.db = db;
+        }
+        if sent.counts {
+            self.upstream.waiting.fetch_sub(1, Relaxed);
         }
         self.tell(&sent, followed, &raw);
         if sent.takes_reply {

@@ -3,6 +3,7 @@
 mod alone;
 mod aside;
 mod introduction;
+mod sent;
 mod ways;
 
 use std::collections::VecDeque;
@@ -12,8 +13,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use self::alone::effect;
-use self::aside::{Aside, Effect};
+use self::aside::Aside;
 use self::introduction::{Introduction, introduction, tell_version};
+use self::sent::Effect;
 use self::ways::{Way, way, writes};
 
 use crate::command::{self, Flags, Incoming, PlanContext, Request};
@@ -27,7 +29,7 @@ use crate::upstream::{Calls, Greeting, Raw, UpstreamError};
 /// The executor that passes on; what is respg's own goes to the one inside.
 pub struct Passing<E> {
     inner: E,
-    process: Arc<Process>,
+    pub(super) process: Arc<Process>,
     upstream: Arc<Upstream>,
 }
 
@@ -59,7 +61,7 @@ impl<E: Executor> Executor for Passing<E> {
                 let passage = self.process.routing.pass().await;
                 match passage.mode.is_upstream() {
                     true => self.to_upstream(session, requests, replies).await,
-                    false => self.inner.execute(session, requests, replies).await,
+                    false => self.from_here(session, requests, replies).await,
                 }
             }
         })
@@ -67,7 +69,11 @@ impl<E: Executor> Executor for Passing<E> {
 
     fn resume<'a>(&'a self, session: &'a mut Session, wake: Wake) -> BoxFuture<'a, Option<Reply>> {
         Box::pin(async move {
-            let _passage = self.process.routing.pass().await;
+            // What only ends is not held back: others wait for it.
+            let _passage = match wake {
+                Wake::Called => Some(self.process.routing.pass().await),
+                Wake::TimedOut | Wake::Error => None,
+            };
             self.inner.resume(session, wake).await
         })
     }
@@ -78,15 +84,27 @@ impl<E: Executor> Passing<E> {
         Passing { inner, process, upstream }
     }
 
+    /// Executes what is respg's to answer.
+    async fn from_here(&self, session: &mut Session, requests: &[Incoming], replies: &mut Vec<Reply>) {
+        if session.aside.is_none() {
+            return self.inner.execute(session, requests, replies).await;
+        }
+        if aside_of(session).is_some_and(Aside::is_busy) {
+            // In the middle of something that nobody can go on with here.
+            session.close = true;
+            return;
+        }
+        session.aside = None;
+        let pushed = session.client.outbox.try_take();
+        let first = replies.len();
+        self.inner.execute(session, requests, replies).await;
+        put_before(replies, pushed.map(|pushed| (first, pushed)));
+    }
+
     async fn to_upstream(&self, session: &mut Session, requests: &[Incoming], replies: &mut Vec<Reply>) {
         let mut pushed = Vec::new();
         self.pass_on(session, requests, replies, &mut pushed).await;
-        for (place, pushed) in pushed {
-            if let Some(reply) = replies.get_mut(place) {
-                let own = std::mem::replace(reply, Reply::Nothing);
-                *reply = Reply::Several(pushed.into_iter().chain([own]).collect());
-            }
-        }
+        put_before(replies, pushed);
     }
 
     /// `pushed`: what the client's own connection has brought, and the reply before which it has to be written.
@@ -277,6 +295,11 @@ impl<E: Executor> Passing<E> {
     /// EXEC: what was queued, as one block; `None` if that is bound to abort.
     async fn exec(&self, session: &mut Session) -> Option<Reply> {
         let multi = session.multi.take_if(|multi| !multi.failed)?;
+        if !session.watched.is_empty() {
+            // On the other side, before the mode changed: nobody can say that nothing has happened to them.
+            session.discard();
+            return Some(taken(session, Reply::NullArray));
+        }
         let words: [&'static [u8]; 2] = [b"MULTI", b"EXEC"];
         let [first, last] = words.map(|word| [Bytes::from_static(word)]);
         let queued = || multi.queued.iter().map(|request| &request.argv[..]);
@@ -333,6 +356,16 @@ fn selected(argv: &[Bytes]) -> Option<u32> {
 
 fn taken(session: &mut Session, reply: Reply) -> Reply {
     if session.takes_reply() { reply } else { Reply::Nothing }
+}
+
+/// Puts what was pushed before the replies at these places.
+fn put_before(replies: &mut [Reply], pushed: impl IntoIterator<Item = (usize, VecDeque<Reply>)>) {
+    for (place, pushed) in pushed {
+        if let Some(reply) = replies.get_mut(place) {
+            let own = std::mem::replace(reply, Reply::Nothing);
+            *reply = Reply::Several(pushed.into_iter().chain([own]).collect());
+        }
+    }
 }
 
 /// What the client is told when there is no reply.

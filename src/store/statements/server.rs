@@ -36,4 +36,19 @@ pub static CHECKPOINT: Statement = Statement::new("CHECKPOINT");
 
 pub static SETTING: Statement = Statement::new("SELECT s.value FROM respg.settings s WHERE s.name = $1");
 
+/// $1 the setting, $2 its first value.
+pub static BEGIN_MODE: Statement =
+    Statement::new("INSERT INTO respg.settings (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+
+/// $1 the setting, $2 its value so far, $3 its value from now on; no row if it had another value.
+pub static CHANGE_MODE: Statement =
+    Statement::new("UPDATE respg.settings SET value = $3 WHERE name = $1 AND value = $2 RETURNING 1");
+
+/// The processes whose listening session is there.
+pub static LIVE_PROCESSES: Statement = Statement::new(
+    "SELECT p.process FROM respg.processes p
+     JOIN pg_locks l ON l.locktype = 'advisory' AND l.classid::bigint = 1919250544 AND l.objid::bigint = p.process AND l.objsubid = 2 AND l.granted
+     WHERE l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())",
+);
+
 pub static CHANGE_SETTING: Statement = Statement::new("SELECT respg.change_setting($1, $2)");

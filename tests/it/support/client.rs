@@ -79,6 +79,11 @@ impl Client {
         }
     }
 
+    /// Whether the server ends the connection, without another word.
+    pub fn is_closed(&mut self) -> bool {
+        self.unread.is_empty() && matches!(self.stream.read(&mut [0; 64]), Ok(0) | Err(_))
+    }
+
     /// Sends a call and waits for its reply, never through MULTI.
     pub fn plain(&mut self, call: impl Words) -> Value {
         self.send([call]);
@@ -186,6 +191,15 @@ macro_rules! array {
 pub(crate) use array;
 
 impl Value {
+    /// A text's or an error's, for messages.
+    pub fn to_string_lossy(&self) -> String {
+        match self {
+            Value::Status(text) | Value::Error(text) => text.clone(),
+            Value::Bulk(text) => String::from_utf8_lossy(text).into_owned(),
+            other => format!("{other:?}"),
+        }
+    }
+
     pub fn is_error(&self) -> bool {
         matches!(self, Value::Error(_))
     }

@@ -50,6 +50,10 @@ impl Redis {
         format!("redis://{}", self.address)
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn connect(&self) -> Client {
         Client::connect(self.address, Protocol::Resp2)
     }

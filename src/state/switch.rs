@@ -1,0 +1,310 @@
+//! Changing who answers, in all processes at once. The mode stands in the database: `postgres`, or while it changes `postgres>redis:TOKEN`. Each process that sees a
+//! change being prepared holds commands back, finishes what is under way and says so; when all that live have said so, one compare-and-set commits it, and
+//! only then anybody goes on. Whoever waits for too long undoes it by compare-and-set, so nobody goes on by the old mode after a commit.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::{Blockage, ClientHandle, Mode, Process, random_hex};
+use crate::store::statements::server::{BEGIN_MODE, CHANGE_MODE, LIVE_PROCESSES};
+use crate::store::{self, StoreError};
+
+const SETTING: &str = "shadow-mode";
+const CHANGED: &[u8] = b"respg:mode";
+const READY: &[u8] = b"respg:mode:ready:";
+/// Longest time for what is under way when a change begins.
+const DRAIN: Duration = Duration::from_secs(5);
+/// When a change that nobody ends is undone.
+const PATIENCE: Duration = Duration::from_secs(10);
+const GLANCE: Duration = Duration::from_millis(2);
+
+/// Why the mode is not changed; it is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchError {
+    #[error("this process has no other server (--upstream)")]
+    NoUpstream,
+    #[error("nobody follows in this version yet")]
+    NobodyFollows,
+    #[error("another change of the mode is under way")]
+    Busy,
+    #[error("not all processes could stop in time (or one has no --upstream); nothing was changed")]
+    NotReady,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Who has said that it is ready for which change.
+#[derive(Default)]
+pub struct Switching {
+    ready: Mutex<BTreeSet<Bytes>>,
+    said: Notify,
+    changed: Notify,
+}
+
+/// What stands in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stored {
+    Settled(Mode),
+    Changing { from: Mode, to: Mode, token: String },
+}
+
+impl Stored {
+    fn parse(text: &str) -> Option<Stored> {
+        let mode = |name: &str| Mode::from_name(name.as_bytes());
+        match text.split_once('>') {
+            None => mode(text).map(Stored::Settled),
+            Some((from, rest)) => {
+                let (to, token) = rest.split_once(':')?;
+                Some(Stored::Changing { from: mode(from)?, to: mode(to)?, token: token.to_owned() })
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Stored::Settled(mode) => mode.name().to_owned(),
+            Stored::Changing { from, to, token } => format!("{}>{}:{token}", from.name(), to.name()),
+        }
+    }
+}
+
+fn ready_topic(token: &str, process: i32) -> Bytes {
+    [READY, format!("{token}:{process}").as_bytes()].concat().into()
+}
+
+impl Process {
+    /// The mode to begin with. One that was given at the start holds if nobody else is there, or is in it.
+    pub async fn first_mode(&self) -> Result<Result<Mode, String>, StoreError> {
+        let given = self.settings.config.mode;
+        let mode = match (self.stored_mode().await?, given) {
+            (None, None) => Mode::Postgres,
+            (None, Some(given)) => {
+                self.begin_mode(given).await?;
+                given
+            }
+            (Some(stored), given) => match (stored.clone(), given) {
+                (Stored::Settled(mode), None) => mode,
+                (Stored::Settled(mode), Some(given)) if mode == given => mode,
+                (_, Some(given)) if self.live_processes().await?.is_empty() => {
+                    self.change(&stored, &Stored::Settled(given)).await?;
+                    given
+                }
+                (Stored::Changing { from, .. }, _) => from,
+                (Stored::Settled(mode), Some(_)) => {
+                    return Ok(Err(format!(
+                        "others are in mode {}: change it with RESPG.MODE SET",
+                        mode.name()
+                    )));
+                }
+            },
+        };
+        Ok(Ok(mode))
+    }
+
+    async fn stored_mode(&self) -> Result<Option<Stored>, StoreError> {
+        let connection = self.store.acquire().await?;
+        Ok(store::setting(&connection, SETTING).await?.and_then(|text| Stored::parse(&text)))
+    }
+
+    async fn begin_mode(&self, mode: Mode) -> Result<(), StoreError> {
+        let connection = self.store.acquire().await?;
+        let begun = connection.query(&BEGIN_MODE, &[&SETTING, &mode.name()]).await;
+        begun.map(drop).map_err(|error| StoreError::at_commit(&error))
+    }
+
+    /// False if it is no longer what it was.
+    async fn change(&self, from: &Stored, to: &Stored) -> Result<bool, StoreError> {
+        let connection = self.store.acquire().await?;
+        let changed = connection.query(&CHANGE_MODE, &[&SETTING, &from.text(), &to.text()]).await;
+        let changed = !changed.map_err(|error| StoreError::at_commit(&error))?.is_empty();
+        drop(connection);
+        self.bus.signal(Bytes::from_static(CHANGED));
+        Ok(changed)
+    }
+
+    async fn live_processes(&self) -> Result<BTreeSet<i32>, StoreError> {
+        let connection = self.store.acquire().await?;
+        let rows = connection
+            .query(&LIVE_PROCESSES, &[])
+            .await
+            .map_err(|error| StoreError::before_commit(&error))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// RESPG.MODE SET: when it returns all processes go by the new mode.
+    pub async fn switch_mode(&self, to: Mode) -> Result<(), SwitchError> {
+        let Some(upstream) = &self.upstream else { return Err(SwitchError::NoUpstream) };
+        if matches!(to, Mode::Shadow | Mode::Reverse) && upstream.pipe.tap().is_none() {
+            return Err(SwitchError::NobodyFollows);
+        }
+        self.begin_mode(self.routing.mode()).await?;
+        let from = match self.stored_mode().await? {
+            Some(Stored::Settled(from)) if from == to => return Ok(()),
+            Some(Stored::Settled(from)) => from,
+            _ => return Err(SwitchError::Busy),
+        };
+        let token = random_hex(16);
+        let changing = Stored::Changing { from, to, token: token.clone() };
+        if !self.change(&Stored::Settled(from), &changing).await? {
+            return Err(SwitchError::Busy);
+        }
+        let all_ready = tokio::time::timeout(PATIENCE, self.all_ready(&token)).await;
+        let outcome = match all_ready {
+            Ok(Ok(())) => self.change(&changing, &Stored::Settled(to)).await,
+            Ok(Err(error)) => Err(error),
+            Err(_) => Ok(false),
+        };
+        match outcome {
+            Ok(true) => {
+                let mut changes = self.routing.changes();
+                let _ = tokio::time::timeout(PATIENCE, changes.wait_for(|mode| *mode == to)).await;
+                Ok(())
+            }
+            Ok(false) => {
+                self.change(&changing, &Stored::Settled(from)).await?;
+                Err(SwitchError::NotReady)
+            }
+            Err(error) => {
+                // If this does not work either, those that wait undo it.
+                let _ = self.change(&changing, &Stored::Settled(from)).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Waits until every process that lives has said that it is ready.
+    async fn all_ready(&self, token: &str) -> Result<(), StoreError> {
+        loop {
+            let live = self.live_processes().await?;
+            let ready = {
+                let said = self.switching.ready.lock().expect("no panic while held");
+                !live.is_empty() && live.iter().all(|process| said.contains(&ready_topic(token, *process)))
+            };
+            if ready {
+                return Ok(());
+            }
+            // Processes that die are not told of here.
+            let _ = tokio::time::timeout(Duration::from_millis(200), self.switching.said.notified()).await;
+        }
+    }
+
+    /// Follows the mode in the database until it is dropped.
+    pub async fn follow_mode(self: Arc<Process>) {
+        let process = self.clone();
+        self.bus.on_signal(move |_, topic| {
+            if topic.starts_with(READY) {
+                process.switching.ready.lock().expect("no panic while held").insert(topic.clone());
+                process.switching.said.notify_one();
+            } else if topic == CHANGED {
+                process.switching.changed.notify_one();
+            }
+        });
+        // From here on others wait for us.
+        let _ = self.bus.linked().await;
+        let mut link = self.bus.link();
+        let mut since: Option<(Instant, String)> = None;
+        loop {
+            match self.stored_mode().await {
+                Ok(stored) => self.obey(stored, &mut since).await,
+                Err(error) => tracing::warn!(%error, "cannot read the mode"),
+            }
+            let look_again =
+                if self.routing.is_held() { Duration::from_millis(100) } else { Duration::from_secs(1) };
+            tokio::select! {
+                () = self.switching.changed.notified() => {}
+                changed = link.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(look_again) => {}
+            }
+        }
+    }
+
+    async fn obey(&self, stored: Option<Stored>, since: &mut Option<(Instant, String)>) {
+        let (from, to, token) = match stored {
+            None => return self.routing.release(self.routing.mode()),
+            Some(Stored::Settled(mode)) => {
+                *since = None;
+                if self.upstream.is_none() && mode != Mode::Postgres {
+                    // It was changed while this process could not say that it has no upstream: it must not answer.
+                    tracing::error!("mode {} needs --upstream", mode.name());
+                    self.shutdown.send_replace(true);
+                    return;
+                }
+                if self.routing.is_held() || self.routing.mode() != mode {
+                    self.routing.hold();
+                    if self.routing.mode() != mode {
+                        self.drain().await;
+                        self.let_go(mode);
+                    }
+                    self.switching.ready.lock().expect("no panic while held").clear();
+                    self.routing.release(mode);
+                }
+                return;
+            }
+            Some(Stored::Changing { from, to, token }) => (from, to, token),
+        };
+        let changing = Stored::Changing { from, to, token: token.clone() };
+        let is_new = since.as_ref().is_none_or(|(_, known)| *known != token);
+        if is_new {
+            *since = Some((Instant::now(), token.clone()));
+            self.routing.hold();
+            let able = self.upstream.is_some() || to == Mode::Postgres;
+            if able && self.drain().await {
+                self.bus.signal(ready_topic(&token, self.bus.process));
+                return;
+            }
+        }
+        let is_overdue = since.as_ref().is_some_and(|(since, _)| since.elapsed() > PATIENCE + DRAIN);
+        if is_new || is_overdue {
+            // An error is found again at the next look.
+            let _ = self.change(&changing, &Stored::Settled(from)).await;
+        }
+    }
+
+    /// Ends what waits and lets finish what is under way.
+    async fn drain(&self) -> bool {
+        let deadline = Instant::now() + DRAIN;
+        let waiting = || self.upstream.as_ref().is_some_and(|upstream| upstream.waiting.load(Relaxed) > 0);
+        loop {
+            let is_blocked = |client: &Arc<ClientHandle>| client.blockage() != Blockage::Free;
+            let blocked: Vec<_> = self.clients.all().into_iter().filter(is_blocked).collect();
+            // They get what they get when their time is over, and ask again.
+            for client in &blocked {
+                client.unblock(Blockage::TimeOut);
+            }
+            if blocked.is_empty() && self.routing.is_drained() && !waiting() {
+                return true;
+            }
+            if Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// Subscribers and monitors of the side that no longer answers have to come again.
+    fn let_go(&self, mode: Mode) {
+        if mode.is_upstream() {
+            let here = |client: &Arc<ClientHandle>| !client.subscriptions.is_empty() || client.info().monitor;
+            self.clients.all().into_iter().filter(here).for_each(|client| client.kill());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_modes() {
+        let changing = Stored::Changing { from: Mode::Redis, to: Mode::Postgres, token: "a1".to_owned() };
+        for stored in [Stored::Settled(Mode::Shadow), changing] {
+            assert_eq!(Stored::parse(&stored.text()), Some(stored));
+        }
+        assert_eq!(Stored::parse("nonsense"), None);
+    }
+}

@@ -1,0 +1,5 @@
+//! respg in front of a real Redis, and the change of who answers.
+
+mod away;
+mod redis;
+mod switch;
