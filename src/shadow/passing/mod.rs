@@ -61,7 +61,7 @@ impl<E: Executor> Executor for Passing<E> {
                 let passage = self.process.routing.pass().await;
                 match passage.mode.is_upstream() {
                     true => self.to_upstream(session, requests, replies).await,
-                    false => self.from_here(session, requests, replies).await,
+                    false => self.answer_here(session, requests, replies).await,
                 }
             }
         })
@@ -85,7 +85,7 @@ impl<E: Executor> Passing<E> {
     }
 
     /// Executes what is respg's to answer.
-    async fn from_here(&self, session: &mut Session, requests: &[Incoming], replies: &mut Vec<Reply>) {
+    async fn answer_here(&self, session: &mut Session, requests: &[Incoming], replies: &mut Vec<Reply>) {
         if session.aside.is_none() {
             return self.inner.execute(session, requests, replies).await;
         }
