@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::support::client::ok;
-use crate::support::files::allow_files;
+use crate::support::files::many_files;
 use crate::support::respg::Respg;
 
 const IDLE: usize = 10_000;
@@ -26,7 +26,7 @@ fn expect(mut stream: &TcpStream, reply: &str) {
 
 #[test]
 fn ten_thousand_idle_and_a_thousand_busy_clients() {
-    allow_files(25_000);
+    let _turn = many_files(11_500);
     let respg = Respg::start(&["--maxclients", "12000"]);
     assert_eq!(respg.connect().plain("SET k v"), ok());
     let alone = respg.memory();

@@ -1,7 +1,7 @@
 //! A Redis client that blocks, and the values it receives. Replies are decoded by redis-protocol, not by our own code.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -112,9 +112,12 @@ impl Client {
                 return value;
             }
             let mut chunk = [0; 64 * 1024];
-            match self.stream.read(&mut chunk).expect("the server answers") {
-                0 => panic!("the server closed the connection"),
-                count => self.unread.extend_from_slice(&chunk[..count]),
+            match self.stream.read(&mut chunk) {
+                Ok(0) => panic!("the server closed the connection"),
+                Ok(count) => self.unread.extend_from_slice(&chunk[..count]),
+                // A child's end is a signal.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("the server answers: {error}"),
             }
         }
     }
