@@ -13,9 +13,11 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// A server, or one of its other tasks.
+/// respg: Redis's protocol, Postgres's truth.
+///
+/// Without a database URL respg starts a Postgres of its own, keeps its data between runs, and stops it at the end.
 #[derive(Debug, Parser)]
-#[command(version, about, long_about = None, max_term_width = 110, allow_negative_numbers = true)]
+#[command(version, max_term_width = 110, allow_negative_numbers = true)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Program {
     #[command(subcommand)]

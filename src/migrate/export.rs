@@ -10,10 +10,10 @@ use crate::copy::Redis;
 
 /// Copies; whether everything there was.
 pub async fn run(options: ExportOptions) -> Result<bool, MigrateError> {
-    let redis = Redis::open(&options.scope.redis).await?;
+    let redis = Redis::open(options.scope.redis(&options.config)?).await?;
     let base = Base::open(options.config).await?;
     let sizes = base.sizes().await?;
-    let asked = options.scope.databases();
+    let asked = options.scope.databases(redis.url());
     let wanted = if asked.is_empty() { sizes.keys().copied().collect() } else { asked };
     let total = wanted.iter().filter_map(|db| sizes.get(db)).sum();
     let mut progress = Progress::new("export", total);

@@ -19,10 +19,10 @@ use crate::store::statements::migrate::{FORGET_IMPORTED, IMPORTED, KEEP_IMPORTED
 
 /// Copies; whether everything there was.
 pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
-    let mut redis = Redis::open(&options.scope.redis).await?;
+    let mut redis = Redis::open(options.scope.redis(&options.config)?).await?;
     let sizes = databases(&mut redis).await?;
     let base = Base::open(options.config).await?;
-    let wanted = choose(options.scope.databases(), sizes.as_ref(), base.databases())?;
+    let wanted = choose(options.scope.databases(redis.url()), sizes.as_ref(), base.databases())?;
     let source = redis.url().place.to_string();
     let run_id = redis.run_id().unwrap_or_default().to_owned();
     let records = Records { process: base.foundation().process().clone(), source, run_id };

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::MigrateError;
 use crate::config::Config;
 use crate::upstream::Url;
 
@@ -27,9 +28,9 @@ pub enum Task {
 pub struct Scope {
     /// The Redis: redis://[[user]:password@]host[:port][/db], rediss:// for TLS, unix://[...@]/path[?db=n]
     ///
-    /// A database other than 0 in the URL means: only that one.
+    /// A database other than 0 in the URL means: only that one. Without it the server's --upstream is meant, also as RESPG_UPSTREAM: what stands on a command line others can see.
     #[arg(value_name = "URL")]
-    pub redis: Url,
+    pub redis: Option<Url>,
 
     /// Only this logical database; may be given several times [default: all]
     #[arg(long, value_name = "N", help_heading = "Migration")]
@@ -91,9 +92,15 @@ pub struct ExportOptions {
 }
 
 impl Scope {
+    /// The Redis that is meant.
+    pub fn redis<'a>(&'a self, config: &'a Config) -> Result<&'a Url, MigrateError> {
+        let named = self.redis.as_ref().or(config.upstream.as_ref());
+        named.ok_or_else(|| MigrateError::Other("which Redis? Give its URL".to_owned()))
+    }
+
     /// The databases that were asked for; empty: all.
-    pub fn databases(&self) -> Vec<u32> {
-        match (self.db.is_empty(), self.redis.db) {
+    pub fn databases(&self, redis: &Url) -> Vec<u32> {
+        match (self.db.is_empty(), redis.db) {
             (false, _) => self.db.clone(),
             (true, 0) => Vec::new(),
             (true, db) => vec![db],

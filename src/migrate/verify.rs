@@ -67,13 +67,13 @@ struct Verify {
 
 /// Compares; whether both sides are the same.
 pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
-    let mut redis = Redis::open(&options.scope.redis).await?;
+    let mut redis = Redis::open(options.scope.redis(&options.config)?).await?;
     let sizes = databases(&mut redis).await?;
     let base = Base::open(options.config).await?;
     let own = Own::new(base.executor.clone());
     let ours = base.sizes().await?;
-    let mut wanted = choose(options.scope.databases(), sizes.as_ref(), base.databases())?;
-    if options.scope.databases().is_empty() {
+    let mut wanted = choose(options.scope.databases(redis.url()), sizes.as_ref(), base.databases())?;
+    if options.scope.databases(redis.url()).is_empty() {
         wanted.extend(ours.keys().copied());
         wanted.sort_unstable();
         wanted.dedup();

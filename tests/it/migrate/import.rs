@@ -90,6 +90,12 @@ fn passwords_databases_and_patterns() {
     assert!((code, said.contains("imported 1 keys")) == (0, true), "{said}");
     let (code, said) = run("import", &url, &database, &["--match", "a:*", "--db", "0"]);
     assert!((code, said.contains("imported 1 keys")) == (0, true), "{said}");
+    let bare = std::process::Command::new(env!("CARGO_BIN_EXE_respg"))
+        .args(["import", "--match", "a:1"])
+        .envs([("RESPG_DATABASE_URL", database.as_str()), ("RESPG_UPSTREAM", url.as_str())])
+        .output()
+        .expect("respg");
+    assert!(bare.stdout.starts_with(b"imported 1 keys"), "{bare:?}");
     super::all(&mut client, &["SELECT 30", "SET far 1"]);
     let (code, said) = run("import", &url, &database, &[]);
     assert_eq!((code, said.contains("give --databases 31")), (1, true), "{said}");
