@@ -68,6 +68,19 @@ impl Redis {
     }
 }
 
+impl Redis {
+    /// As [`Speaker::speak`], but what may have been executed is not sent again.
+    pub async fn speak_once(&mut self, calls: Vec<Call>) -> Result<Vec<Reply>, UpstreamError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => Connection::open(&self.url).await?,
+        };
+        let replies = connection.call(&calls).await?;
+        self.connection = Some(connection);
+        Ok(replies)
+    }
+}
+
 impl Speaker for Redis {
     fn dialect(&self) -> Dialect {
         self.dialect

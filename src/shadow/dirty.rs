@@ -31,7 +31,9 @@ pub struct Dirty {
     all_under_way: AtomicU32,
     /// Slots that differ until they are repaired.
     broken: Vec<AtomicU64>,
-    /// Whether there are any.
+    /// Slots that are being repaired.
+    repairing: Vec<AtomicU64>,
+    /// Whether there are any of either.
     any_broken: AtomicBool,
 }
 
@@ -65,6 +67,7 @@ impl Dirty {
             file: Mutex::new(file),
             any_broken: AtomicBool::new(marks.iter().any(|word| *word != 0)),
             broken: atomic(&marks),
+            repairing: atomic(&[0; WORDS]),
             marked: atomic(&marks),
             under_way: (0..SLOTS).map(|_| AtomicU32::new(0)).collect(),
             all_under_way: AtomicU32::new(0),
@@ -129,7 +132,8 @@ impl Dirty {
     /// Whether the slot is known to differ.
     pub fn is_broken(&self, slot: u16) -> bool {
         let (word, bit) = place(slot);
-        self.any_broken.load(SeqCst) && self.broken[word].load(SeqCst) & bit != 0
+        self.any_broken.load(SeqCst)
+            && (self.broken[word].load(SeqCst) | self.repairing[word].load(SeqCst)) & bit != 0
     }
 
     /// How many slots are to be repaired.
@@ -142,36 +146,50 @@ impl Dirty {
         self.marked.iter().map(|word| word.load(SeqCst).count_ones()).sum()
     }
 
-    /// The slots that are to be repaired now. Given up writes that come later are not lost: see [`Dirty::repaired`].
-    pub fn to_repair(&self) -> Repair {
-        Repair(self.broken.iter().map(|word| word.swap(0, SeqCst)).collect())
+    /// Begins the repair of the slots that are broken now; what breaks from now on is left for the next one.
+    pub fn begin_repair(&self) {
+        for (broken, repairing) in self.broken.iter().zip(&self.repairing) {
+            repairing.store(broken.load(SeqCst), SeqCst);
+            broken.fetch_and(!repairing.load(SeqCst), SeqCst);
+        }
     }
 
-    /// The repair has not come to its end.
-    pub fn not_repaired(&self, repair: &Repair) {
-        for (word, bits) in self.broken.iter().zip(&repair.0) {
-            word.fetch_or(*bits, SeqCst);
-        }
-        self.any_broken.store(true, SeqCst);
+    /// Whether the slot is in the repair.
+    pub fn in_repair(&self, slot: u16) -> bool {
+        let (word, bit) = place(slot);
+        self.repairing[word].load(SeqCst) & bit != 0
     }
 
-    /// Unmarks the slots that have nothing under way and need no repair, nor are in one.
-    pub fn sweep(&self, repair: Option<&Repair>) -> io::Result<()> {
-        if repair.is_none() && self.broken() == 0 {
-            self.any_broken.store(false, SeqCst);
+    /// Ends the repair: its slots are good, or still broken.
+    pub fn end_repair(&self, good: bool) {
+        for (broken, repairing) in self.broken.iter().zip(&self.repairing) {
+            if !good {
+                broken.fetch_or(repairing.load(SeqCst), SeqCst);
+            }
+            repairing.store(0, SeqCst);
         }
+        self.any_broken.store(self.broken() > 0, SeqCst);
+        // Not lost if it came in between.
+        if self.broken() > 0 {
+            self.any_broken.store(true, SeqCst);
+        }
+    }
+
+    /// Unmarks the slots that have nothing under way and are not broken, nor in repair.
+    pub fn sweep(&self) -> io::Result<()> {
+        let kept = |word: usize| {
+            self.broken[word].load(SeqCst) | self.repairing[word].load(SeqCst) | !self.quiet(word)
+        };
         for word in 0..WORDS {
-            let marks = self.marked[word].load(SeqCst);
-            let keep = self.broken[word].load(SeqCst) | repair.map_or(0, |repair| repair.0[word]);
-            let quiet = marks & !keep & self.quiet(word);
+            let quiet = self.marked[word].load(SeqCst) & !kept(word);
             if quiet == 0 {
                 continue;
             }
             let file = self.lock();
             self.marked[word].fetch_and(!quiet, SeqCst);
             // A write that began in between has seen its mark, or sees now that there is none and waits for the file.
-            let keep = self.broken[word].load(SeqCst) | !self.quiet(word);
-            let marks = self.marked[word].fetch_or(quiet & keep, SeqCst) | (quiet & keep);
+            let back = quiet & kept(word);
+            let marks = self.marked[word].fetch_or(back, SeqCst) | back;
             file.write_all_at(&marks.to_be_bytes(), (HEADER + word * 8) as u64)?;
         }
         Ok(())
@@ -188,20 +206,6 @@ impl Dirty {
 
     fn lock(&self) -> MutexGuard<'_, File> {
         self.file.lock().expect("no panic while held")
-    }
-}
-
-/// Slots that are being repaired.
-pub struct Repair(Vec<u64>);
-
-impl Repair {
-    pub fn has(&self, slot: u16) -> bool {
-        let (word, bit) = place(slot);
-        self.0[word] & bit != 0
-    }
-
-    pub fn count(&self) -> u32 {
-        self.0.iter().map(|word| word.count_ones()).sum()
     }
 }
 
@@ -255,16 +259,19 @@ mod tests {
         dirty.begin(&slots(&[0, 77])).unwrap();
         dirty.begin(&slots(&[77, 16383])).unwrap();
         dirty.end(&slots(&[0, 77]));
-        dirty.sweep(None).unwrap();
+        dirty.sweep().unwrap();
         assert_eq!(dirty.marked(), 2);
         // As after a kill: the file is all that is left.
         let dirty = folder.open();
         assert_eq!((dirty.marked(), dirty.broken()), (2, 2));
         assert!(dirty.is_broken(77) && dirty.is_broken(16383) && !dirty.is_broken(0));
-        let repair = dirty.to_repair();
-        dirty.sweep(Some(&repair)).unwrap();
+        dirty.begin_repair();
+        dirty.sweep().unwrap();
+        assert!(dirty.is_broken(77) && dirty.in_repair(77) && dirty.broken() == 0);
         assert_eq!(folder.open().broken(), 2);
-        dirty.sweep(None).unwrap();
+        dirty.end_repair(true);
+        assert!(!dirty.is_broken(77));
+        dirty.sweep().unwrap();
         assert_eq!((dirty.marked(), folder.open().broken()), (0, 0));
     }
 
@@ -281,12 +288,13 @@ mod tests {
         };
         dirty.begin(&slots(&[5])).unwrap();
         dirty.give_up(&slots(&[5]));
-        dirty.sweep(None).unwrap();
+        dirty.sweep().unwrap();
         assert!(dirty.is_broken(5) && dirty.marked() == 1);
-        let repair = dirty.to_repair();
-        assert!(repair.has(5) && !repair.has(6) && repair.count() == 1);
-        dirty.not_repaired(&repair);
-        dirty.sweep(None).unwrap();
+        dirty.begin_repair();
+        assert!(dirty.in_repair(5) && !dirty.in_repair(6));
+        dirty.end_repair(false);
+        assert_eq!(dirty.broken(), 1);
+        dirty.sweep().unwrap();
         assert_eq!(folder.open().broken(), 1);
     }
 
@@ -297,12 +305,12 @@ mod tests {
         let path = folder.0.join("dirty-slots");
         fs::write(&path, b"respg 01").unwrap();
         assert_eq!(folder.open().broken(), u32::from(SLOTS));
-        folder.open().sweep(None).unwrap();
+        folder.open().sweep().unwrap();
         // Of a machine that has been started again since.
         let dirty = folder.open();
-        let repair = dirty.to_repair();
-        dirty.sweep(None).unwrap();
-        drop(repair);
+        dirty.begin_repair();
+        dirty.end_repair(true);
+        dirty.sweep().unwrap();
         dirty.begin(&slots(&[9])).unwrap();
         let mut bytes = fs::read(&path).unwrap();
         bytes[MAGIC.len()] ^= 1;
@@ -319,7 +327,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !done.load(SeqCst) {
-                    dirty.sweep(None).unwrap();
+                    dirty.sweep().unwrap();
                 }
             });
             let file = File::open(&path).unwrap();

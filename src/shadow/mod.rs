@@ -4,13 +4,26 @@
 pub mod compare;
 mod dirty;
 pub mod effect;
+mod follow;
+mod following;
+mod leader;
 mod passing;
 mod queue;
 mod record;
+mod repair;
+pub mod report;
+mod settle;
 mod spool;
+mod start;
+mod target;
 
-pub use dirty::{Dirty, Repair};
+pub use dirty::Dirty;
+pub use follow::Follower;
+pub use following::{Following, Foreign, Leader};
+pub use leader::Upstream;
 pub use passing::Passing;
 pub use queue::{Bounds, Queue};
 pub use record::{Record, Touched, What};
 pub use spool::Spool;
+pub use start::{Options, start};
+pub use target::Target;

@@ -15,6 +15,12 @@ pub enum Touched {
     All,
 }
 
+impl Touched {
+    pub fn none() -> Touched {
+        Touched::Slots(SmallVec::new())
+    }
+}
+
 /// One thing that has happened. Records stand in the order in which they happened.
 #[derive(Debug)]
 pub struct Record {

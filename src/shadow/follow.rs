@@ -1,0 +1,360 @@
+//! The follower: takes records in their order, and does on its side what they amount to, in batches.
+//!
+//! A key whose state is not certain (a reply differed, the effect of a call is not known ...) is *unsettled*: its state is asked for, in the leader's order, and until it
+//! comes back through the queue all calls on the key are left out, since that state has them in it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use bytes::Bytes;
+use smallvec::smallvec;
+use tokio::time::Instant;
+
+use super::compare::{compare, redacted};
+use super::effect::{Name, Planned, Work, used, written};
+use super::following::{Following, Foreign};
+use super::record::{Record, Touched, What};
+use super::report::now_ms;
+use super::target::{Outcome, Target, Unit};
+use crate::command::Flags;
+use crate::command::copy::KeyState;
+use crate::keyspace::DbIndex;
+use crate::keyspace::slot::Slot;
+use crate::resp::{Protocol, Reply};
+use crate::upstream::Raw;
+
+/// Taken from the queue at once: as much as a lane takes gladly.
+const RECORDS: usize = 500;
+const BYTES: usize = 200 * 1024;
+/// Keys whose states are asked for at the same time.
+const MOST_ASKED: usize = 256;
+/// Unsettled keys beyond this are left to the repair of their slots.
+const MOST_UNSETTLED: usize = 100_000;
+/// Pauses while the target cannot be reached, and before a state is asked for again that could not be had.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+pub struct Follower {
+    pub(super) following: Arc<Following>,
+    pub(super) target: Target,
+    unsettled: HashMap<Name, Unsettled>,
+    to_ask: VecDeque<Name>,
+    asked: usize,
+    tickets: u64,
+    ask_again_at: Option<Instant>,
+    batch: Vec<Unit>,
+    protocol: Protocol,
+    /// States that have come and are not written.
+    pub(super) states: Vec<Arrived>,
+    pause: Duration,
+}
+
+/// A key that is to be read again.
+struct Unsettled {
+    /// Of the state that counts; 0 while it has not been asked for.
+    ticket: u64,
+    why: String,
+}
+
+/// A key's state at the place where the follower is.
+pub(super) struct Arrived {
+    pub name: Name,
+    pub state: KeyState,
+    pub why: String,
+}
+
+impl Follower {
+    pub fn new(following: Arc<Following>, target: Target) -> Follower {
+        Follower {
+            following,
+            target,
+            unsettled: HashMap::new(),
+            to_ask: VecDeque::new(),
+            asked: 0,
+            tickets: 0,
+            ask_again_at: None,
+            batch: Vec::new(),
+            protocol: Protocol::Resp3,
+            states: Vec::new(),
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// Follows for ever.
+    pub async fn run(mut self) {
+        loop {
+            let queue = self.following.queue.clone();
+            let records = tokio::select! {
+                records = queue.take(RECORDS, BYTES) => records,
+                () = tokio::time::sleep(Duration::from_millis(200)), if !self.to_ask.is_empty() => Vec::new(),
+            };
+            let behind_since = records.first().map_or(0, |record| record.at);
+            self.following.report.counts.behind_since.store(behind_since, Relaxed);
+            self.follow(records).await;
+            self.following.report.counts.behind_since.store(0, Relaxed);
+            self.ask();
+        }
+    }
+
+    async fn follow(&mut self, records: Vec<Record>) {
+        let mut done = Vec::with_capacity(records.len());
+        for record in records {
+            let Record { db, at, touched, what } = record;
+            match what {
+                What::Calls { calls, replies, protocol } => {
+                    self.following.report.counts.followed.fetch_add(calls.len() as u64, Relaxed);
+                    let replies: Vec<Reply> =
+                        replies.into_iter().map(|raw| Raw(raw).parse().unwrap_or(Reply::Nothing)).collect();
+                    if protocol != self.protocol {
+                        self.flush().await;
+                        self.protocol = protocol;
+                    }
+                    for work in Work::of_calls(db, calls, &replies, at) {
+                        self.plan(work).await;
+                    }
+                }
+                What::Keys(keys) => {
+                    keys.into_iter().for_each(|key| self.unsettle((db, key), "read again"));
+                }
+                What::State { key, ticket, state, .. } => self.arrived((db, key), ticket, state),
+            }
+            done.push(touched);
+        }
+        self.settle().await;
+        done.iter().for_each(|touched| self.following.dirty.end(touched));
+    }
+
+    /// Adds a work to the batch, without what concerns unsettled keys.
+    async fn plan(&mut self, work: Work) {
+        for (db, key) in work.reread {
+            self.unsettle((db, key), "effect not known");
+        }
+        for (db, argv) in work.unknown {
+            self.foreign(db, argv);
+        }
+        let mut unit = Unit { calls: Vec::new(), atomic: work.atomic };
+        for planned in work.calls {
+            if planned.request.command.flags.has(Flags::BARRIER) {
+                self.settle().await;
+                self.exchange(&planned);
+            }
+            let names: Vec<Name> = used(&planned.request).map(|key| (planned.db, key)).collect();
+            if self.states.iter().any(|arrived| names.contains(&arrived.name)) {
+                self.settle().await;
+            }
+            if names.iter().any(|name| self.unsettled.contains_key(name)) {
+                // What it writes elsewhere is not known here.
+                let targets: Vec<Bytes> = written(&planned.request).collect();
+                for key in targets {
+                    self.unsettle((planned.db, key), planned.request.command.name);
+                }
+                continue;
+            }
+            match work.atomic {
+                true => unit.calls.push(planned),
+                false => self.batch.push(Unit { calls: vec![planned], atomic: false }),
+            }
+        }
+        if !unit.calls.is_empty() {
+            self.batch.push(unit);
+        }
+    }
+
+    /// A call of a command that is not ours.
+    fn foreign(&mut self, db: DbIndex, argv: Vec<Bytes>) {
+        self.following.report.foreign(argv.first().map_or(&[], |name| name));
+        let keys = match self.following.leader().keys_of(&argv) {
+            Foreign::Reads => return,
+            Foreign::Keys(keys) => keys,
+            Foreign::Ask => {
+                let touched = Touched::All;
+                self.following.begin(&touched);
+                return self.following.ask_keys(db, &argv, touched);
+            }
+        };
+        keys.into_iter().for_each(|key| self.unsettle((db, key), "not ours"));
+    }
+
+    /// SWAPDB takes the wrong state of an unsettled key to the other database.
+    fn exchange(&mut self, planned: &Planned) {
+        let number = |at: usize| {
+            let word = planned.request.argv.get(at)?;
+            Some(DbIndex(std::str::from_utf8(word).ok()?.parse().ok()?))
+        };
+        let (Some(a), Some(b)) = (number(1), number(2)) else { return };
+        let names: Vec<Name> = self.unsettled.keys().cloned().collect();
+        for (db, key) in names {
+            let other = if db == a {
+                b
+            } else if db == b {
+                a
+            } else {
+                continue;
+            };
+            self.unsettle((other, key), "databases exchanged");
+        }
+    }
+
+    /// The key's state is not certain from here on.
+    pub(super) fn unsettle(&mut self, name: Name, why: &str) {
+        let slot = Touched::Slots(smallvec![Slot::of(&name.1).0]);
+        if self.unsettled.contains_key(&name) {
+            return;
+        }
+        self.following.begin(&slot);
+        if self.unsettled.len() >= MOST_UNSETTLED {
+            return self.following.dirty.give_up(&slot);
+        }
+        self.unsettled.insert(name.clone(), Unsettled { ticket: 0, why: why.to_owned() });
+        self.to_ask.push_back(name);
+        self.count();
+    }
+
+    fn count(&self) {
+        self.following.report.counts.unsettled.store(self.unsettled.len() as u64, Relaxed);
+    }
+
+    /// Asks for states.
+    fn ask(&mut self) {
+        if self.ask_again_at.is_some_and(|at| at > Instant::now()) {
+            return;
+        }
+        self.ask_again_at = None;
+        while self.asked < MOST_ASKED
+            && let Some(name) = self.to_ask.pop_front()
+        {
+            self.tickets += 1;
+            if let Some(unsettled) = self.unsettled.get_mut(&name) {
+                unsettled.ticket = self.tickets;
+                self.asked += 1;
+                self.following.ask_state(name, self.tickets);
+            }
+        }
+    }
+
+    /// A state has come, or word that it is not to be had.
+    fn arrived(&mut self, name: Name, ticket: u64, state: Option<KeyState>) {
+        let Some(unsettled) = self.unsettled.get_mut(&name) else { return };
+        if unsettled.ticket != ticket {
+            return;
+        }
+        self.asked -= 1;
+        match state {
+            Some(state) => {
+                let why = std::mem::take(&mut unsettled.why);
+                // Calls after this place are on top of it.
+                self.unsettled.remove(&name);
+                self.states.push(Arrived { name, state, why });
+            }
+            None => {
+                unsettled.ticket = 0;
+                self.ask_again_at = Some(Instant::now() + LONGEST_PAUSE);
+                self.to_ask.push_back(name);
+            }
+        }
+    }
+
+    /// The key is what it should be.
+    pub(super) fn settled(&mut self, name: &Name) {
+        self.following.dirty.end(&Touched::Slots(smallvec![Slot::of(&name.1).0]));
+        self.count();
+    }
+
+    /// A state could not be written: asked for again after a while.
+    pub(super) fn unsettle_again(&mut self, arrived: &Arrived) {
+        let unsettled = Unsettled { ticket: 0, why: arrived.why.clone() };
+        if self.unsettled.insert(arrived.name.clone(), unsettled).is_none() {
+            self.ask_again_at = Some(Instant::now() + LONGEST_PAUSE);
+            self.to_ask.push_back(arrived.name.clone());
+        }
+    }
+
+    /// Executes the batch.
+    pub(super) async fn flush(&mut self) {
+        let mut units: VecDeque<Unit> = std::mem::take(&mut self.batch).into();
+        while !units.is_empty() {
+            let outcomes = self.target.execute(units.make_contiguous()).await;
+            let failed = outcomes.iter().position(|outcome| !matches!(outcome, Outcome::Done(_)));
+            let cleanly =
+                |at: usize| outcomes[at..].iter().all(|outcome| matches!(outcome, Outcome::NotDone(_)));
+            let again = failed.filter(|at| cleanly(*at));
+            let stops_at = again.unwrap_or(outcomes.len());
+            if failed.is_none() {
+                self.pause = FIRST_PAUSE;
+            }
+            for outcome in outcomes.into_iter().take(stops_at) {
+                let Some(unit) = units.pop_front() else { break };
+                match outcome {
+                    Outcome::Done(replies) => {
+                        for (planned, reply) in unit.calls.iter().zip(&replies) {
+                            self.check(planned, reply);
+                        }
+                    }
+                    // What came after it may have been executed: there is no going back.
+                    Outcome::NotDone(_) | Outcome::Unknown => self.lost(&unit),
+                }
+            }
+            if failed.is_some() {
+                self.wait_for_target().await;
+            }
+        }
+    }
+
+    /// A pause while the target cannot be reached.
+    pub(super) async fn wait_for_target(&mut self) {
+        self.following.report.counts.unreachable.fetch_add(1, Relaxed);
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+
+    /// Nobody knows whether a unit was executed.
+    fn lost(&mut self, unit: &Unit) {
+        for Planned { db, request, .. } in &unit.calls {
+            if request.command.flags.has(Flags::BARRIER) {
+                self.following.begin(&Touched::All);
+                self.following.dirty.give_up(&Touched::All);
+            }
+            for key in written(request) {
+                self.unsettle((*db, key), "outcome unknown");
+            }
+        }
+    }
+
+    /// Compares the follower's reply with the leader's.
+    fn check(&mut self, planned: &Planned, reply: &Reply) {
+        let Planned { db, request, expected } = planned;
+        let (class, detail) = match expected {
+            Some(expected) => match compare(request.command, expected, reply, self.protocol) {
+                None => return,
+                Some(mismatch) => (mismatch.name(), format!("{} / {}", redacted(expected), redacted(reply))),
+            },
+            None if reply.is_error() => ("reply: error", format!("OK / {}", redacted(reply))),
+            None => return,
+        };
+        let report = &self.following.report;
+        report.counts.mismatches.fetch_add(1, Relaxed);
+        let keys: Vec<Bytes> = written(request).collect();
+        let first = keys.first().cloned().unwrap_or_default();
+        // Keys that wait for their repair are known to differ.
+        if !self.following.dirty.is_broken(Slot::of(&first).0) {
+            report.difference(class, request.command.name, &first, &detail);
+        }
+        if request.command.flags.has(Flags::BARRIER) {
+            self.following.begin(&Touched::All);
+            self.following.dirty.give_up(&Touched::All);
+        }
+        for key in keys {
+            self.unsettle((*db, key), request.command.name);
+        }
+    }
+}
+
+/// How far in time two clocks may be apart for two expiries to be the same.
+pub const TOLERANCE_MS: u64 = 1000;
+
+/// Whether a key that only one side still has may just have expired on the other.
+pub(super) fn has_expired(state: &KeyState) -> bool {
+    matches!(state, KeyState::Present { expires_at: Some(at), .. } if *at <= now_ms() + TOLERANCE_MS as i64)
+}

@@ -1,0 +1,101 @@
+//! Repairing slots that were given up: the keys of both sides are walked through, and those of such slots are read again.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::following::Following;
+use super::target::Target;
+use crate::copy::{Redis, Scan, Speaker, databases};
+use crate::keyspace::DbIndex;
+use crate::keyspace::slot::Slot;
+use crate::upstream::{UpstreamError, Url};
+
+/// Keys per step of a walk.
+const STEP: u32 = 500;
+/// The walk waits while more than this is waiting for the follower.
+const MOST_WAITING: u64 = 2000;
+const TICK: Duration = Duration::from_millis(500);
+
+/// Where the two sides' keys are walked through: connections of the repair's own.
+pub struct Sides {
+    pub upstream: Url,
+    pub own: Target,
+    /// How many databases we have.
+    pub databases: u32,
+}
+
+/// Keeps the file of dirty slots short, and repairs what is broken, for ever.
+pub async fn repair_forever(following: Arc<Following>, mut sides: Sides) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        if let Err(error) = following.dirty.sweep() {
+            tracing::warn!(%error, "the file of dirty slots cannot be written");
+        }
+        // As long as it is behind, more may be given up.
+        if following.dirty.broken() == 0 || following.queue.len() > MOST_WAITING {
+            continue;
+        }
+        following.dirty.begin_repair();
+        let outcome = repair(&following, &mut sides).await;
+        if let Err(error) = &outcome {
+            tracing::warn!(%error, "dirty keys cannot be repaired yet");
+        } else {
+            calm(&following, 0, Duration::from_secs(60)).await;
+        }
+        following.dirty.end_repair(outcome.is_ok());
+        if outcome.is_err() {
+            tokio::time::sleep(TICK * 4).await;
+        }
+    }
+}
+
+async fn repair(following: &Following, sides: &mut Sides) -> Result<(), UpstreamError> {
+    let mut redis = Redis::open(&sides.upstream).await?;
+    let theirs = databases(&mut redis).await?;
+    let theirs: Vec<u32> = match theirs {
+        Some(counts) => counts.into_keys().filter(|db| *db < sides.databases).collect(),
+        None => (0..sides.databases).collect(),
+    };
+    for db in theirs {
+        // A database that it does not have.
+        if redis.select(db).await.is_ok() {
+            walk(following, &mut redis, db).await?;
+        }
+    }
+    let ours = databases(&mut sides.own).await?;
+    let ours =
+        ours.map_or_else(|| (0..sides.databases).collect(), |counts| counts.into_keys().collect::<Vec<_>>());
+    for db in ours {
+        sides.own.select(DbIndex(db)).await?;
+        walk(following, &mut sides.own, db).await?;
+    }
+    Ok(())
+}
+
+/// Has the keys of the slots in repair read again.
+async fn walk(following: &Following, speaker: &mut impl Speaker, db: u32) -> Result<(), UpstreamError> {
+    let mut scan = Scan::new(None, STEP, None);
+    loop {
+        let refused = |error: crate::command::copy::CopyError| UpstreamError::Lost(error.to_string());
+        let Some(keys) = scan.next(speaker).await?.map_err(refused)? else { return Ok(()) };
+        let keys: Vec<Bytes> =
+            keys.into_iter().filter(|key| following.dirty.in_repair(Slot::of(key).0)).collect();
+        if !keys.is_empty() {
+            following.push_keys(DbIndex(db), keys);
+        }
+        calm(following, MOST_WAITING, Duration::MAX).await;
+    }
+}
+
+/// Waits, up to a time, until no more than this is waiting.
+async fn calm(following: &Following, most: u64, longest: Duration) {
+    let started = tokio::time::Instant::now();
+    while following.queue.len() + following.report.counts.unsettled.load(Relaxed) > most
+        && started.elapsed() < longest
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,123 @@
+//! Unsettled keys whose states have come: compared with what the follower has, and made the same.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
+
+use bytes::Bytes;
+
+use super::follow::{Arrived, Follower, TOLERANCE_MS, has_expired};
+use crate::command::copy::{CopyError, KeyState, compare};
+use crate::copy::{read_keys, write_keys};
+use crate::keyspace::DbIndex;
+use crate::keyspace::slot::Slot;
+use crate::upstream::UpstreamError;
+
+impl Follower {
+    /// Executes what was planned before these states, then writes those that differ.
+    pub(super) async fn settle(&mut self) {
+        self.flush().await;
+        let mut by_db: BTreeMap<DbIndex, Vec<Arrived>> = BTreeMap::new();
+        for arrived in std::mem::take(&mut self.states) {
+            by_db.entry(arrived.name.0).or_default().push(arrived);
+        }
+        for (db, mut arrived) in by_db {
+            // The last state of a key counts.
+            while let Err(error) = self.settle_database(db, &mut arrived).await {
+                tracing::debug!(%error, "the follower cannot be reached");
+                self.wait_for_target().await;
+            }
+        }
+    }
+
+    async fn settle_database(
+        &mut self,
+        db: DbIndex,
+        arrived: &mut Vec<Arrived>,
+    ) -> Result<(), UpstreamError> {
+        self.target.select(db).await?;
+        let keys: Vec<Bytes> = arrived.iter().map(|arrived| arrived.name.1.clone()).collect();
+        let mut own: BTreeMap<Bytes, Result<KeyState, CopyError>> =
+            read_keys(&mut self.target, keys).await?.into_iter().collect();
+        let mut different = Vec::new();
+        for arrived in std::mem::take(arrived) {
+            let own = own.remove(&arrived.name.1).unwrap_or(Ok(KeyState::Absent));
+            match self.differs(&arrived, own.as_ref().ok()) {
+                false => {
+                    self.following.report.counts.confirmed.fetch_add(1, Relaxed);
+                    self.settled(&arrived.name);
+                }
+                true => different.push(arrived),
+            }
+        }
+        let states: Vec<(Bytes, KeyState)> = different
+            .iter_mut()
+            .map(|arrived| (arrived.name.1.clone(), wanted(&mut arrived.state)))
+            .collect();
+        let outcomes = match write_keys(&mut self.target, &states).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                // May be done again.
+                for (mut left, (_, state)) in different.into_iter().zip(states) {
+                    left.state = state;
+                    arrived.push(left);
+                }
+                return Err(error);
+            }
+        };
+        for (arrived, outcome) in different.into_iter().zip(outcomes) {
+            self.wrote(&arrived, outcome);
+        }
+        Ok(())
+    }
+
+    fn wrote(&mut self, arrived: &Arrived, outcome: Result<(), CopyError>) {
+        let counts = &self.following.report.counts;
+        match outcome {
+            Ok(()) => {
+                counts.repaired.fetch_add(1, Relaxed);
+                self.settled(&arrived.name);
+            }
+            Err(error) => {
+                counts.failed.fetch_add(1, Relaxed);
+                tracing::warn!(%error, "a key could not be made the same on the side that follows");
+                self.unsettle_again(arrived);
+            }
+        }
+    }
+
+    /// Whether the key has to be written; notes how it differs.
+    fn differs(&self, arrived: &Arrived, own: Option<&KeyState>) -> bool {
+        let report = &self.following.report;
+        let Arrived { name: (_, key), state, why } = arrived;
+        if let KeyState::Unsupported(kind) = state {
+            report.unsupported(kind);
+            return !matches!(own, Some(KeyState::Absent));
+        }
+        let Some(own) = own else { return true };
+        let differences = compare(state, own, TOLERANCE_MS);
+        let gone = matches!((state, own), (KeyState::Absent, _) | (_, KeyState::Absent));
+        let expired = gone && (has_expired(state) || has_expired(own));
+        let expected = self.following.dirty.is_broken(Slot::of(key).0) || is_expected(why);
+        let counts = differences.iter().any(|difference| !difference.class.is_harmless());
+        if counts && !expired && !expected {
+            for difference in &differences {
+                report.difference(difference.class.name(), why, key, &difference.detail);
+            }
+        }
+        !differences.is_empty()
+    }
+}
+
+/// Whether a key was read again for a reason that makes it differ.
+fn is_expected(why: &str) -> bool {
+    // Names of commands are in capitals.
+    why.bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
+/// What is to be written: of what we do not have, nothing.
+fn wanted(state: &mut KeyState) -> KeyState {
+    match std::mem::replace(state, KeyState::Absent) {
+        KeyState::Unsupported(_) => KeyState::Absent,
+        state => state,
+    }
+}
