@@ -136,6 +136,11 @@ impl Dirty {
             && (self.broken[word].load(SeqCst) | self.repairing[word].load(SeqCst)) & bit != 0
     }
 
+    /// Whether any slot is known to differ.
+    pub fn is_any_broken(&self) -> bool {
+        self.any_broken.load(SeqCst)
+    }
+
     /// How many slots are to be repaired.
     pub fn broken(&self) -> u32 {
         self.broken.iter().map(|word| word.load(SeqCst).count_ones()).sum()

@@ -132,7 +132,7 @@ impl Follower {
             self.unsettle((db, key), "effect not known");
         }
         for (db, argv) in work.unknown {
-            self.foreign(db, argv);
+            self.foreign(db, argv).await;
         }
         let mut unit = Unit { calls: Vec::new(), atomic: work.atomic };
         for planned in work.calls {
@@ -148,7 +148,7 @@ impl Follower {
                 // What it writes elsewhere is not known here.
                 let targets: Vec<Bytes> = written(&planned.request).collect();
                 for key in targets {
-                    self.unsettle((planned.db, key), planned.request.command.name);
+                    self.unsettle((planned.db, key), "depends on such a key");
                 }
                 continue;
             }
@@ -163,18 +163,27 @@ impl Follower {
     }
 
     /// A call of a command that is not ours.
-    fn foreign(&mut self, db: DbIndex, argv: Vec<Bytes>) {
+    async fn foreign(&mut self, db: DbIndex, argv: Vec<Bytes>) {
         self.following.report.foreign(argv.first().map_or(&[], |name| name));
         let keys = match self.following.leader().keys_of(&argv) {
             Foreign::Reads => return,
             Foreign::Keys(keys) => keys,
+            // Waited for: what comes next may depend on them.
             Foreign::Ask => {
-                let touched = Touched::All;
-                self.following.begin(&touched);
-                return self.following.ask_keys(db, &argv, touched);
+                let asked = self.following.ask_keys(db, &argv);
+                match tokio::time::timeout(LONGEST_PAUSE, asked).await {
+                    Ok(Ok(keys)) => keys,
+                    _ => return self.give_up_all(),
+                }
             }
         };
         keys.into_iter().for_each(|key| self.unsettle((db, key), "not ours"));
+    }
+
+    /// Nobody knows which keys differ.
+    fn give_up_all(&self) {
+        self.following.begin(&Touched::All);
+        self.following.dirty.give_up(&Touched::All);
     }
 
     /// SWAPDB takes the wrong state of an unsettled key to the other database.
@@ -313,8 +322,7 @@ impl Follower {
     fn lost(&mut self, unit: &Unit) {
         for Planned { db, request, .. } in &unit.calls {
             if request.command.flags.has(Flags::BARRIER) {
-                self.following.begin(&Touched::All);
-                self.following.dirty.give_up(&Touched::All);
+                self.give_up_all();
             }
             for key in written(request) {
                 self.unsettle((*db, key), "outcome unknown");
@@ -338,15 +346,16 @@ impl Follower {
         let keys: Vec<Bytes> = written(request).collect();
         let first = keys.first().cloned().unwrap_or_default();
         // Keys that wait for their repair are known to differ.
-        if !self.following.dirty.is_broken(Slot::of(&first).0) {
+        let expected = self.following.dirty.is_broken(Slot::of(&first).0);
+        if !expected {
             report.difference(class, request.command.name, &first, &detail);
         }
         if request.command.flags.has(Flags::BARRIER) {
-            self.following.begin(&Touched::All);
-            self.following.dirty.give_up(&Touched::All);
+            self.give_up_all();
         }
+        let why = if expected { "may differ" } else { request.command.name };
         for key in keys {
-            self.unsettle((*db, key), request.command.name);
+            self.unsettle((*db, key), why);
         }
     }
 }

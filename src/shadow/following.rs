@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use super::dirty::Dirty;
 use super::effect::{Name, touched};
@@ -56,7 +57,7 @@ enum Asked {
     /// To read a key's state, for this ticket.
     State { name: Name, ticket: u64, reading: Box<Reading> },
     /// To learn the keys of a call.
-    Keys { db: DbIndex, touched: Touched },
+    Keys(oneshot::Sender<Vec<Bytes>>),
     /// To find a place behind everything that had happened when these calls were answered elsewhere.
     Fence(Box<Record>),
 }
@@ -95,11 +96,13 @@ impl Following {
         self.send(name.0, Protocol::Resp2, calls, Asked::State { name, ticket, reading });
     }
 
-    /// Asks for the keys of a call, which come through the queue. `touched` is what the call has marked.
-    pub fn ask_keys(&self, db: DbIndex, argv: &[Bytes], touched: Touched) {
+    /// Asks for the keys of a call. The sender is dropped if there is no answer.
+    pub fn ask_keys(&self, db: DbIndex, argv: &[Bytes]) -> oneshot::Receiver<Vec<Bytes>> {
         let mut call = vec![Bytes::from_static(b"COMMAND"), Bytes::from_static(b"GETKEYS")];
         call.extend(argv.iter().cloned());
-        self.send(db, Protocol::Resp2, vec![call], Asked::Keys { db, touched });
+        let (answer, receiver) = oneshot::channel();
+        self.send(db, Protocol::Resp2, vec![call], Asked::Keys(answer));
+        receiver
     }
 
     /// Something has happened to these keys; the slots are marked here.
@@ -135,7 +138,8 @@ impl Following {
                 let what = What::State { key, ticket, state: None, size: 0 };
                 self.queue.push(Record { db, at: now, touched: Touched::none(), what });
             }
-            Some(Asked::Keys { touched, .. }) => self.dirty.give_up(&touched),
+            // The sender is dropped.
+            Some(Asked::Keys(_)) => {}
             Some(Asked::Fence(record)) => self.dirty.give_up(&record.touched),
         }
     }
@@ -145,14 +149,17 @@ impl Following {
         let replies: Result<Vec<Reply>, _> = replies.iter().map(Raw::parse).collect();
         match asked {
             Asked::Fence(record) => self.queue.push(*record),
-            Asked::Keys { db, touched } => match replies.ok().and_then(|mut replies| replies.pop()) {
-                Some(Reply::Array(keys)) => {
-                    let keys = keys.iter().filter_map(crate::command::follow::bytes).collect();
-                    self.queue.push(Record { db, at: now_ms(), touched, what: What::Keys(keys) });
-                }
-                // It has no keys.
-                _ => self.dirty.end(&touched),
-            },
+            Asked::Keys(answer) => {
+                let keys = match replies.ok().and_then(|mut replies| replies.pop()) {
+                    Some(Reply::Array(keys)) => {
+                        keys.iter().filter_map(crate::command::follow::bytes).collect()
+                    }
+                    // An error says that it has none.
+                    Some(_) => Vec::new(),
+                    None => return,
+                };
+                let _ = answer.send(keys);
+            }
             Asked::State { name, ticket, mut reading } => {
                 let transaction = reading.ask().transaction;
                 let replies = match (replies, transaction) {

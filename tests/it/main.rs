@@ -12,6 +12,7 @@ mod passing;
 mod postgres;
 mod pubsub;
 mod server;
+mod shadow;
 mod sql;
 mod stream;
 mod string;

@@ -1,0 +1,1 @@
+//! The follower fails, the client does not notice, and both sides become the same again.
