@@ -16,6 +16,7 @@ mod settle;
 mod spool;
 mod start;
 mod target;
+mod told;
 
 pub use dirty::Dirty;
 pub use follow::Follower;

@@ -14,6 +14,7 @@ use super::queue::{Bounds, Queue};
 use super::repair::{Sides, repair_forever};
 use super::spool::Spool;
 use super::target::Target;
+use super::told::tell_forever;
 use crate::exec::{Engine, Executor, LaneQueue, keep_lane};
 use crate::state::Process;
 use crate::upstream::Pipe;
@@ -39,6 +40,7 @@ pub fn start(
     let queue = Queue::start(options.bounds, Spool::open(&options.folder)?, dirty.clone())?;
     let following = Arc::new(Following::new(queue, dirty, Arc::new(Upstream(pipe.clone()))));
     pipe.set_tap(following.clone());
+    let _ = process.shadow.set(following.clone());
     let lanes = Arc::new(LaneQueue::default());
     tasks.spawn(keep_lane(process.clone(), lanes.clone()));
     let executor: Arc<dyn Executor> = Arc::new(Engine::new(process.clone(), lanes));
@@ -49,5 +51,6 @@ pub fn start(
         databases: process.settings.config.databases,
     };
     tasks.spawn(repair_forever(following.clone(), sides));
+    tasks.spawn(tell_forever(following.clone(), process.store.clone(), process.run_id.clone()));
     Ok(following)
 }

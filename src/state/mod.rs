@@ -14,6 +14,7 @@ mod pause;
 mod pubsub;
 mod routing;
 mod settings;
+mod shadow;
 mod shared_settings;
 mod slowlog;
 mod stats;
@@ -23,7 +24,7 @@ pub mod system;
 mod upstream;
 mod waiters;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::watch;
@@ -41,6 +42,7 @@ pub use pause::{Pause, Paused};
 pub use pubsub::PubSub;
 pub use routing::{Passage, Routing};
 pub use settings::{OutputLimits, PARAMETERS, Parameter, Settings};
+pub use shadow::{ShadowDifference, ShadowReport};
 pub use shared_settings::{NOTIFY_KEYSPACE_EVENTS, SharedSettings};
 pub use slowlog::{SlowCall, SlowLog};
 pub use stats::Stats;
@@ -74,6 +76,8 @@ pub struct Process {
     /// Who answers, if there is an upstream.
     pub routing: Routing,
     pub switching: Switching,
+    /// Set when this process begins to follow.
+    pub shadow: OnceLock<Arc<dyn ShadowReport>>,
     /// 40 hexadecimal digits, new at every start (INFO's run_id).
     pub run_id: String,
     pub started: Instant,
@@ -103,6 +107,7 @@ impl Process {
             upstream,
             routing: Routing::new(Mode::Postgres),
             switching: Switching::default(),
+            shadow: OnceLock::new(),
             bus,
             pubsub: PubSub::default(),
             run_id: random_hex(40),

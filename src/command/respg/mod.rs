@@ -3,6 +3,7 @@
 use super::Command;
 
 mod mode;
+mod shadow;
 mod stream;
 
-pub static COMMANDS: &[&Command] = &[&mode::MODE, &stream::STREAM];
+pub static COMMANDS: &[&Command] = &[&mode::MODE, &shadow::SHADOW, &stream::STREAM];

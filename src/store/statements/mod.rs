@@ -9,6 +9,7 @@ pub mod keys;
 pub mod migrate;
 pub mod queues;
 pub mod server;
+pub mod shadow;
 pub mod streams;
 pub mod sweep;
 pub mod transactions;
@@ -28,6 +29,7 @@ impl Statement {
 /// Every statement, those on key rows in each form.
 pub fn all() -> Vec<&'static Statement> {
     let mut all: Vec<&'static Statement> = [
+        &shadow::TELL,
         &blocking::VERSIONS,
         &bus::PROCESS_ID,
         &bus::ENCODING,

@@ -49,7 +49,7 @@ const fn section(name: &'static str, title: &'static str, write: fn(&Facts, &mut
 }
 
 /// In Redis's order; ours last.
-static SECTIONS: [Section; 14] = [
+static SECTIONS: [Section; 15] = [
     section("server", "Server", sections::server),
     section("clients", "Clients", sections::clients),
     section("memory", "Memory", sections::memory),
@@ -64,6 +64,7 @@ static SECTIONS: [Section; 14] = [
     section("cluster", "Cluster", |_, out| out.push_str("cluster_enabled:0\r\n")),
     Section { counts: true, ..section("keyspace", "Keyspace", sections::keyspace) },
     Section { counts: true, default: false, ..section("respg", "Respg", own::respg) },
+    Section { default: false, ..section("shadow", "Shadow", own::shadow) },
 ];
 
 /// The sections that the words ask for.

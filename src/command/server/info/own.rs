@@ -3,6 +3,14 @@
 use super::Facts;
 use super::sections::fields;
 
+/// What is to be told of shadow mode.
+pub fn shadow(facts: &Facts, out: &mut String) {
+    let Some(shadow) = facts.process.shadow.get() else { return };
+    for (name, value) in shadow.status() {
+        out.push_str(&format!("shadow_{name}:{value}\r\n"));
+    }
+}
+
 /// How respg itself is doing.
 pub fn respg(facts: &Facts, out: &mut String) {
     let process = &facts.process;

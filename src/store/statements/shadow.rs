@@ -1,0 +1,12 @@
+//! Statements of shadow mode.
+
+use super::Statement;
+
+/// $1 process, $2 status, $3 differences, $4 foreign commands, $5 unsupported types, as JSON in UTF-8.
+pub static TELL: Statement = Statement::new(
+    "INSERT INTO respg.shadow_reports AS r (process, told_at, status, differences, foreign_commands, unsupported_types)
+     SELECT convert_from($1::bytea, 'UTF8'), clock_timestamp(), convert_from($2::bytea, 'UTF8')::jsonb,
+            convert_from($3::bytea, 'UTF8')::jsonb, convert_from($4::bytea, 'UTF8')::jsonb, convert_from($5::bytea, 'UTF8')::jsonb
+     ON CONFLICT (process) DO UPDATE SET told_at = excluded.told_at, status = excluded.status, differences = excluded.differences,
+            foreign_commands = excluded.foreign_commands, unsupported_types = excluded.unsupported_types",
+);
