@@ -183,6 +183,13 @@ pub fn touched(calls: &[Vec<Bytes>]) -> Touched {
     Touched::Slots(slots)
 }
 
+/// The keys that calls may have written.
+pub fn written_by(calls: &[Vec<Bytes>]) -> Vec<Bytes> {
+    let known = |argv: &Vec<Bytes>| Incoming::new(argv.clone()).resolved().cloned().ok();
+    let calls = calls.iter().filter(|argv| may_write(argv));
+    calls.filter_map(known).flat_map(|request| written(&request)).collect()
+}
+
 fn command_of(argv: &[Bytes]) -> Option<&'static Command> {
     let command = lookup(argv.first()?)?;
     if command.subcommands.is_empty() {

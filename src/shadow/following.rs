@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::dirty::Dirty;
-use super::effect::{Name, touched};
+use super::effect::{Name, selects, touched, written_by};
 use super::queue::Queue;
 use super::record::{Record, Touched, What};
 use super::report::{Report, now_ms};
@@ -128,6 +128,11 @@ impl Following {
         }
     }
 
+    /// Puts a record into the queue behind everything that has happened up to now.
+    fn fence(&self, db: DbIndex, protocol: Protocol, record: Record) {
+        self.send(db, protocol, vec![vec![Bytes::from_static(b"PING")]], Asked::Fence(Box::new(record)));
+    }
+
     /// A call of our own has no answer.
     fn failed(&self, mark: u64) {
         let asked = self.asked().remove(&mark);
@@ -214,7 +219,7 @@ impl Tap for Following {
         }
         let (db, protocol) = (DbIndex(calls.db), calls.protocol);
         let record = self.record(calls, replies, touched);
-        self.send(db, protocol, vec![vec![Bytes::from_static(b"PING")]], Asked::Fence(Box::new(record)));
+        self.fence(db, protocol, record);
     }
 
     fn lost(&self, calls: Calls, _: &UpstreamError) {
@@ -223,8 +228,18 @@ impl Tap for Following {
         }
         // It may have happened or not: what its keys are now has to be read.
         let touched = touched(&calls.calls);
-        if touched != Touched::none() {
-            self.dirty.give_up(&touched);
+        let keys = written_by(&calls.calls);
+        match touched {
+            Touched::All => self.dirty.give_up(&touched),
+            Touched::Slots(_) if calls.calls.iter().any(|argv| selects(argv).is_some()) => {
+                self.dirty.give_up(&touched);
+            }
+            Touched::Slots(_) if keys.is_empty() => self.dirty.end(&touched),
+            Touched::Slots(_) => {
+                let (db, what) = (DbIndex(calls.db), What::Keys(keys));
+                let record = Record { db, at: now_ms(), touched, what };
+                self.fence(db, calls.protocol, record);
+            }
         }
     }
 }

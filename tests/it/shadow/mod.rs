@@ -1,6 +1,7 @@
 //! Shadow mode: what clients do to a real Redis is done again in Postgres.
 
 mod follow;
+mod report;
 mod trouble;
 mod workload;
 
@@ -63,6 +64,11 @@ impl Shadow {
         following.queue.close();
         server.stop().await.expect("it stops");
         (redis, database, scratch)
+    }
+
+    /// Where respg itself listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.server.addresses()[0]
     }
 
     /// Sends a client's calls, divided by `;`.
