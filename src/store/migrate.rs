@@ -21,8 +21,8 @@ const MIGRATIONS: &[(i32, &str)] = &[
     (7, include_str!("../../migrations/0007_stream_options.sql")),
     (8, include_str!("../../migrations/0008_settings.sql")),
     (9, include_str!("../../migrations/0009_imports.sql")),
-    (10, include_str!("../../migrations/0010_shadow.sql")),
     (10, include_str!("../../migrations/0010_resyncs.sql")),
+    (11, include_str!("../../migrations/0011_shadow.sql")),
 ];
 
 /// Function files: `CREATE OR REPLACE` and views, applied again whenever their text changes, in this order.
