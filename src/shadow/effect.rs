@@ -5,7 +5,9 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::record::Touched;
-use crate::command::{Command, Done, Effect, Flags, Follow, Group, Incoming, Request, lookup};
+use crate::command::{
+    Command, Done, Effect, Flags, Follow, Group, Incoming, Plan, PlanContext, Request, lookup,
+};
 use crate::keyspace::DbIndex;
 use crate::keyspace::number::parse_i64;
 use crate::keyspace::slot::Slot;
@@ -34,6 +36,35 @@ pub struct Planned {
     pub request: Request,
     /// The reply that it should have; otherwise it should not fail.
     pub expected: Option<Reply>,
+}
+
+impl Planned {
+    /// The keys that the call uses, also those of other databases (MOVE, COPY).
+    pub fn used(&self) -> Vec<Name> {
+        let mut names: Vec<Name> = used(&self.request).map(|key| (self.db, key)).collect();
+        names.extend(self.elsewhere());
+        names
+    }
+
+    /// The keys that it may write.
+    pub fn written(&self) -> Vec<Name> {
+        let mut names: Vec<Name> = written(&self.request).map(|key| (self.db, key)).collect();
+        names.extend(self.elsewhere());
+        names
+    }
+
+    /// The keys in other databases.
+    fn elsewhere(&self) -> Vec<Name> {
+        let context =
+            PlanContext { db: self.db, databases: u32::MAX, max_string: usize::MAX, subscriber: false };
+        match self.request.plan(&context) {
+            Ok(Plan::Keys(op)) => {
+                let others = op.keys.into_iter().filter(|key| key.db != self.db);
+                others.map(|key| (key.db, key.key)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl Work {

@@ -13,7 +13,7 @@ use smallvec::smallvec;
 use tokio::time::Instant;
 
 use super::compare::{compare, redacted};
-use super::effect::{Name, Planned, Work, used, written};
+use super::effect::{Name, Planned, Work};
 use super::following::{Following, Foreign};
 use super::record::{Record, Touched, What};
 use super::report::now_ms;
@@ -140,14 +140,16 @@ impl Follower {
                 self.settle().await;
                 self.exchange(&planned);
             }
-            let names: Vec<Name> = used(&planned.request).map(|key| (planned.db, key)).collect();
-            if self.states.iter().any(|arrived| names.contains(&arrived.name)) {
-                self.settle().await;
+            if !self.states.is_empty() {
+                let names = planned.used();
+                if self.states.iter().any(|arrived| names.contains(&arrived.name)) {
+                    self.settle().await;
+                }
             }
-            if names.iter().any(|name| self.unsettled.contains_key(name)) {
+            if self.concerns_unsettled(&planned) {
                 // What it writes elsewhere is not known here.
-                let targets = written(&planned.request);
-                targets.for_each(|key| self.unsettle((planned.db, key), "depends on such a key"));
+                let targets = planned.written();
+                targets.into_iter().for_each(|name| self.unsettle(name, "depends on such a key"));
                 continue;
             }
             match work.atomic {
@@ -158,6 +160,10 @@ impl Follower {
         if !unit.calls.is_empty() {
             self.batch.push(unit);
         }
+    }
+
+    fn concerns_unsettled(&self, planned: &Planned) -> bool {
+        !self.unsettled.is_empty() && planned.used().iter().any(|name| self.unsettled.contains_key(name))
     }
 
     /// A call of a command that is not ours.
@@ -318,23 +324,21 @@ impl Follower {
 
     /// Nobody knows whether a unit was executed.
     fn lost(&mut self, unit: &Unit) {
-        for Planned { db, request, .. } in &unit.calls {
-            if request.command.flags.has(Flags::BARRIER) {
+        for planned in &unit.calls {
+            if planned.request.command.flags.has(Flags::BARRIER) {
                 self.give_up_all();
             }
-            for key in written(request) {
-                self.unsettle((*db, key), "outcome unknown");
-            }
+            planned.written().into_iter().for_each(|name| self.unsettle(name, "outcome unknown"));
         }
     }
 
     /// Compares the follower's reply with the leader's.
     fn check(&mut self, planned: &Planned, reply: &Reply) {
-        let Planned { db, request, expected } = planned;
+        let Planned { request, expected, .. } = planned;
         // An earlier call of the batch was not what it should be: this one may have carried it on.
-        if used(request).any(|key| self.unsettled.contains_key(&(*db, key))) {
-            written(request).for_each(|key| self.unsettle((*db, key), "depends on such a key"));
-            return;
+        if self.concerns_unsettled(planned) {
+            let targets = planned.written();
+            return targets.into_iter().for_each(|name| self.unsettle(name, "depends on such a key"));
         }
         let (class, detail) = match expected {
             Some(expected) => match compare(request.command, expected, reply, self.protocol) {
@@ -346,8 +350,8 @@ impl Follower {
         };
         let report = &self.following.report;
         report.counts.mismatches.fetch_add(1, Relaxed);
-        let keys: Vec<Bytes> = written(request).collect();
-        let first = keys.first().cloned().unwrap_or_default();
+        let names = planned.written();
+        let first = names.first().map(|(_, key)| key.clone()).unwrap_or_default();
         // Keys that wait for their repair are known to differ.
         let expected = self.following.dirty.is_broken(Slot::of(&first).0);
         if !expected {
@@ -357,9 +361,7 @@ impl Follower {
             self.give_up_all();
         }
         let why = if expected { "may differ" } else { request.command.name };
-        for key in keys {
-            self.unsettle((*db, key), why);
-        }
+        names.into_iter().for_each(|name| self.unsettle(name, why));
     }
 }
 

@@ -43,7 +43,11 @@ impl Leader for Upstream {
     fn keys_of(&self, argv: &[Bytes]) -> Foreign {
         let command = self.0.greeting().and_then(|greeting| greeting.command(argv.first()?));
         match command {
-            Some(command) if !command.writes && !command.may_replicate => Foreign::Reads,
+            // Scripts neither read nor write by their flags, and have keys somewhere.
+            Some(command) if command.reads => Foreign::Reads,
+            Some(command) if !command.writes && !command.may_replicate && !command.movable_keys => {
+                Foreign::Reads
+            }
             Some(command) if !command.movable_keys && !command.may_replicate => {
                 Foreign::Keys(command.key_positions(argv.len()).iter().map(|at| argv[*at].clone()).collect())
             }

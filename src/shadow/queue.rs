@@ -80,17 +80,20 @@ impl Queue {
     }
 
     /// Appends a record. Its slots have been marked.
-    pub fn push(&self, record: Record) {
-        let size = record.size();
+    pub fn push(&self, mut record: Record) {
+        let mut size = record.size();
         let mut inner = self.lock();
-        if inner.closed || inner.bytes + size > 2 * self.bounds.memory {
+        if inner.bytes + size > 2 * self.bounds.memory && record.forget_state() {
+            size = 0;
+        }
+        if inner.closed || (size > 0 && inner.bytes + size > 2 * self.bounds.memory) {
             drop(inner);
             self.counts.dirty.fetch_add(1, Relaxed);
             self.dirty.give_up(&record.touched);
             return;
         }
         self.counts.queued.fetch_add(1, Relaxed);
-        inner.bytes += size;
+        inner.bytes += record.size();
         inner.length += 1;
         if !inner.spooling && inner.bytes > self.bounds.memory {
             inner.spooling = true;
@@ -218,7 +221,7 @@ impl Queue {
         let records = std::mem::take(&mut inner.back);
         drop(inner);
         let size = records.iter().map(Record::size).sum::<usize>();
-        let count = records.len() as u64;
+        let mut count = records.len() as u64;
         let mut given_up = false;
         if spool.bytes() + size as u64 > self.bounds.disk {
             given_up = true;
@@ -226,19 +229,34 @@ impl Queue {
             tracing::error!(%error, "the spool cannot be written: keys are marked and repaired later");
             given_up = true;
         }
+        let mut kept = VecDeque::new();
         if given_up {
+            // Who has asked for a state waits for an answer; there are few of them.
+            kept = records.into_iter().filter_map(|record| self.give_up(record)).collect();
+            count -= kept.len() as u64;
             self.counts.dirty.fetch_add(count, Relaxed);
-            records.iter().for_each(|record| self.dirty.give_up(&record.touched));
         } else {
             self.counts.spilled.fetch_add(count, Relaxed);
         }
         let mut inner = self.lock();
         inner.bytes -= size;
+        inner.bytes += kept.iter().map(Record::size).sum::<usize>();
+        kept.append(&mut inner.back);
+        inner.back = kept;
         inner.on_disk = spool.bytes();
         if given_up {
             inner.length -= count;
         }
         inner
+    }
+
+    /// Marks what the record touches; gives back what cannot be given up.
+    fn give_up(&self, mut record: Record) -> Option<Record> {
+        if record.forget_state() {
+            return Some(record);
+        }
+        self.dirty.give_up(&record.touched);
+        None
     }
 
     fn spool_lost(&self, inner: &mut Inner, spool: &mut Spool) {

@@ -58,6 +58,15 @@ impl Record {
             }
     }
 
+    /// Of a state leaves only that it had been asked for; says whether it was one.
+    pub fn forget_state(&mut self) -> bool {
+        if let What::State { state, size, .. } = &mut self.what {
+            (*state, *size) = (None, 0);
+            return true;
+        }
+        false
+    }
+
     /// Appends the spool form: a length, and so many bytes.
     pub fn encode(&self, out: &mut BytesMut) {
         let start = out.len();
