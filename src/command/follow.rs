@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::copy::Dialect;
 use super::{Incoming, Request};
 use crate::keyspace::number::parse_i64;
 use crate::resp::Reply;
@@ -23,6 +24,8 @@ pub struct Done<'a> {
     pub reply: &'a Reply,
     /// When, in milliseconds since the epoch.
     pub at: i64,
+    /// What the other side is.
+    pub dialect: Dialect,
 }
 
 /// What is left to be done on the side that follows.
@@ -70,6 +73,11 @@ impl Done<'_> {
     /// Whether the answer was no value.
     pub fn is_null(&self) -> bool {
         matches!(self.reply, Reply::Null | Reply::NullArray)
+    }
+
+    /// Whether the other side makes a consumer as soon as it is named (since 7.2), not only when it gets something.
+    pub fn meets_consumers(&self) -> bool {
+        self.dialect.knows(7, 2)
     }
 
     /// Whether it was the integer 0.

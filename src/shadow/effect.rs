@@ -5,6 +5,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::record::Touched;
+use crate::command::copy::Dialect;
 use crate::command::{
     Command, Done, Effect, Flags, Follow, Group, Incoming, Plan, PlanContext, Request, lookup,
 };
@@ -15,6 +16,14 @@ use crate::resp::Reply;
 
 /// A key of a logical database.
 pub type Name = (DbIndex, Bytes);
+
+/// When something was done, and by what server.
+#[derive(Debug, Clone, Copy)]
+pub struct When {
+    /// In milliseconds since the epoch.
+    pub at: i64,
+    pub dialect: Dialect,
+}
 
 /// What the follower does about a record.
 #[derive(Debug, Default)]
@@ -69,7 +78,7 @@ impl Planned {
 
 impl Work {
     /// Adds what a call in database `db` has done.
-    pub fn add(&mut self, db: DbIndex, argv: Vec<Bytes>, reply: &Reply, at: i64) {
+    pub fn add(&mut self, db: DbIndex, argv: Vec<Bytes>, reply: &Reply, when: When) {
         let request = match Incoming::new(argv) {
             Incoming::Known(request) => request,
             // A command that we know was refused there as well, or takes words that we do not: its keys are asked for too.
@@ -80,7 +89,8 @@ impl Work {
                 return;
             }
         };
-        match effect(&Done { request: &request, reply, at }) {
+        let When { at, dialect } = when;
+        match effect(&Done { request: &request, reply, at, dialect }) {
             Effect::Nothing => {}
             Effect::Same => self.calls.push(Planned { db, request, expected: Some(reply.clone()) }),
             Effect::Calls(requests) => {
@@ -92,7 +102,7 @@ impl Work {
     }
 
     /// The works of calls that one client has made one after the other; what EXEC has run is one of them.
-    pub fn of_calls(mut db: DbIndex, calls: Vec<Vec<Bytes>>, replies: &[Reply], at: i64) -> Vec<Work> {
+    pub fn of_calls(mut db: DbIndex, calls: Vec<Vec<Bytes>>, replies: &[Reply], when: When) -> Vec<Work> {
         let mut works = Vec::new();
         let mut queued = Vec::new();
         for (argv, reply) in calls.into_iter().zip(replies) {
@@ -100,7 +110,7 @@ impl Work {
             if *reply == QUEUED {
                 queued.push(argv);
             } else if command.is_some_and(|command| command.flags.has(Flags::EXECUTES_QUEUE)) {
-                works.push(Work::of_transaction(&mut db, std::mem::take(&mut queued), reply, at));
+                works.push(Work::of_transaction(&mut db, std::mem::take(&mut queued), reply, when));
             } else {
                 // What is neither queued nor refused inside MULTI has ended it.
                 if !reply.is_error() {
@@ -108,20 +118,20 @@ impl Work {
                     db = selects(&argv).unwrap_or(db);
                 }
                 let mut work = Work::default();
-                work.add(db, argv, reply, at);
+                work.add(db, argv, reply, when);
                 works.push(work);
             }
         }
         works
     }
 
-    fn of_transaction(db: &mut DbIndex, calls: Vec<Vec<Bytes>>, reply: &Reply, at: i64) -> Work {
+    fn of_transaction(db: &mut DbIndex, calls: Vec<Vec<Bytes>>, reply: &Reply, when: When) -> Work {
         let mut work = Work { atomic: true, ..Work::default() };
         // Null: a watched key had changed. An error: nothing was executed.
         let Reply::Array(replies) = reply else { return work };
         for (argv, reply) in calls.into_iter().zip(replies) {
             let selected = selects(&argv).filter(|_| !reply.is_error());
-            work.add(*db, argv, reply, at);
+            work.add(*db, argv, reply, when);
             *db = selected.unwrap_or(*db);
         }
         work

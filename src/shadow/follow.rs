@@ -13,7 +13,7 @@ use smallvec::smallvec;
 use tokio::time::Instant;
 
 use super::compare::{compare, redacted};
-use super::effect::{Name, Planned, Work};
+use super::effect::{Name, Planned, When, Work};
 use super::following::{Following, Foreign};
 use super::record::{Record, Touched, What};
 use super::report::now_ms;
@@ -100,8 +100,10 @@ impl Follower {
 
     async fn follow(&mut self, records: Vec<Record>) {
         let mut done = Vec::with_capacity(records.len());
+        let dialect = self.following.leader().dialect();
         for record in records {
             let Record { db, at, touched, what } = record;
+            let when = When { at, dialect };
             match what {
                 What::Calls { calls, replies, protocol } => {
                     self.following.report.counts.followed.fetch_add(calls.len() as u64, Relaxed);
@@ -111,7 +113,7 @@ impl Follower {
                         self.flush().await;
                         self.protocol = protocol;
                     }
-                    for work in Work::of_calls(db, calls, &replies, at) {
+                    for work in Work::of_calls(db, calls, &replies, when) {
                         self.plan(work).await;
                     }
                 }

@@ -97,7 +97,7 @@ impl Target {
         let contained = || request.command.name.contains('|');
         match (self, request.command.follow) {
             (Target::Redis(_), Follow::Effect(effect)) if !public() && !contained() => {
-                match effect(&Done { request, reply: &Reply::Ok, at: 0 }) {
+                match effect(&Done { request, reply: &Reply::Ok, at: 0, dialect: self.dialect() }) {
                     Effect::Calls(calls) => calls,
                     _ => vec![request.clone()],
                 }

@@ -25,8 +25,12 @@ fn effect(done: &Done<'_>) -> Effect {
     let [_, claimed, deleted @ ..] = follow::elements(done.reply) else { return Effect::Keys };
     let mut ids = ids_of(follow::elements(claimed));
     ids.extend(ids_of(deleted.first().map_or(&[], follow::elements)));
-    if ids.is_empty() {
+    if ids.is_empty() && !done.meets_consumers() {
         return Effect::Nothing;
+    }
+    if ids.is_empty() {
+        let words = ["XGROUP".into(), "CREATECONSUMER".into(), done.word(1), done.word(2), done.word(3)];
+        return Effect::call::<Bytes>(words);
     }
     let just_id = done.argv()[6..].iter().any(|word| word.eq_ignore_ascii_case(b"JUSTID"));
     let options = ["TIME".into(), Bytes::from(done.at.to_string())];

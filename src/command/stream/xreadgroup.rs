@@ -112,6 +112,13 @@ fn effect(done: &Done<'_>) -> Effect {
         }
     };
     let mut calls = Vec::new();
+    if answers.is_empty() && done.meets_consumers() {
+        let meet = |key: &Bytes| {
+            let words = ["XGROUP".into(), "CREATECONSUMER".into(), key.clone()];
+            follow::call(words.into_iter().chain([argv[2].clone(), argv[3].clone()]))
+        };
+        calls.extend(keys.iter().map(meet));
+    }
     for (key, entries) in answers {
         let key = follow::bytes(&key).unwrap_or_default();
         let Some(asked) = keys.iter().position(|asked| *asked == key) else { return Effect::Keys };

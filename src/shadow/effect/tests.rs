@@ -2,6 +2,7 @@ use super::*;
 use crate::command::{Arity, KeySpec, all};
 
 const AT: i64 = 1_700_000_000_000;
+const WHEN: When = When { at: AT, dialect: Dialect { major: 7, minor: 0 } };
 
 fn argv(call: &str) -> Vec<Bytes> {
     call.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect()
@@ -22,7 +23,7 @@ fn entry(id: &str) -> Reply {
 /// What the follower does: calls, `=` before those whose reply is compared, and `?keys` that are read again.
 fn work(call: &str, reply: Reply) -> String {
     let mut work = Work::default();
-    work.add(DbIndex(0), argv(call), &reply, AT);
+    work.add(DbIndex(0), argv(call), &reply, WHEN);
     said(&work)
 }
 
@@ -132,7 +133,7 @@ fn transactions_are_whole_and_change_databases() {
         let queued = Reply::status("QUEUED");
         let mut replies = vec![Reply::Ok, queued.clone(), queued.clone(), queued.clone(), queued];
         replies.extend([exec, Reply::ONE]);
-        let works = Work::of_calls(DbIndex(1), calls.clone(), &replies, AT);
+        let works = Work::of_calls(DbIndex(1), calls.clone(), &replies, WHEN);
         let dbs = |work: &Work| work.calls.iter().map(|planned| planned.db.0).collect::<Vec<_>>();
         let works = works.iter().filter(|work| !work.calls.is_empty());
         works.map(|work| (work.atomic, said(work), dbs(work))).collect::<Vec<_>>()
@@ -146,7 +147,7 @@ fn transactions_are_whole_and_change_databases() {
     let calls = ["MULTI", "INCR a", "DISCARD", "MULTI", "INCR b", "EXEC"].map(argv).to_vec();
     let queued = || Reply::status("QUEUED");
     let replies = [Reply::Ok, queued(), Reply::Ok, Reply::Ok, queued(), Reply::Array(vec![Reply::ONE])];
-    let works = Work::of_calls(DbIndex(1), calls, &replies, AT);
+    let works = Work::of_calls(DbIndex(1), calls, &replies, WHEN);
     assert_eq!(works.iter().map(said).collect::<String>(), "=INCR b");
 }
 
@@ -177,7 +178,7 @@ fn a_new_command_needs_its_declaration_and_no_more() {
     };
     let effect = |command, reply| {
         let request = Request { command, argv: argv("x to from") };
-        let said = match effect(&Done { request: &request, reply: &reply, at: AT }) {
+        let said = match effect(&Done { request: &request, reply: &reply, at: AT, dialect: WHEN.dialect }) {
             Effect::Nothing => "nothing".to_owned(),
             Effect::Same => "same".to_owned(),
             Effect::Calls(calls) => calls.iter().map(shown).collect(),
