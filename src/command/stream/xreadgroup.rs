@@ -93,9 +93,8 @@ fn xreadgroup(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandErr
 /// What was delivered, at the time when it was: to others at the same moment in another order perhaps.
 fn effect(done: &Done<'_>) -> Effect {
     let argv = done.argv();
-    let keyword = |word: &str, from: usize| {
-        argv[from..].iter().position(|arg| arg.eq_ignore_ascii_case(word.as_bytes())).map(|at| at + from)
-    };
+    let is = |at: &usize, word: &str| argv[*at].eq_ignore_ascii_case(word.as_bytes());
+    let keyword = |word: &str, from: usize| (from..argv.len()).find(|at| is(at, word));
     // As they usually stand; everything else is read again.
     let (Some(1), Some(streams)) = (keyword("GROUP", 1), keyword("STREAMS", 4)) else { return Effect::Keys };
     let noack = argv[4..streams].iter().any(|word| word.eq_ignore_ascii_case(b"NOACK"));
@@ -113,11 +112,9 @@ fn effect(done: &Done<'_>) -> Effect {
     };
     let mut calls = Vec::new();
     if answers.is_empty() && done.meets_consumers() {
-        let meet = |key: &Bytes| {
-            let words = ["XGROUP".into(), "CREATECONSUMER".into(), key.clone()];
-            follow::call(words.into_iter().chain([argv[2].clone(), argv[3].clone()]))
-        };
-        calls.extend(keys.iter().map(meet));
+        let words = |key: &Bytes| ["XGROUP".into(), "CREATECONSUMER".into(), key.clone()];
+        let names = [argv[2].clone(), argv[3].clone()];
+        calls.extend(keys.iter().map(|key| follow::call(words(key).into_iter().chain(names.clone()))));
     }
     for (key, entries) in answers {
         let key = follow::bytes(&key).unwrap_or_default();
