@@ -41,7 +41,7 @@ async fn postgres_is_away_for_a_while() {
     let started = Instant::now();
     work(&shadow, 4, 500).await;
     let while_away = started.elapsed();
-    assert!(shadow.following.queue.len() > 0 || shadow.following.report.lag_ms() > 0);
+    assert!(!shadow.following.queue.is_empty() || shadow.following.report.lag_ms() > 0);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     postgres.simple_query(cut).await.expect("cut");
