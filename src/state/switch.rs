@@ -73,6 +73,11 @@ impl Stored {
     }
 }
 
+/// What is said for a change when one goes by its outcome.
+fn done(token: &str) -> String {
+    format!("{token}/done")
+}
+
 fn ready_topic(token: &str, process: i32) -> Bytes {
     [READY, format!("{token}:{process}").as_bytes()].concat().into()
 }
@@ -161,8 +166,8 @@ impl Process {
         };
         match outcome {
             Ok(true) => {
-                let mut changes = self.routing.changes();
-                let _ = tokio::time::timeout(PATIENCE, changes.wait_for(|mode| *mode == to)).await;
+                // It is done; who has not gone on yet holds commands back until then.
+                let _ = tokio::time::timeout(PATIENCE, self.all_ready(&done(&token))).await;
                 Ok(())
             }
             Ok(false) => {
@@ -227,7 +232,6 @@ impl Process {
         let (from, to, token) = match stored {
             None => return self.routing.release(self.routing.mode()),
             Some(Stored::Settled(mode)) => {
-                *since = None;
                 if self.upstream.is_none() && mode != Mode::Postgres {
                     // It was changed while this process could not say that it has no upstream: it must not answer.
                     tracing::error!("mode {} needs --upstream", mode.name());
@@ -240,8 +244,10 @@ impl Process {
                         self.drain().await;
                         self.let_go(mode);
                     }
-                    self.switching.ready.lock().expect("no panic while held").clear();
                     self.routing.release(mode);
+                }
+                if let Some((_, token)) = since.take() {
+                    self.bus.signal(ready_topic(&done(&token), self.bus.process));
                 }
                 return;
             }
@@ -251,6 +257,8 @@ impl Process {
         let is_new = since.as_ref().is_none_or(|(_, known)| *known != token);
         if is_new {
             *since = Some((Instant::now(), token.clone()));
+            let this = [READY, token.as_bytes()].concat();
+            self.switching.ready.lock().expect("no panic while held").retain(|said| said.starts_with(&this));
             self.routing.hold();
             let able = self.upstream.is_some() || to == Mode::Postgres;
             if able && self.drain().await {
