@@ -27,7 +27,8 @@ pub const STREAMS: Grammar =
     Grammar { name: "streams", lines: &[STREAM_LINES, KEY_LINES], keys: "stream", scripted: false };
 
 /// Blocking commands wait for one stream with XREADGROUP: since 7.2 who is woken in vain by one key goes to the end of the
-/// queues of its others, which is not promised here.
+/// queues of its others, which is not promised here. No SET: whether XREAD of several streams hears of one that is a string now
+/// depends on which of its keys calls it. No XGROUP SETID: in Redis it wakes nobody, and who comes next gets what is new.
 pub const TALK: Grammar = Grammar {
     name: "blocking and messages",
     lines: &[BLOCKING_LINES, MESSAGE_LINES],
@@ -153,13 +154,11 @@ const BLOCKING_LINES: &[(usize, &str)] = &[
     (2, "XREAD [COUNT count] BLOCK 0 STREAMS stream stream $ $"),
     (2, "XREAD [COUNT count] BLOCK 0 STREAMS stream id"),
     (12, "XGROUP CREATE stream group (0|$) MKSTREAM"),
-    (1, "XGROUP SETID stream group 0"),
     (1, "XGROUP DESTROY stream group"),
     (2, "XPENDING stream group"),
     (2, "XDEL stream id"),
     (2, "DEL stream"),
     (1, "RENAME stream stream"),
-    (1, "SET stream value"),
     (2, "TYPE stream"),
 ];
 

@@ -35,7 +35,7 @@ fn keep_if_smaller(
     differs: &impl Fn(&Program) -> Result<Option<Difference>, String>,
 ) -> Result<bool, String> {
     let steps = candidate.steps.len();
-    let candidate = candidate.without_late_subscriptions();
+    let candidate = candidate.without_known_differences();
     if candidate.steps.len() < steps {
         return Ok(false);
     }

@@ -187,7 +187,16 @@ pub fn play(program: &Program, pair: Pair) -> Result<Vec<(Turn, Turn)>, String> 
 }
 
 pub fn same(theirs: &Turn, ours: &Turn) -> bool {
-    let equal = |a: &[Event], b: &[Event]| sorted(a) == sorted(b);
+    // What was blocked goes on when something is committed, and messages come over another way.
+    let pushed = |event: &&Event| matches!(event, Event::Reply(reply) if reply.kind == b'>');
+    let parts = |events: &[Event]| -> (Vec<Event>, Vec<Event>) {
+        let (pushes, replies): (Vec<&Event>, Vec<&Event>) = events.iter().partition(pushed);
+        (pushes.into_iter().cloned().collect(), replies.into_iter().cloned().collect())
+    };
+    let equal = |a: &[Event], b: &[Event]| {
+        let (a, b) = (parts(a), parts(b));
+        sorted(&a.0) == sorted(&b.0) && sorted(&a.1) == sorted(&b.1)
+    };
     theirs.blocked == ours.blocked && theirs.got.iter().zip(&ours.got).all(|(a, b)| equal(a, b))
 }
 

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::client::ok;
+use crate::support::client::{Value, array, ok};
 use crate::support::pg::{Scratch, connect};
 use crate::support::respg::{Respg, blocking, refusal};
 use crate::support::tcp_postgres::TcpPostgres;
@@ -113,6 +113,18 @@ fn transaction_pooling() {
     let mut relaxed = respg.connect();
     assert_eq!([relaxed.plain("SELECT 1"), relaxed.plain("SET k v")], [ok(), ok()]);
     exercise(&respg);
+    // LISTEN has no chance there.
+    for call in ["PUBLISH c x", "SUBSCRIBE c"] {
+        assert!(matches!(respg.connect().plain(call), Value::Error(_)), "{call}");
+    }
+    let direct = format!("postgres://respg@127.0.0.1:{}/respg", postgres.port());
+    let listening = Respg::on(&bouncer.url(), &[&options[..], &["--listen-url", &direct]].concat());
+    let mut subscriber = listening.connect();
+    subscriber.plain("SUBSCRIBE c");
+    for body in ["x".to_owned(), "y".repeat(100_000)] {
+        assert_eq!(listening.connect().plain(["PUBLISH", "c", &body]), 1);
+        assert_eq!(subscriber.read(), array!["message", "c", body.as_str()]);
+    }
     // Nothing was set that somebody else could be hurt by.
     blocking(async {
         let client = connect(&bouncer.url()).await;

@@ -1,10 +1,13 @@
 //! Publish/subscribe: the commands, several processes, SQL, and the traps of LISTEN and NOTIFY.
 
+mod bus;
 mod commands;
 mod keyspace;
 mod processes;
 mod sql;
 mod traps;
+
+use std::time::{Duration, Instant};
 
 use crate::support::client::{Client, Value};
 
@@ -13,6 +16,19 @@ fn pushed(client: &mut Client) -> Vec<Value> {
     match client.read() {
         Value::Array(parts) | Value::Push(parts) => parts,
         other => panic!("nothing pushed: {other:?}"),
+    }
+}
+
+/// Asks until the answer is right.
+fn becomes(client: &mut Client, call: &str, wanted: &Value) -> Duration {
+    let begun = Instant::now();
+    loop {
+        let got = client.plain(call);
+        if got == *wanted {
+            return begun.elapsed();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{call}: {got:?} instead of {wanted:?}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -1,26 +1,13 @@
 //! Several processes on one database.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{message, parts, pushed, subscribe};
-use crate::support::client::{Client, Value, array};
+use super::{becomes, message, parts, pushed, subscribe};
+use crate::support::client::{Value, array};
 use crate::support::pg::{connect, fresh_database};
 use crate::support::respg::{Respg, blocking};
-
-/// Asks until the answer is right.
-fn becomes(client: &mut Client, call: &str, wanted: &Value) -> Duration {
-    let begun = Instant::now();
-    loop {
-        let got = client.plain(call);
-        if got == *wanted {
-            return begun.elapsed();
-        }
-        assert!(begun.elapsed() < Duration::from_secs(20), "{call}: {got:?} instead of {wanted:?}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
 
 #[test]
 fn counts_are_exact_at_once() {
