@@ -120,10 +120,10 @@ fn transaction_pooling() {
     let direct = format!("postgres://respg@127.0.0.1:{}/respg", postgres.port());
     let listening = Respg::on(&bouncer.url(), &[&options[..], &["--listen-url", &direct]].concat());
     let mut subscriber = listening.connect();
-    subscriber.plain("SUBSCRIBE c");
+    subscriber.plain("SUBSCRIBE direct");
     for body in ["x".to_owned(), "y".repeat(100_000)] {
-        assert_eq!(listening.connect().plain(["PUBLISH", "c", &body]), 1);
-        assert_eq!(subscriber.read(), array!["message", "c", body.as_str()]);
+        assert_eq!(listening.connect().plain(["PUBLISH", "direct", &body]), 1);
+        assert_eq!(subscriber.read(), array!["message", "direct", body.as_str()]);
     }
     // Nothing was set that somebody else could be hurt by.
     blocking(async {
