@@ -25,11 +25,11 @@ const MOST_ITEMS: usize = 1024;
 /// transaction of SQL users that holds a key delays only those who want that key.
 const LOCK_WAIT: Duration = Duration::from_millis(200);
 
-/// So many items are worth a batch of their own: a statement's fixed cost is then less than that of its keys.
-const WORTH_A_BATCH: usize = 24;
+/// So many items are worth a batch beside another one of their route.
+const WORTH_A_BATCH: usize = 128;
 
 /// How long works wait at most for a busy lane, to be joined by others, while another lane is free.
-const GATHERING: Duration = Duration::from_millis(1);
+const GATHERING: Duration = Duration::from_millis(4);
 
 /// The works that wait for a lane, by route.
 #[derive(Default)]
@@ -50,7 +50,7 @@ struct Waiting {
 /// A batch under way.
 struct Running {
     number: u64,
-    items: usize,
+    route: Route,
     since: Instant,
 }
 
@@ -139,17 +139,36 @@ impl LaneQueue {
 }
 
 impl Waiting {
-    /// From when on a free lane may start a batch; `None`: now. Two small batches cost Postgres more than one, so what waits is to
-    /// grow as large as what is under way or as is worth it, as long as that does not take unusually long.
+    /// From when on a free lane may start a batch; `None`: now.
     fn start(&self) -> Option<Instant> {
-        let larger = self.running.iter().filter(|running| running.items.min(WORTH_A_BATCH) > self.items);
-        let until = larger.map(|running| running.since + GATHERING).max()?;
-        (self.items > 0 && until > Instant::now()).then_some(until)
+        let now = Instant::now();
+        let starts = self.routes.iter().filter(|queue| !queue.is_empty()).map(|queue| self.starts(queue));
+        let earliest = starts.min().unwrap_or(None);
+        earliest.filter(|earliest| *earliest > now)
+    }
+
+    /// From when on a batch of this route may start. Two small batches cost Postgres more than one, so it waits for the end of the one
+    /// under way, as long as that does not take unusually long and what waits is not enough for a large one.
+    fn starts(&self, queue: &VecDeque<(u64, Work)>) -> Option<Instant> {
+        let route = queue.front()?.1.route;
+        let same = self.running.iter().filter(|running| running.route == route);
+        let end = same.map(|running| running.since + GATHERING).max()?;
+        let items: usize = queue.iter().take(WORTH_A_BATCH).map(|(_, work)| work.items.len()).sum();
+        (items < WORTH_A_BATCH).then_some(end)
     }
 
     fn take(&mut self) -> Option<(u64, Route, Vec<Work>)> {
-        let queue =
-            self.routes.iter_mut().filter(|queue| !queue.is_empty()).min_by_key(|queue| queue[0].0)?;
+        let now = Instant::now();
+        let may = |queue: &VecDeque<(u64, Work)>| {
+            !queue.is_empty() && self.starts(queue).is_none_or(|start| start <= now)
+        };
+        let (chosen, _) = self
+            .routes
+            .iter()
+            .enumerate()
+            .filter(|(_, queue)| may(queue))
+            .min_by_key(|(_, queue)| queue[0].0)?;
+        let queue = &mut self.routes[chosen];
         let (number, first) = &queue[0];
         let (number, route) = (*number, first.route);
         let mut items = 0;
@@ -163,9 +182,8 @@ impl Waiting {
             .count()
             .max(1);
         let works: Vec<Work> = queue.drain(..count).map(|(_, work)| work).collect();
-        let items = works.iter().map(|work| work.items.len()).sum();
-        self.items -= items;
-        self.running.push(Running { number, items, since: Instant::now() });
+        self.items -= works.iter().map(|work| work.items.len()).sum::<usize>();
+        self.running.push(Running { number, route, since: Instant::now() });
         Some((number, route, works))
     }
 }

@@ -6,7 +6,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Lets this process and those that it starts have so many open files. Tests that need many of them take turns: a limit that
 /// holds for two of them may be more than this process is allowed.
-#[must_use]
 pub fn many_files(count: u64) -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
