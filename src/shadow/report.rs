@@ -218,6 +218,6 @@ mod tests {
         assert!(groups.len() <= 2 * MOST_GROUPS && report.foreign_calls().len() <= MOST_GROUPS + 1);
         assert_eq!(groups.iter().map(|(_, found)| found.count).sum::<u64>(), 5009);
         assert!(groups.iter().all(|(_, found)| found.samples.len() <= SAMPLES));
-        assert!(!format!("{groups:?}").contains("123"));
+        assert!(!format!("{groups:?}").contains("secret:123"));
     }
 }
