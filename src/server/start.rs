@@ -87,14 +87,20 @@ impl Foundation {
             Some(url) => {
                 let target =
                     Target::parse(url).map_err(|error| StartError::new("bad --listen-url", error))?;
-                target.with_defaults("respg", CONNECT_TIMEOUT)
+                Some(target.with_defaults("respg", CONNECT_TIMEOUT))
             }
-            None => target.clone(),
+            // LISTEN there would reach whoever gets the session next.
+            None if config.transaction_pooling => None,
+            None => Some(target.clone()),
         };
         let unusable = |error: StoreError| StartError::new("cannot use the database", error.reason());
         if !config.transaction_pooling && store::shares_processes(&target).await.map_err(unusable)? {
             let remedy = "connect directly, use session pooling, or prepare the pooler for --transaction-pooling (README)";
             return Err(StartError::new("the database URL leads to a pooler in transaction mode", remedy));
+        }
+        if config.upstream.is_some() && listen_target.is_none() {
+            let remedy = "changes of the mode are told by LISTEN (--listen-url)";
+            return Err(StartError::new("--upstream with --transaction-pooling", remedy));
         }
         let databases = database_options(&config)?;
         store::migrate(&target, &databases).await.map_err(unusable)?;

@@ -4,6 +4,7 @@
 //! answers is the number of subscriptions at its place in that order.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -110,6 +111,29 @@ impl Registry {
     }
 }
 
+/// A subscription under way. It becomes one when its announcement is heard, and is taken back if nobody waits for that any more.
+struct Joining {
+    process: Arc<Process>,
+    client: Arc<ClientHandle>,
+    kind: Kind,
+    name: Bytes,
+    ended: AtomicBool,
+}
+
+impl Joining {
+    fn end(&self, heard: bool) {
+        if !self.ended.swap(true, Relaxed) {
+            self.process.joined(&self.client, self.kind, &self.name, heard);
+        }
+    }
+}
+
+impl Drop for Joining {
+    fn drop(&mut self) {
+        self.end(false);
+    }
+}
+
 impl Subscribers {
     fn is_unused(&self) -> bool {
         self.clients.is_empty() && self.joining == 0
@@ -150,15 +174,17 @@ impl Process {
         // Counted from now on, so that each subscription takes back what it asked for.
         let listening = (kind == Kind::Channel).then(|| self.bus.listen(name));
         let (process, client, name) = (self.clone(), client.clone(), name.clone());
+        let joining = Arc::new(Joining {
+            process: self.clone(),
+            client: client.clone(),
+            kind,
+            name: name.clone(),
+            ended: AtomicBool::new(false),
+        });
         Some(async move {
             let announced = async {
-                match process.bus.linked().await {
-                    Ok(()) => process.announced(&client, kind, &name).await,
-                    Err(error) => {
-                        process.joined(&client, kind, &name, false);
-                        Err(error)
-                    }
-                }
+                process.bus.linked().await?;
+                process.announced(&joining).await
             };
             let listening = async { OptionFuture::from(listening).await.unwrap_or(Ok(())) };
             let outcome = tokio::try_join!(listening, announced).map(drop);
@@ -170,20 +196,18 @@ impl Process {
     }
 
     /// Announces a new subscription; when the announcement has come back the client gets messages.
-    async fn announced(
-        self: &Arc<Process>,
-        client: &Arc<ClientHandle>,
-        kind: Kind,
-        name: &Bytes,
-    ) -> Result<(), StoreError> {
+    async fn announced(&self, joining: &Arc<Joining>) -> Result<(), StoreError> {
         let (sender, answer) = oneshot::channel();
-        let (process, joining, joined) = (self.clone(), client.clone(), name.clone());
+        let item = Item::Count { kind: joining.kind, name: joining.name.clone(), clients: 0 };
+        let joining = Arc::downgrade(joining);
         let receipt = move |outcome: Result<i64, StoreError>| {
-            process.joined(&joining, kind, &joined, outcome.is_ok());
+            if let Some(joining) = joining.upgrade() {
+                joining.end(outcome.is_ok());
+            }
             // Whoever waited may be gone.
             let _ = sender.send(outcome.map(drop));
         };
-        self.bus.say(Item::Count { kind, name: name.clone(), clients: 0 }, Some(Box::new(receipt)));
+        self.bus.say(item, Some(Box::new(receipt)));
         match tokio::time::timeout(self.store.patience, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => Err(StoreError::Unknown),

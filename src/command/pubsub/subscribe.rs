@@ -1,6 +1,6 @@
 //! `SUBSCRIBE channel [channel ...] | PSUBSCRIBE pattern [pattern ...] | SSUBSCRIBE shardchannel [shardchannel ...]
 //! | UNSUBSCRIBE [channel ...] | PUNSUBSCRIBE [pattern ...] | SUNSUBSCRIBE [shardchannel ...]`
-use futures_util::future::{BoxFuture, join_all, try_join_all};
+use futures_util::future::{BoxFuture, join_all};
 
 use crate::command::prelude::*;
 use crate::exec::Context;
@@ -84,7 +84,8 @@ impl Steps for Subscribe {
                 let count = client.subscriptions.announced(self.kind);
                 confirmations.push(confirmation(self.word, Reply::Bulk(name), count));
             }
-            try_join_all(joining).await?;
+            // All of them: one that fails takes itself back.
+            join_all(joining).await.into_iter().collect::<Result<(), _>>()?;
             Ok(Reply::Several(confirmations))
         })
     }

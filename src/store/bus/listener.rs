@@ -14,6 +14,7 @@ use tokio_postgres::{Client, Notification};
 use super::packet::{self, Item, Kind};
 use super::{Bus, Outgoing, Receiver};
 use crate::store::statements::bus::{ENTER, LISTEN, MESSAGE, SUBSCRIPTIONS, TEND};
+use crate::store::tls::Target;
 use crate::store::{Store, StoreError};
 
 /// Between two rounds of housekeeping: so soon is a process that died forgotten.
@@ -29,11 +30,11 @@ const SESSION: &str = "SET statement_timeout = 0; SET idle_session_timeout = 0; 
     SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET search_path = pg_catalog; LISTEN \"respg:bus\"";
 
 /// Listens until it is dropped.
-pub async fn listen_forever(bus: &Bus, store: &Store, receiver: &dyn Receiver) {
+pub async fn listen_forever(bus: &Bus, target: &Target, store: &Store, receiver: &dyn Receiver) {
     let mut pause = FIRST_PAUSE;
     loop {
         let mut was_up = false;
-        let reason = match listen(bus, store, receiver, &mut was_up).await {
+        let reason = match listen(bus, target, store, receiver, &mut was_up).await {
             Ok(()) => "the connection was closed".to_owned(),
             Err(error) => error.reason(),
         };
@@ -49,6 +50,7 @@ pub async fn listen_forever(bus: &Bus, store: &Store, receiver: &dyn Receiver) {
 /// Connects, and serves the connection until it is lost.
 async fn listen(
     bus: &Bus,
+    target: &Target,
     store: &Store,
     receiver: &dyn Receiver,
     was_up: &mut bool,
@@ -56,7 +58,7 @@ async fn listen(
     let failed = |error: tokio_postgres::Error| StoreError::before_commit(&error);
     let patience = bus.patience;
     let ready = async {
-        let (client, notifications) = bus.target.connect_listening().await.map_err(failed)?;
+        let (client, notifications) = target.connect_listening().await.map_err(failed)?;
         client.batch_execute(SESSION).await.map_err(failed)?;
         let entered = client.query_one(ENTER.sql, &[&bus.process]).await.map_err(failed)?.get(0);
         receiver.forget_others();

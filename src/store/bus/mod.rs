@@ -62,7 +62,8 @@ pub type SignalHandler = Box<dyn Fn(i32, &Bytes) + Send + Sync>;
 pub struct Bus {
     /// This process's number.
     pub process: i32,
-    target: Target,
+    /// None: there is no way to listen, and nothing is said.
+    target: Option<Target>,
     encoding: Encoding,
     patience: Duration,
     outgoing: Mutex<Vec<Outgoing>>,
@@ -77,8 +78,12 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// `target` leads to Postgres directly, not through a pooler that shares sessions.
-    pub async fn new(target: Target, connection: &Connection, patience: Duration) -> Result<Bus, StoreError> {
+    /// `target` leads to Postgres directly, not through a pooler that shares sessions; without one the bus is off.
+    pub async fn new(
+        target: Option<Target>,
+        connection: &Connection,
+        patience: Duration,
+    ) -> Result<Bus, StoreError> {
         let asked = async {
             let process: i32 = connection.query(&statements::bus::PROCESS_ID, &[]).await?[0].get(0);
             let encoding: String = connection.query(&statements::bus::ENCODING, &[]).await?[0].get(0);
@@ -103,9 +108,22 @@ impl Bus {
 
     /// Keeps the bus going until it is dropped.
     pub async fn run(self: Arc<Bus>, store: Arc<Store>, receiver: Arc<dyn Receiver>) {
-        let listen = listener::listen_forever(&self, &store, &*receiver);
-        let publish = publisher::publish_forever(&self, &*receiver);
+        let Some(target) = &self.target else { return self.refuse_forever().await };
+        let listen = listener::listen_forever(&self, target, &store, &*receiver);
+        let publish = publisher::publish_forever(&self, target, &*receiver);
         tokio::join!(listen, publish);
+    }
+
+    /// The bus is off: whatever is said fails.
+    async fn refuse_forever(&self) {
+        loop {
+            self.arrived.notified().await;
+            let refused = std::mem::take(&mut *self.outgoing.lock().expect("no panic while held"));
+            refused
+                .into_iter()
+                .filter_map(|outgoing| outgoing.receipt)
+                .for_each(|receipt| receipt(Err(self.link_error())));
+        }
     }
 
     /// Waits until the bus is known to work, or not.
@@ -151,6 +169,9 @@ impl Bus {
 
     /// Waits until the process listens.
     pub async fn linked(&self) -> Result<(), StoreError> {
+        if self.target.is_none() {
+            return Err(self.link_error());
+        }
         let mut link = self.link.subscribe();
         let up = tokio::time::timeout(self.patience, link.wait_for(|link| link.up)).await;
         match up {
@@ -160,7 +181,10 @@ impl Bus {
     }
 
     fn link_error(&self) -> StoreError {
-        let reason = self.link.borrow().reason.clone();
+        let reason = match self.target {
+            Some(_) => self.link.borrow().reason.clone(),
+            None => Some("there is no --listen-url".to_owned()),
+        };
         StoreError::Unavailable(reason.unwrap_or_else(|| "LISTEN does not work".to_owned()))
     }
 
@@ -182,6 +206,7 @@ impl Bus {
         let bus = self.clone();
         async move {
             let Some(name) = name else { return Ok(()) };
+            bus.linked().await?;
             let active = tokio::time::timeout(bus.patience, bus.wanted.active(&name)).await;
             active.map_err(|_| bus.link_error())
         }

@@ -13,6 +13,7 @@ use super::packet::{self, Item, Kind, MOST_ITEM, MOST_PACKET};
 use super::{Bus, Outgoing, Receiver};
 use crate::store::statements::bus::{COUNT, NOTIFY, STORE};
 use crate::store::statements::keys::{BEGIN, COMMIT, ROLLBACK};
+use crate::store::tls::Target;
 use crate::store::{Commit, Connection, Params, StoreError};
 
 /// Most bytes that one transaction takes, if it takes more than one item.
@@ -22,8 +23,8 @@ const MOST_ITEMS: usize = 2048;
 const DOUBT: Duration = Duration::from_secs(1);
 
 /// Publishes until it is dropped.
-pub async fn publish_forever(bus: &Arc<Bus>, receiver: &dyn Receiver) {
-    let mut publisher = Publisher { bus, receiver, connection: None, numbers: 0, stored: 0 };
+pub async fn publish_forever(bus: &Arc<Bus>, target: &Target, receiver: &dyn Receiver) {
+    let mut publisher = Publisher { bus, target, receiver, connection: None, numbers: 0, stored: 0 };
     loop {
         bus.arrived.notified().await;
         // One turn of the runtime: what arrives at this moment joins.
@@ -52,6 +53,7 @@ fn take(bus: &Bus) -> Option<Vec<Outgoing>> {
 
 struct Publisher<'p> {
     bus: &'p Arc<Bus>,
+    target: &'p Target,
     receiver: &'p dyn Receiver,
     connection: Option<Connection>,
     numbers: u64,
@@ -174,7 +176,7 @@ impl Publisher<'_> {
     async fn send(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let connection = match self.connection.take().filter(|connection| !connection.is_closed()) {
             Some(connection) => connection,
-            None => Connection::open(&self.bus.target, Commit::Relaxed, self.bus.patience).await?,
+            None => Connection::open(self.target, Commit::Relaxed, self.bus.patience).await?,
         };
         let connection = self.connection.insert(connection);
         // Prepared first: whatever is polled together must only send.

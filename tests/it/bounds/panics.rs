@@ -31,7 +31,8 @@ async fn a_panic_in_a_command_costs_its_batch_only() {
     let store = Arc::new(Store::new(target, 2, Duration::from_secs(5)));
     store.databases.reload(&store.acquire().await.unwrap()).await.unwrap();
     let connection = store.acquire().await.unwrap();
-    let bus = Arc::new(Bus::new(store.target.clone(), &connection, Duration::from_secs(5)).await.unwrap());
+    let bus =
+        Arc::new(Bus::new(Some(store.target.clone()), &connection, Duration::from_secs(5)).await.unwrap());
     let process = Arc::new(Process::new(Settings::new(Config::defaults()), store.clone(), bus));
     let queue = Arc::new(LaneQueue::default());
     let submit = |items: Vec<Item>| queue.submit(Route::of(&items, &store.databases.current()), items);

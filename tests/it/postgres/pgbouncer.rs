@@ -114,9 +114,13 @@ fn transaction_pooling() {
     assert_eq!([relaxed.plain("SELECT 1"), relaxed.plain("SET k v")], [ok(), ok()]);
     exercise(&respg);
     // LISTEN has no chance there.
-    for call in ["PUBLISH c x", "SUBSCRIBE c"] {
-        assert!(matches!(respg.connect().plain(call), Value::Error(_)), "{call}");
+    let begun = Instant::now();
+    for call in ["PUBLISH c x", "SPUBLISH c x", "SUBSCRIBE c d", "PSUBSCRIBE c*", "PUBSUB CHANNELS"] {
+        let mut refused = respg.connect();
+        assert!(refused.plain(call).is_error(), "{call}");
+        assert_eq!(refused.plain("GET own:0"), Value::Null);
     }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     let direct = format!("postgres://respg@127.0.0.1:{}/respg", postgres.port());
     let listening = Respg::on(&bouncer.url(), &[&options[..], &["--listen-url", &direct]].concat());
     let mut subscriber = listening.connect();
@@ -139,6 +143,37 @@ fn transaction_pooling() {
             assert_eq!(shown, Some(value), "{name}");
         }
     });
+}
+
+/// What is said is heard by others only, so subscriptions are announced and then refused: nobody is to count them.
+#[test]
+fn a_listen_url_that_does_not_listen() {
+    let (postgres, folder) = (postgres(), Scratch::new());
+    let settings = "pool_mode = transaction\ndefault_pool_size = 3\nmax_prepared_statements = 200";
+    let bouncer = PgBouncer::start(NEW, &folder, settings, &postgres);
+    let options = ["--transaction-pooling", "yes", "--postgres-timeout", "1000", "--listen-url"];
+    let deaf = Respg::on(&bouncer.url(), &[&options[..], &[&bouncer.url()]].concat());
+    let mut refused = deaf.connect();
+    for call in ["SUBSCRIBE a b", "PSUBSCRIBE a*", "SSUBSCRIBE c d"] {
+        // Gone before it is refused.
+        deaf.connect().send([call]);
+        assert!(refused.plain(call).is_error(), "{call}");
+    }
+    assert_eq!(refused.plain("GET k"), Value::Null);
+    let direct = format!("postgres://respg@127.0.0.1:{}/respg", postgres.port());
+    let begun = Instant::now();
+    loop {
+        let counted = blocking(async {
+            let counts = "SELECT kind, clients FROM respg.subscriptions";
+            let rows = connect(&direct).await.query(counts, &[]).await.unwrap();
+            rows.iter().map(|row| (row.get(0), row.get(1))).collect::<Vec<(String, i32)>>()
+        });
+        if counted.is_empty() {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{counted:?}");
+        sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]
