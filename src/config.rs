@@ -1,6 +1,7 @@
 //! Options: what the command line and the environment say, under the names Redis users know.
 
 use std::fmt::Display;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -65,7 +66,7 @@ pub struct Config {
     )]
     pub postgres_timeout: u64,
 
-    /// A Redis to move from: redis://[user:password@]host:port/db, rediss:// (TLS) or unix://; what it is for says the mode
+    /// A Redis to move from: redis://USER:PASSWORD@HOST:PORT/DB, rediss:// (TLS) or unix://; what it is for says the mode
     #[arg(
         long,
         env = "RESPG_UPSTREAM",
@@ -176,7 +177,7 @@ pub struct Config {
     #[arg(long, env = "RESPG_DURABILITY", value_name = "CLASS|N=CLASS,...", help_heading = "Durability")]
     pub durability: Option<String>,
 
-    /// Threads that serve clients [default: half of the processors]
+    /// Threads that serve clients [default: half of the processors, two at least if there are two]
     #[arg(long, env = "RESPG_THREADS", value_parser = at_least_one::<usize>, value_name = "N", help_heading = "Execution")]
     pub threads: Option<usize>,
 
@@ -245,8 +246,8 @@ impl Config {
 
     /// How many threads serve clients.
     pub fn threads(&self) -> usize {
-        let half = || std::thread::available_parallelism().map_or(1, |processors| processors.get() / 2);
-        self.threads.unwrap_or_else(half).max(1)
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        self.threads.unwrap_or((processors / 2).max(processors.min(2)))
     }
 
     /// The defaults, as with an empty command line and environment.

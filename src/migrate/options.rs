@@ -26,7 +26,7 @@ pub enum Task {
 /// Which Redis, and what of it.
 #[derive(Debug, Clone, Args)]
 pub struct Scope {
-    /// The Redis: redis://[[user]:password@]host[:port][/db], rediss:// for TLS, unix://[...@]/path[?db=n]
+    /// The Redis: redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS, unix:///PATH?db=N
     ///
     /// A database other than 0 in the URL means: only that one. Without it the server's --upstream is meant, also as RESPG_UPSTREAM: what stands on a command line others can see.
     #[arg(value_name = "URL")]

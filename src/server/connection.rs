@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::placement::{Pace, Seat};
 use crate::command::{Flags, Incoming};
 use crate::exec::Executor;
 use crate::resp::{Decoder, Limits, Reply, encode};
@@ -34,13 +35,14 @@ pub struct Connection<S> {
     socket: S,
     session: Session,
     process: Arc<Process>,
-    executor: Arc<dyn Executor>,
     decoder: Decoder,
     input: BytesMut,
     output: BytesMut,
     /// Decoded already, but to be executed by itself.
     next: Option<Incoming>,
     read_size: usize,
+    pace: Pace,
+    pub seat: Seat,
 }
 
 /// Requests to be executed together, and the protocol error that followed them.
@@ -64,41 +66,67 @@ enum Meanwhile {
 enum Event {
     Input,
     Woken,
+    /// The client's place is on another thread now.
+    Moved,
     /// End of file, an error, idle too long, shutdown.
     End,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub fn new(
-        socket: S,
-        session: Session,
-        process: Arc<Process>,
-        executor: Arc<dyn Executor>,
-    ) -> Connection<S> {
+impl<S> Connection<S> {
+    pub fn new(socket: S, session: Session, seat: Seat, process: Arc<Process>) -> Connection<S> {
         Connection {
             socket,
             session,
             process,
-            executor,
             decoder: Decoder::default(),
             input: BytesMut::new(),
             output: BytesMut::new(),
             next: None,
             read_size: LEAST_READ,
+            pace: Pace::default(),
+            seat,
         }
     }
 
-    /// Serves the client until it goes.
-    pub async fn serve(mut self) {
-        while let Event::Input | Event::Woken = self.turn().await {}
-        let _ = self.socket.shutdown().await;
+    /// The socket, and the connection without it.
+    pub fn part(self) -> (S, Connection<()>) {
+        let Connection { socket, session, process, decoder, input, output, next, read_size, pace, seat } =
+            self;
+        let rest =
+            Connection { socket: (), session, process, decoder, input, output, next, read_size, pace, seat };
+        (socket, rest)
+    }
+}
+
+impl Connection<()> {
+    /// The connection on this socket.
+    pub fn on<S>(self, socket: S) -> Connection<S> {
+        let Connection { socket: (), session, process, decoder, input, output, next, read_size, pace, seat } =
+            self;
+        Connection { socket, session, process, decoder, input, output, next, read_size, pace, seat }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Serves the client until it goes; or until it has to be served by another thread, which is the one of its seat.
+    pub async fn serve(mut self, executor: &dyn Executor) -> Option<Connection<S>> {
+        loop {
+            match self.turn(executor).await {
+                Event::Input | Event::Woken => {}
+                Event::Moved => return Some(self),
+                Event::End => {
+                    let _ = self.socket.shutdown().await;
+                    return None;
+                }
+            }
+        }
     }
 
     /// Executes what has arrived, writes the replies and waits for more.
-    async fn turn(&mut self) -> Event {
+    async fn turn(&mut self, executor: &dyn Executor) -> Event {
         loop {
             let Decoded { requests, error, more } = self.decode();
-            let Ok(meanwhile) = self.execute(&requests).await else { return Event::End };
+            let Ok(meanwhile) = self.execute(executor, &requests).await else { return Event::End };
             if let Some(error) = error {
                 encode(&error, self.session.protocol, &mut self.output);
                 self.session.close = true;
@@ -107,6 +135,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if self.flush().await.is_err() || over || self.session.client.is_killed() {
                 return Event::End;
             }
+            if self.pace.turn(requests.len()) && self.seat.pipelines() {
+                return Event::Moved;
+            }
             if !more && meanwhile != Meanwhile::Arrived {
                 return self.wait().await;
             }
@@ -114,11 +145,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Executes requests and encodes their replies. Those behind a blocking command are executed when it is over.
-    async fn execute(&mut self, mut requests: &[Incoming]) -> io::Result<Meanwhile> {
+    async fn execute(&mut self, executor: &dyn Executor, mut requests: &[Incoming]) -> io::Result<Meanwhile> {
         let mut meanwhile = Meanwhile::Nothing;
         while !requests.is_empty() {
             let mut replies = Vec::with_capacity(requests.len());
-            self.executor.execute(&mut self.session, requests, &mut replies).await;
+            executor.execute(&mut self.session, requests, &mut replies).await;
             requests = &requests[replies.len()..];
             for reply in replies {
                 self.answer(reply).await?;
@@ -128,7 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 break;
             }
             self.flush().await?;
-            let (reply, arrived) = self.unblocked().await?;
+            let (reply, arrived) = self.unblocked(executor).await?;
             meanwhile = meanwhile.max(arrived);
             requests = &requests[1..];
             self.answer(reply).await?;
@@ -144,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Waits until the blocked command has its reply. What the client sends meanwhile is kept for later; when it goes nothing more is
     /// taken for it.
-    async fn unblocked(&mut self) -> io::Result<(Reply, Meanwhile)> {
+    async fn unblocked(&mut self, executor: &dyn Executor) -> io::Result<(Reply, Meanwhile)> {
         let gone = || io::Error::from(io::ErrorKind::ConnectionAborted);
         let mut meanwhile = Meanwhile::Nothing;
         let mut shutdown = self.process.shutdown.subscribe();
@@ -179,12 +210,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 _ = shutdown.changed() => return Err(gone()),
                 wake = blocked.wake() => wake,
             };
-            if let Some(reply) = self.executor.resume(&mut self.session, wake).await {
+            if let Some(reply) = executor.resume(&mut self.session, wake).await {
                 return Ok((reply, meanwhile));
             }
             // It may have been asked for during an attempt.
             if let Some(wake) = self.session.blocked.as_ref().and_then(|blocked| blocked.unblocked())
-                && let Some(reply) = self.executor.resume(&mut self.session, wake).await
+                && let Some(reply) = executor.resume(&mut self.session, wake).await
             {
                 return Ok((reply, meanwhile));
             }

@@ -3,23 +3,22 @@
 use std::io;
 use std::net::TcpStream as StdTcpStream;
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::connection::Connection;
+use super::placement::Placement;
 use crate::exec::{Engine, Executor, LaneQueue, keep_lane};
 use crate::layer;
 use crate::session::Session;
 use crate::shadow::Passing;
 use crate::state::{ClientHandle, ClientIds, Process};
 
-/// An accepted client.
+/// An accepted client's socket, of no thread.
 pub enum Socket {
     Tcp(StdTcpStream),
     Unix(StdUnixStream),
@@ -27,14 +26,17 @@ pub enum Socket {
 
 /// A client on its way to its thread, in the registry already: it counts for `maxclients` from its acceptance on.
 struct Client {
-    socket: Socket,
+    connection: Connection<Socket>,
     registered: Registered,
 }
+
+/// The ways from one thread to another, which do not keep any alive.
+type Ways = Arc<OnceLock<Vec<WeakUnboundedSender<Client>>>>;
 
 /// All serving threads.
 pub struct Threads {
     senders: Vec<UnboundedSender<Client>>,
-    next: AtomicUsize,
+    placement: Arc<Placement>,
     process: Arc<Process>,
     ids: ClientIds,
 }
@@ -49,36 +51,42 @@ impl Threads {
     ) -> io::Result<(Threads, Vec<JoinHandle<()>>)> {
         let mut senders = Vec::new();
         let mut handles = Vec::new();
+        let ways = Ways::default();
         for number in 0..count {
             let (sender, receiver) = unbounded_channel();
             senders.push(sender);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let process = process.clone();
+            let (process, ways) = (process.clone(), ways.clone());
             let thread = std::thread::Builder::new().name(format!("respg-{number}"));
             let tasks = async move {
                 // The pipe to an upstream has clients of all threads; where most of them are it wakes nobody across threads.
                 if let Some(upstream) = process.upstream.clone().filter(|_| number == 0) {
                     tokio::spawn(async move { upstream.pipe.run().await });
                 }
-                serve(receiver, lanes, process).await;
+                serve(receiver, lanes, process, ways).await;
             };
             handles.push(thread.spawn(move || runtime.block_on(tasks))?);
         }
-        Ok((Threads { senders, next: AtomicUsize::new(0), process: process.clone(), ids }, handles))
+        ways.get_or_init(|| senders.iter().map(UnboundedSender::downgrade).collect());
+        let placement = Arc::new(Placement::new(count));
+        Ok((Threads { senders, placement, process: process.clone(), ids }, handles))
     }
 
-    /// Gives a client, with its address and ours, to the next thread.
+    /// Gives a client, with its address and ours, to its thread.
     pub fn serve(&self, socket: Socket, addr: String, laddr: String) {
         let client = ClientHandle::new(self.ids.next(), addr, laddr);
-        let client = Client { socket, registered: Registered::new(&self.process, client) };
-        let next = self.next.fetch_add(1, Relaxed) % self.senders.len();
+        let registered = Registered::new(&self.process, client);
+        let session = Session::new(registered.client.clone(), self.process.settings.password().is_empty());
+        let seat = self.placement.seat();
+        let thread = seat.thread();
+        let connection = Connection::new(socket, session, seat, self.process.clone());
         // The thread ends only at shutdown; then the client is simply closed.
-        let _ = self.senders[next].send(client);
+        let _ = self.senders[thread].send(Client { connection, registered });
     }
 }
 
 /// One thread: its lanes, and every client it is given.
-async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Arc<Process>) {
+async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Arc<Process>, ways: Ways) {
     let queue = Arc::new(LaneQueue::default());
     for _ in 0..lanes {
         tokio::spawn(keep_lane(process.clone(), queue.clone()));
@@ -92,7 +100,14 @@ async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Ar
     loop {
         tokio::select! {
             client = clients.recv() => match client {
-                Some(client) => welcome(client, &mut sessions, &executor),
+                Some(client) => {
+                    let (executor, ways) = (executor.clone(), ways.clone());
+                    sessions.spawn(async move {
+                        if let Some(client) = attend(client, &*executor).await {
+                            pass_on(client, &ways);
+                        }
+                    });
+                }
                 None => break,
             },
             Some(_) = sessions.join_next() => {}
@@ -101,35 +116,40 @@ async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Ar
     while sessions.join_next().await.is_some() {}
 }
 
-fn welcome(client: Client, sessions: &mut JoinSet<()>, executor: &Arc<dyn Executor>) {
-    let Client { socket, registered } = client;
-    match socket {
+/// Serves a client, until it goes or has to be served by another thread.
+async fn attend(client: Client, executor: &dyn Executor) -> Option<Client> {
+    let Client { connection, registered } = client;
+    let (socket, connection) = connection.part();
+    let moved = match socket {
         Socket::Tcp(stream) => {
-            if let Ok(stream) = TcpStream::from_std(stream) {
-                sessions.spawn(attend(stream, registered, executor.clone()));
-            }
+            let connection = connection.on(TcpStream::from_std(stream).ok()?);
+            let moved = connection.serve(executor).await.map(Connection::part);
+            moved.map(|(stream, connection)| (stream.into_std().map(Socket::Tcp), connection))
         }
         Socket::Unix(stream) => {
-            if let Ok(stream) = UnixStream::from_std(stream) {
-                sessions.spawn(attend(stream, registered, executor.clone()));
-            }
+            let connection = connection.on(UnixStream::from_std(stream).ok()?);
+            let moved = connection.serve(executor).await.map(Connection::part);
+            moved.map(|(stream, connection)| (stream.into_std().map(Socket::Unix), connection))
         }
+    };
+    if let Some((Ok(socket), connection)) = moved {
+        return Some(Client { connection: connection.on(socket), registered });
     }
-}
-
-async fn attend<S: AsyncRead + AsyncWrite + Unpin>(
-    socket: S,
-    registered: Registered,
-    executor: Arc<dyn Executor>,
-) {
-    let Registered { process, client } = &registered;
-    let session = Session::new(client.clone(), process.settings.password().is_empty());
-    Connection::new(socket, session, process.clone(), executor).serve().await;
     // What it had subscribed to is forgotten everywhere before the client is.
+    let Registered { process, client } = &registered;
     let mut shutdown = process.shutdown.subscribe();
     tokio::select! {
         () = process.unsubscribe_all(client) => {}
         _ = shutdown.wait_for(|asked| *asked) => {}
+    }
+    None
+}
+
+/// Gives a client to the thread of its seat. At shutdown there is none, and the client is closed.
+fn pass_on(client: Client, ways: &Ways) {
+    let way = ways.get().and_then(|ways| ways[client.connection.seat.thread()].upgrade());
+    if let Some(way) = way {
+        let _ = way.send(client);
     }
 }
 

@@ -36,6 +36,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("queue_options", include_str!("../../migrations/functions/queue_options.sql")),
     ("queue_views", include_str!("../../migrations/functions/queue_views.sql")),
     ("transactions", include_str!("../../migrations/functions/transactions.sql")),
+    ("shadow", include_str!("../../migrations/functions/shadow.sql")),
 ];
 
 /// Lowest Postgres version, as in server_version_num.

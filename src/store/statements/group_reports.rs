@@ -44,7 +44,7 @@ pub static PENDING_RANGE: Statement = Statement::new(
      CROSS JOIN LATERAL (
          SELECT * FROM respg.stream_pending p
          WHERE p.object_id = g.object_id AND p.group_id = g.group_id AND p.id >= g.pending_from AND p.id >= $5 AND p.id <= $6
-           AND respg.now_ms() - p.delivered_at >= $8
+           AND greatest(respg.now_ms() - p.delivered_at, 0) >= $8
            AND ($4::bytea IS NULL OR p.consumer_id = (SELECT o.consumer_id FROM respg.stream_consumers o
                     WHERE o.object_id = g.object_id AND o.group_id = g.group_id AND o.name = $4))
          ORDER BY p.id LIMIT $7) p

@@ -128,8 +128,8 @@ mod tests {
     fn sections() {
         assert_eq!(names(&["KEYSPACE", "server", "nosuch", "server"]), ["server", "keyspace"]);
         assert_eq!(names(&["nosuch"]), Vec::<&str>::new());
-        assert_eq!(names(&[]).len(), SECTIONS.len() - 3);
-        assert_eq!(names(&["default", "commandstats"]).len(), SECTIONS.len() - 2);
+        assert_eq!(names(&[]).len(), SECTIONS.len() - 4);
+        assert_eq!(names(&["default", "commandstats"]).len(), SECTIONS.len() - 3);
         assert_eq!(names(&["everything"]).len(), SECTIONS.len());
     }
 }
