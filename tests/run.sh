@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-STEPS=(install fmt clippy doc lint licences test faults compat clients newest)
+STEPS=(install fmt clippy doc lint licences test faults compat proxy clients newest)
 NEWEST=$(compgen -G '/opt/respg-oracles/postgres-*' | sort -V | tail -n 1 || true)
 # One profile for everything that is built to run, so that all of it shares one build.
 export RESPG_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/respg
@@ -19,6 +19,8 @@ step_licences() { cargo metadata --locked --all-features --format-version 1 | py
 step_test() { cargo test --locked --no-fail-fast --lib --bins --test it --test keyspace; }
 step_faults() { cargo test --locked --test faults; }
 step_compat() { cargo test --locked --test compat; }
+# respg as a proxy before a redis-server. COMPAT_SUBJECT=proxy cargo test --test compat plays all cases.
+step_proxy() { COMPAT_SUBJECT=proxy cargo test --locked --test compat -- transactions connection pubsub blocking programs; }
 step_clients() { cargo build --locked --bin respg && compat/clients/run.sh; }
 step_newest() {
   NEWEST=${NEWEST:-$(compgen -G '/opt/respg-oracles/postgres-*' | sort -V | tail -n 1)}

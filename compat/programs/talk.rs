@@ -188,16 +188,24 @@ pub fn play(program: &Program, pair: Pair) -> Result<Vec<(Turn, Turn)>, String> 
 
 pub fn same(theirs: &Turn, ours: &Turn) -> bool {
     // What was blocked goes on when something is committed, and messages come over another way.
-    let pushed = |event: &&Event| matches!(event, Event::Reply(reply) if reply.kind == b'>');
-    let parts = |events: &[Event]| -> (Vec<Event>, Vec<Event>) {
-        let (pushes, replies): (Vec<&Event>, Vec<&Event>) = events.iter().partition(pushed);
-        (pushes.into_iter().cloned().collect(), replies.into_iter().cloned().collect())
-    };
+    let pushed = |event: &Event| matches!(event, Event::Reply(reply) if reply.kind == b'>');
+    let parts =
+        |events: &[Event]| -> (Vec<Event>, Vec<Event>) { events.iter().flat_map(apart).partition(pushed) };
     let equal = |a: &[Event], b: &[Event]| {
         let (a, b) = (parts(a), parts(b));
         sorted(&a.0) == sorted(&b.0) && sorted(&a.1) == sorted(&b.1)
     };
     theirs.blocked == ours.blocked && theirs.got.iter().zip(&ours.got).all(|(a, b)| equal(a, b))
+}
+
+/// Redis before 7.2 sends a client's own messages in the middle of EXEC's reply, where they are read as its elements.
+fn apart(event: &Event) -> Vec<Event> {
+    match event {
+        Event::Reply(Reply { items, .. }) if items.iter().any(|item| item.kind == b'>') => {
+            items.iter().cloned().map(Event::Reply).collect()
+        }
+        _ => vec![event.clone()],
+    }
 }
 
 /// Of one message that fits several of a client's patterns the copies come in the order of a hash table.

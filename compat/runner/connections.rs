@@ -17,9 +17,17 @@ pub struct Connection {
     id: Option<String>,
 }
 
-pub struct Connections<'a> {
+/// A server as a case sees it.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
     /// The processes, to which connections go by turns.
-    addresses: &'a [SocketAddr],
+    pub addresses: &'a [SocketAddr],
+    /// Where requests end up, if not there.
+    pub behind: Option<SocketAddr>,
+}
+
+pub struct Connections<'a> {
+    place: Place<'a>,
     resp: u8,
     patience: Duration,
     /// Names of connections whose CLIENT ID is wanted.
@@ -31,10 +39,10 @@ pub struct Connections<'a> {
 }
 
 impl<'a> Connections<'a> {
-    pub fn new(case: &'a Case, variant: Variant, addresses: &'a [SocketAddr]) -> Connections<'a> {
+    pub fn new(case: &'a Case, variant: Variant, place: Place<'a>) -> Connections<'a> {
         let watched = case.steps.iter().filter(|step| step.asks_for_client());
         Connections {
-            addresses,
+            place,
             resp: variant.resp,
             patience: case.patience,
             watched: watched.map(|step| &*step.connection).collect(),
@@ -47,8 +55,8 @@ impl<'a> Connections<'a> {
     /// The connection of this name, opened at its first use.
     pub fn get(&mut self, name: &str) -> Result<&mut Connection, String> {
         if !self.open.contains_key(name) {
-            let process = self.opened % self.addresses.len();
-            let mut client = connect(self.addresses[process])?;
+            let process = self.opened % self.place.addresses.len();
+            let mut client = connect(self.place.addresses[process])?;
             self.opened += 1;
             client.set_patience(self.patience);
             if self.resp == 3 {
@@ -111,7 +119,7 @@ impl<'a> Connections<'a> {
         what: &str,
         fits: impl Fn(Option<&str>) -> bool,
     ) -> Result<Event, String> {
-        let address = self.addresses[process];
+        let address = self.place.addresses[process];
         let patience = self.patience;
         let observer = match self.observers.entry(process) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
@@ -122,7 +130,7 @@ impl<'a> Connections<'a> {
             let list = observer.demand(&["CLIENT", "LIST", "ID", id])?.text_lossy();
             let flags = list.split(' ').find_map(|field| field.strip_prefix("flags="));
             if fits(flags) {
-                return Ok(Event::Nothing);
+                return self.await_behind(process, deadline);
             }
             if Instant::now() > deadline {
                 return Ok(Event::Lost(format!("not {what} within {patience:?}: {}", list.trim_end())));
@@ -130,6 +138,34 @@ impl<'a> Connections<'a> {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+
+    /// What a proxy says of its clients is true a moment later of its connections to the server behind it.
+    fn await_behind(&mut self, process: usize, deadline: Instant) -> Result<Event, String> {
+        let (Some(behind), Some(observer)) = (self.place.behind, self.observers.get_mut(&process)) else {
+            return Ok(Event::Nothing);
+        };
+        let mut upstream = connect(behind)?;
+        loop {
+            let [here, there] = [&mut *observer, &mut upstream].map(blocked_clients);
+            let (here, there) = (here?, there?);
+            if here == there {
+                return Ok(Event::Nothing);
+            }
+            if Instant::now() > deadline {
+                return Ok(Event::Lost(format!(
+                    "{here} clients are blocked, {there} of them behind the proxy"
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+fn blocked_clients(client: &mut Client) -> Result<usize, String> {
+    let list = client.demand(&["CLIENT", "LIST"])?.text_lossy();
+    let flags =
+        list.lines().filter_map(|line| line.split(' ').find_map(|field| field.strip_prefix("flags=")));
+    Ok(flags.filter(|flags| flags.contains('b')).count())
 }
 
 fn connect(address: SocketAddr) -> Result<Client, String> {

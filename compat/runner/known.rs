@@ -8,6 +8,10 @@
 //! reference = "$10\\r\\n..."   # both replies escaped as in reports
 //! respg = "$11\\r\\n..."
 //!
+//! [[case]]                       # not played at all
+//! name = "server/monitor"
+//! reason = "..."
+//!
 //! [[info]]                       # a field of COMMAND INFO
 //! command = "get"
 //! field = "flags"
@@ -23,6 +27,8 @@ use std::path::Path;
 pub struct Known {
     differences: Vec<Difference>,
     info: Vec<Difference>,
+    /// Names of cases that are not played.
+    unplayed: Vec<String>,
 }
 
 struct Difference {
@@ -46,7 +52,22 @@ impl Known {
             let read = entries.iter().map(|entry| Difference::from_entry(entry, place));
             read.collect::<Result<_, _>>().map_err(|problem| format!("{}: {problem}", path.display()))
         };
-        Ok(Known { differences: list("difference", "case")?, info: list("info", "field")? })
+        let unplayed = table.get("case").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+        let unplayed = unplayed.iter().map(|entry| {
+            let field =
+                |name: &str| text_of(entry, name).map_err(|problem| format!("{}: {problem}", path.display()));
+            field("reason").and_then(|_| field("name"))
+        });
+        Ok(Known {
+            differences: list("difference", "case")?,
+            info: list("info", "field")?,
+            unplayed: unplayed.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whether the case is listed as one that says nothing about this subject.
+    pub fn leaves_out(&self, case: &str) -> bool {
+        self.unplayed.iter().any(|name| name == case)
     }
 
     /// Whether this difference is listed. Replies are given escaped.
@@ -92,16 +113,19 @@ impl Known {
 
     /// Entries whose case does not exist.
     pub fn unknown_cases(&self, exists: impl Fn(&str) -> bool) -> Vec<String> {
-        self.differences.iter().map(|known| known.case.clone()).filter(|case| !exists(case)).collect()
+        let differences = self.differences.iter().map(|known| &known.case);
+        differences.chain(&self.unplayed).filter(|case| !exists(case)).cloned().collect()
     }
+}
+
+fn text_of(entry: &toml::Value, name: &str) -> Result<String, String> {
+    let text = entry.get(name).and_then(toml::Value::as_str).filter(|text| !text.is_empty());
+    text.map(str::to_owned).ok_or_else(|| format!("an entry lacks `{name}`: {entry}"))
 }
 
 impl Difference {
     fn from_entry(entry: &toml::Value, place: &str) -> Result<Difference, String> {
-        let field = |name: &str| {
-            let text = entry.get(name).and_then(toml::Value::as_str).filter(|text| !text.is_empty());
-            text.map(str::to_owned).ok_or_else(|| format!("an entry lacks `{name}`: {entry}"))
-        };
+        let field = |name: &str| text_of(entry, name);
         Ok(Difference {
             case: field(place)?,
             command: field("command")?,

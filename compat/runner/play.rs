@@ -1,12 +1,11 @@
 //! Plays a case in one variant against one server and writes down what came back.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::case::{Action, Answer, Case, Matcher, Mode, Step, Variant};
 use super::catalogue::Catalogue;
-use super::connections::Connections;
+use super::connections::{Connections, Place};
 use super::parse::{expand, references};
 use super::resp::{Client, Event, Reply, encode};
 use super::text::Word;
@@ -38,10 +37,10 @@ pub enum Part {
 pub fn play(
     case: &Case,
     variant: Variant,
-    addresses: &[SocketAddr],
+    place: Place,
     catalogues: &[Catalogue],
 ) -> Result<Vec<Observed>, String> {
-    let connections = Connections::new(case, variant, addresses);
+    let connections = Connections::new(case, variant, place);
     let mut player = Player { case, variant, connections, captured: HashMap::new(), transcript: Vec::new() };
     for unit in units(case, variant.mode, catalogues) {
         player.unit(&unit)?;

@@ -32,6 +32,8 @@ pub struct Server {
     pub control: Client,
     /// Another process over the same data.
     pub twin: Option<Box<Server>>,
+    /// The server that this one passes requests on to.
+    pub upstream: Option<Box<Server>>,
     process: Option<Child>,
     log: PathBuf,
 }
@@ -58,7 +60,7 @@ impl Server {
     pub fn running(kind: Kind, address: SocketAddr) -> Result<Server, String> {
         let control = Client::connect(address).map_err(|error| format!("{address}: {error}"))?;
         let (label, log) = (format!("{kind:?}").to_lowercase(), PathBuf::new());
-        Ok(Server { kind, label, address, control, twin: None, process: None, log })
+        Ok(Server { kind, label, address, control, twin: None, upstream: None, process: None, log })
     }
 
     /// Why the server is not running any more, with the end of what it wrote.
@@ -70,6 +72,11 @@ impl Server {
         let lines: Vec<&str> = log.lines().collect();
         let end = lines[lines.len().saturating_sub(20)..].join("\n");
         Some(format!("{} ended by itself ({status}):\n{end}", self.label))
+    }
+
+    /// Where requests end up, if not here.
+    pub fn behind(&self) -> Option<SocketAddr> {
+        self.upstream.as_ref().map(|upstream| upstream.address)
     }
 
     /// The address of each process, and a connection to it.
@@ -110,6 +117,8 @@ pub struct Launcher {
 
 enum Subject {
     Respg,
+    /// respg in front of a redis-server, passing on.
+    Proxy,
     Redis,
     Valkey,
     /// One process, or two over the same data.
@@ -128,6 +137,7 @@ impl Launcher {
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let subject = match std::env::var("COMPAT_SUBJECT").ok().as_deref() {
             None | Some("" | "respg") => Subject::Respg,
+            Some("proxy") => Subject::Proxy,
             Some("redis") => Subject::Redis,
             Some("valkey") => Subject::Valkey,
             Some(addresses) => {
@@ -163,10 +173,14 @@ impl Launcher {
     /// it where only the other one is the oracle.
     pub fn subject_is(&self) -> Option<Kind> {
         match self.subject {
-            Subject::Redis => Some(Kind::Redis),
+            Subject::Redis | Subject::Proxy => Some(Kind::Redis),
             Subject::Valkey => Some(Kind::Valkey),
             Subject::Respg | Subject::Running(_) => None,
         }
+    }
+
+    pub fn subject_is_proxy(&self) -> bool {
+        matches!(self.subject, Subject::Proxy)
     }
 
     /// Starts all of them; the subject is the last.
@@ -190,11 +204,23 @@ impl Launcher {
     pub fn start_subject(&self, args: &[String]) -> Result<Server, String> {
         let command = match &self.subject {
             Subject::Respg => self.respg_command(args)?,
+            Subject::Proxy => return self.start_proxy(args),
             Subject::Redis => self.reference_command(Path::new(REDIS), args),
             Subject::Valkey => self.reference_command(Path::new(VALKEY), args),
             Subject::Running(addresses) => return Server::running(Kind::Subject, addresses[0]),
         };
         self.start(Kind::Subject, if self.subject_is().is_some() { "subject" } else { "respg" }, command)
+    }
+
+    fn start_proxy(&self, args: &[String]) -> Result<Server, String> {
+        // Which databases there are the upstream says; all else that cases ask for is about clients.
+        let about_data = args.iter().skip_while(|arg| *arg != "--databases").take(2).cloned();
+        let upstream = self.start_reference(Kind::Redis, &about_data.collect::<Vec<_>>())?;
+        let mut command = self.respg_command(args)?;
+        command.args(["--mode", "redis", "--upstream", &format!("redis://{}", upstream.address)]);
+        let mut proxy = self.start(Kind::Subject, "proxy", command)?;
+        proxy.upstream = Some(Box::new(upstream));
+        Ok(proxy)
     }
 
     /// Sees to it that the subject has two processes over the same data; `false` when it cannot have them.
@@ -254,7 +280,16 @@ impl Launcher {
                 && let Event::Reply(_) = control.call(&["PING"])
             {
                 let label = label.into();
-                return Ok(Server { kind, label, address, control, twin: None, process: Some(process), log });
+                return Ok(Server {
+                    kind,
+                    label,
+                    address,
+                    control,
+                    twin: None,
+                    upstream: None,
+                    process: Some(process),
+                    log,
+                });
             }
             let ended = process.try_wait().ok().flatten();
             if ended.is_some() || Instant::now() > deadline {

@@ -2,14 +2,15 @@
 //! requests of the client go there, and whatever comes back is sent to the client in the order in which it comes: replies, messages, everything.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::sent::{Effect, Sent};
+use crate::keyspace::DbIndex;
 use crate::resp::{Protocol, Reply};
 use crate::session::Session;
 use crate::state::{Blockage, ClientHandle, OutputLimit, Process, Upstream};
@@ -43,6 +44,8 @@ struct State {
     /// How often it was held or taken over.
     holds: AtomicUsize,
     broken: AtomicBool,
+    /// The database that the client has gone to here, until its session knows.
+    selected: Mutex<Option<u32>>,
 }
 
 /// The connection's end that the client's requests are given to. With this value it is closed.
@@ -106,6 +109,14 @@ impl Aside {
     /// Whether it can no longer be used.
     pub fn is_broken(&self) -> bool {
         self.state.broken.load(Relaxed)
+    }
+
+    /// Takes the client to the database that it has gone to here. To be called before it goes another way.
+    pub fn settle(&mut self, session: &mut Session) {
+        if let Some(db) = self.state.selected.lock().expect("no panic while held").take() {
+            session.select(DbIndex(db));
+            self.context.db = db;
+        }
     }
 
     /// Sends a call; its reply goes to the client by itself.
@@ -177,8 +188,8 @@ impl Aside {
 /// Calls whose replies are to come. What is lost with it is reported.
 struct Expected {
     calls: VecDeque<(Sent, Option<Calls>)>,
-    /// Writes between MULTI and EXEC.
-    queued: Vec<Calls>,
+    /// Between MULTI and EXEC: writes, and the number of databases selected.
+    queued: Vec<(Option<Calls>, Option<u32>)>,
     upstream: Arc<Upstream>,
 }
 
@@ -189,7 +200,8 @@ impl Drop for Expected {
         let Some(tap) = self.upstream.pipe.tap() else { return };
         let error = UpstreamError::Lost("the client's connection was closed".to_owned());
         let calls = self.calls.drain(..).filter_map(|(_, calls)| calls);
-        calls.chain(self.queued.drain(..)).for_each(|calls| tap.lost(calls, &error));
+        let queued = self.queued.drain(..).filter_map(|(calls, _)| calls);
+        calls.chain(queued).for_each(|calls| tap.lost(calls, &error));
     }
 }
 
@@ -274,7 +286,9 @@ impl Task {
         let Some((sent, followed)) = expected else { return self.forward(raw) };
         let failed = raw.is_error();
         let is_over = sent.holds == self.state.holds.load(Relaxed) && &raw.0[..] != QUEUED;
-        if matches!(sent.effect, Effect::Releases | Effect::Resets) && is_over {
+        // "EXEC without MULTI" leaves WATCH as it is.
+        let ends = !failed || raw.0.starts_with(b"-EXECABORT");
+        if matches!(sent.effect, Effect::Releases | Effect::Resets) && is_over && ends {
             self.state.held.store(false, Relaxed);
         }
         if sent.effect == Effect::Resets && is_over {
@@ -285,16 +299,18 @@ impl Task {
         if sent.effect == Effect::Authenticates && !failed {
             self.state.taken_over.store(true, Relaxed);
         }
-        if sent.selects
-            && !failed
-            && let Some(db) = number(sent.argv.get(1))
-        {
-            self.db = db;
-        }
         if sent.counts {
             self.upstream.waiting.fetch_sub(1, Relaxed);
         }
-        self.tell(&sent, followed, &raw);
+        let db = if sent.selects { number(sent.argv.get(1)) } else { None };
+        if &raw.0[..] == QUEUED {
+            self.expected.queued.push((followed, db));
+        } else {
+            if sent.effect == Effect::Releases && ends {
+                self.release(&raw);
+            }
+            self.done(followed, db.filter(|_| !failed), &raw);
+        }
         if sent.takes_reply {
             self.forward(raw);
         }
@@ -303,20 +319,28 @@ impl Task {
         }
     }
 
-    /// Tells who follows. What is queued takes effect with EXEC.
-    fn tell(&mut self, sent: &Sent, followed: Option<Calls>, raw: &Raw) {
-        let Some(tap) = self.upstream.pipe.tap() else { return };
-        if let Some(mut calls) = followed {
-            calls.db = self.db;
-            match &raw.0[..] == QUEUED {
-                true => self.expected.queued.push(calls),
-                false => tap.answered_aside(calls, std::slice::from_ref(raw)),
-            }
+    /// EXEC or DISCARD: what was queued takes effect, or not.
+    fn release(&mut self, raw: &Raw) {
+        let queued = std::mem::take(&mut self.expected.queued);
+        let selects = queued.iter().any(|(_, db)| db.is_some());
+        let replies = match selects.then(|| raw.parse()) {
+            Some(Ok(Reply::Array(replies))) if replies.len() == queued.len() => replies,
+            _ => Vec::new(),
+        };
+        for (at, (followed, db)) in queued.into_iter().enumerate() {
+            self.done(followed, db.filter(|_| replies.get(at) == Some(&Reply::Ok)), raw);
         }
-        if sent.effect == Effect::Releases && &raw.0[..] != QUEUED {
-            for calls in self.expected.queued.drain(..) {
-                tap.answered_aside(calls, std::slice::from_ref(raw));
-            }
+    }
+
+    /// Something has been executed; who follows is told.
+    fn done(&mut self, followed: Option<Calls>, db: Option<u32>, raw: &Raw) {
+        if let Some(db) = db {
+            self.db = db;
+            *self.state.selected.lock().expect("no panic while held") = Some(db);
+        }
+        if let (Some(mut calls), Some(tap)) = (followed, self.upstream.pipe.tap()) {
+            calls.db = self.db;
+            tap.answered_aside(calls, std::slice::from_ref(raw));
         }
     }
 

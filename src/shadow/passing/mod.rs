@@ -191,6 +191,7 @@ impl<E: Executor> Passing<E> {
     }
 
     fn way(&self, session: &mut Session, incoming: &Incoming, greeting: Option<&Greeting>) -> Way {
+        settle(session);
         let aside = aside_of(session);
         if aside.is_some_and(|aside| aside.is_broken() && !aside.is_busy()) {
             session.aside = None;
@@ -348,6 +349,15 @@ fn request_writes(request: &Request) -> bool {
 
 fn aside_of(session: &Session) -> Option<&Aside> {
     session.aside.as_ref()?.downcast_ref()
+}
+
+/// What a client has done on its own connection is true of the client.
+fn settle(session: &mut Session) {
+    let Some(mut own) = session.aside.take() else { return };
+    if let Some(aside) = own.downcast_mut::<Aside>().filter(|aside| !aside.is_busy()) {
+        aside.settle(session);
+    }
+    session.aside = Some(own);
 }
 
 fn selected(argv: &[Bytes]) -> Option<u32> {
