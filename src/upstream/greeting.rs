@@ -57,13 +57,19 @@ impl Greeting {
         let replies = connection.call(&calls).await?;
         let [_, hello, info, commands] = &replies[..] else { unreachable!("one reply for each call") };
         Ok(Greeting {
-            version: version(info).unwrap_or_default(),
+            // Not everybody may ask for INFO.
+            version: version(info).or_else(|| version_of_hello(hello)).unwrap_or_default(),
             has_protocols: !hello.is_error(),
             commands: match commands {
                 Reply::Array(commands) => commands.iter().filter_map(foreign).collect(),
                 _ => HashMap::new(),
             },
         })
+    }
+
+    /// Whether the upstream keeps its commands to itself, as it may by its ACL.
+    pub fn is_silent(&self) -> bool {
+        self.commands.is_empty()
     }
 
     /// The upstream's own declaration of a command.
@@ -76,6 +82,15 @@ fn version(info: &Reply) -> Option<String> {
     let (Reply::Bulk(text) | Reply::Verbatim(text)) = info else { return None };
     let text = std::str::from_utf8(text).ok()?;
     text.lines().find_map(|line| line.strip_prefix("redis_version:")).map(|version| version.trim().to_owned())
+}
+
+fn version_of_hello(hello: &Reply) -> Option<String> {
+    let Reply::Array(words) = hello else { return None };
+    let at = words.iter().position(|word| *word == Reply::text("version"))?;
+    match words.get(at + 1)? {
+        Reply::Bulk(version) => Some(String::from_utf8_lossy(version).into_owned()),
+        _ => None,
+    }
 }
 
 /// An element of COMMAND's reply: name, arity, flags, first key, last key, step ...

@@ -82,6 +82,10 @@ impl<E: Executor> Passing<E> {
 
     async fn open_aside(&self, session: &mut Session) -> Result<(), UpstreamError> {
         if session.aside.is_none() {
+            // Nobody has to find out for himself, which may take seconds.
+            if let Some(problem) = self.upstream.pipe.problem() {
+                return Err(problem);
+            }
             let aside = Aside::open(&self.process, &self.upstream, session).await?;
             session.aside = Some(Box::new(aside));
         }

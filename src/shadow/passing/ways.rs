@@ -39,7 +39,9 @@ pub fn way(
         Incoming::Refused { argv, .. } => {
             let foreign = greeting.and_then(|greeting| greeting.command(&argv[0]));
             let is_own = incoming.command().is_some_and(|command| !matches!(command.passing, Passing::Free));
-            let is_alone = is_own || foreign.is_some_and(|foreign| foreign.blocks);
+            // What nobody knows anything about may block.
+            let is_unknown = incoming.command().is_none() && greeting.is_none_or(Greeting::is_silent);
+            let is_alone = is_own || is_unknown || foreign.is_some_and(|foreign| foreign.blocks);
             return if is_alone { Way::Aside } else { Way::Pipe };
         }
     };

@@ -242,7 +242,7 @@ impl Pipe {
     fn give_up(&self, error: &UpstreamError) {
         let waiting = {
             let mut state = self.state();
-            if matches!(state.link, Link::Usable) {
+            if !matches!(&state.link, Link::Down(known) if known == error) {
                 tracing::warn!(upstream = %self.url, %error, "no connection to the upstream");
             }
             state.link = Link::Down(error.clone());

@@ -3,19 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{CertificateParams, KeyPair};
 
+use crate::support::authority::authority;
 use crate::support::client::ok;
 use crate::support::pg::{Scratch, connect};
 use crate::support::respg::{Respg, blocking, refusal};
 use crate::support::tcp_postgres::TcpPostgres;
-
-fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, name);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
 
 struct Secured {
     postgres: TcpPostgres,

@@ -1,5 +1,6 @@
 //! What several tests need.
 
+pub mod authority;
 pub mod client;
 pub mod files;
 pub mod matrix;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -28,7 +29,18 @@ impl Respg {
 
     /// On the database of `url`.
     pub fn on(url: &str, options: &[&str]) -> Respg {
-        let mut child = command(url, options).stdout(Stdio::piped()).spawn().expect("respg");
+        Respg::of(command(url, options))
+    }
+
+    /// On a new database, with an environment variable.
+    pub fn with_variable(name: &str, value: &Path, options: &[&str]) -> Respg {
+        let mut command = command(&blocking(fresh_database()), options);
+        command.env(name, value);
+        Respg::of(command)
+    }
+
+    fn of(mut command: Command) -> Respg {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("respg");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let address = lines.find_map(|line| {
             let line = line.expect("text");
