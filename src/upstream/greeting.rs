@@ -88,7 +88,7 @@ fn version_of_hello(hello: &Reply) -> Option<String> {
     let Reply::Array(words) = hello else { return None };
     let at = words.iter().position(|word| *word == Reply::text("version"))?;
     match words.get(at + 1)? {
-        Reply::Bulk(version) => Some(String::from_utf8_lossy(version).into_owned()),
+        Reply::Bulk(version) => std::str::from_utf8(version).ok().map(str::to_owned),
         _ => None,
     }
 }
