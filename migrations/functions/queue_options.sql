@@ -136,8 +136,8 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- Adds scheduled entries that are due to their streams, at most so many. An entry whose key holds no stream by now is lost. Streams that
--- somebody has locked are left for the next time.
+-- Adds scheduled entries that are due to their streams, at most so many. Streams that somebody has locked are left for the next time, and
+-- what cannot be added (its key holds something else by now, the stream has no ids left) for a minute later; others do not wait for these.
 CREATE OR REPLACE FUNCTION respg.add_scheduled(most integer) RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '100ms'
 AS $$
 DECLARE
@@ -145,33 +145,40 @@ DECLARE
     number integer;
     count  bigint := 0;
     busy   bytea[] := '{}';
+    known  integer;
 BEGIN
-    FOR due IN SELECT s.* FROM respg.stream_scheduled s WHERE s.due_at <= clock_timestamp() ORDER BY s.due_at, s.number LIMIT most
-        FOR UPDATE SKIP LOCKED
     LOOP
-        CONTINUE WHEN due.key = ANY (busy);
-        SELECT d.db INTO number FROM respg.databases d WHERE d.space = due.space;
-        BEGIN
-            IF number IS NOT NULL THEN
-                PERFORM respg.xadd_raw(due.key, respg.unpack_fields(due.fields), '*', NULL, number);
-            END IF;
-            DELETE FROM respg.stream_scheduled s WHERE s.number = due.number;
-            count := count + 1;
-        EXCEPTION
-            WHEN datatype_mismatch THEN
+        known := cardinality(busy);
+        FOR due IN SELECT s.* FROM respg.stream_scheduled s WHERE s.due_at <= clock_timestamp() AND s.key <> ALL (busy)
+            ORDER BY s.due_at, s.number LIMIT most - count FOR UPDATE SKIP LOCKED
+        LOOP
+            CONTINUE WHEN due.key = ANY (busy);
+            SELECT d.db INTO number FROM respg.databases d WHERE d.space = due.space;
+            BEGIN
+                IF number IS NOT NULL THEN
+                    PERFORM respg.xadd_raw(due.key, respg.unpack_fields(due.fields), '*', NULL, number);
+                END IF;
                 DELETE FROM respg.stream_scheduled s WHERE s.number = due.number;
-                RAISE WARNING 'respg: a scheduled entry is lost, its key holds no stream';
-            WHEN lock_not_available THEN
-                busy := busy || due.key;
-        END;
+                count := count + 1;
+            EXCEPTION
+                WHEN lock_not_available THEN
+                    busy := busy || due.key;
+                WHEN OTHERS THEN
+                    RAISE WARNING 'respg: a scheduled entry cannot be added to its stream: %', SQLERRM;
+                    UPDATE respg.stream_scheduled s SET due_at = clock_timestamp() + interval '1 minute' WHERE s.number = due.number;
+            END;
+        END LOOP;
+        -- Each of them takes a tenth of a second.
+        EXIT WHEN cardinality(busy) = known OR cardinality(busy) > 5;
     END LOOP;
     RETURN count;
 END $$;
 
--- When the next scheduled entry is due, in seconds; null if there is none.
+-- In how many seconds the next scheduled entry is due that was not when the transaction began; null if there is none.
 CREATE OR REPLACE FUNCTION respg.next_scheduled() RETURNS double precision LANGUAGE sql VOLATILE
 AS $$
-    SELECT extract(epoch FROM s.due_at - clock_timestamp())::double precision FROM respg.stream_scheduled s ORDER BY s.due_at, s.number LIMIT 1
+    SELECT extract(epoch FROM least(s.due_at, now() + interval '1 day') - clock_timestamp())::double precision
+    FROM respg.stream_scheduled s WHERE s.due_at > now() ORDER BY s.due_at, s.number LIMIT 1
 $$;
 
 -- Retention of one stream: trims at most so many entries; says how many. The options of a stream that is gone are removed.

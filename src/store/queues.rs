@@ -35,7 +35,7 @@ async fn add_forever(store: &Store) {
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, "adding scheduled entries");
+                tracing::warn!(%error, "adding scheduled entries");
                 REST
             }
         };
@@ -51,8 +51,10 @@ fn pause(next: Option<f64>) -> Duration {
 
 async fn trim_forever(store: &Store) {
     loop {
-        if let Err(error) = trim(store).await {
-            tracing::debug!(%error, "retention");
+        for work in [trim(store).await, clean(store).await] {
+            if let Err(error) = work {
+                tracing::debug!(%error, "retention");
+            }
         }
         tokio::time::sleep(REST).await;
     }
@@ -60,9 +62,20 @@ async fn trim_forever(store: &Store) {
 
 async fn trim(store: &Store) -> Result<(), StoreError> {
     for stream in query(store, &WITH_OPTIONS, &[]).await? {
-        let object_id: i64 = stream.get(0);
-        while count(&query(store, &APPLY_RETENTION, &[&object_id, &MOST_TRIMMED]).await?) >= MOST_TRIMMED {}
+        // One that cannot be trimmed is no reason not to trim the others.
+        if let Err(error) = trim_one(store, stream.get(0)).await {
+            tracing::warn!(%error, "a stream's retention");
+        }
     }
+    Ok(())
+}
+
+async fn trim_one(store: &Store, object_id: i64) -> Result<(), StoreError> {
+    while count(&query(store, &APPLY_RETENTION, &[&object_id, &MOST_TRIMMED]).await?) >= MOST_TRIMMED {}
+    Ok(())
+}
+
+async fn clean(store: &Store) -> Result<(), StoreError> {
     while count(&query(store, &CLEAN_ARCHIVE, &[&MOST_REMOVED]).await?) >= i64::from(MOST_REMOVED) {}
     Ok(())
 }

@@ -217,7 +217,7 @@ impl Stream {
         self.touch();
         self.state.node.append(id, fields);
         self.state.length += 1;
-        self.state.entries_added += 1;
+        self.state.entries_added = self.state.entries_added.wrapping_add(1);
         self.state.last_id = id;
         let place = Place { id, node: self.state.node.number };
         self.appended.push(Appended { place, fields: fields.packed.clone() });

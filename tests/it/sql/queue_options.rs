@@ -160,3 +160,31 @@ fn delayed_entries_by_command() {
     let wrong_type = error("WRONGTYPE Operation against a key holding the wrong kind of value");
     assert_eq!(both.redis.cmd("RESPG.STREAM ADD s DELAY 5 n 1"), wrong_type);
 }
+
+/// Neither an entry that is never due, nor one that cannot be added, nor many for a stream that is locked hold up the others.
+#[test]
+fn entries_that_wait_for_ever_are_in_nobodys_way() {
+    let mut both = Both::start();
+    let last = "18446744073709551615-18446744073709551615";
+    assert_eq!(both.redis.cmd(format!("XADD full {last} n 0").as_str()), last);
+    both.redis.cmd(format!("RESPG.STREAM ADD q DELAY {} n never", i64::MAX).as_str()).integer();
+    both.redis.cmd("RESPG.STREAM ADD full AT 1 n 1").integer();
+    both.redis.cmd("RESPG.STREAM ADD string DELAY 300 n kept").integer();
+    assert_eq!(both.redis.cmd("SET string v"), ok());
+    both.script("SELECT respg.xadd_at('q', '{\"n\": \"never\"}', 'infinity'), respg.xadd_at('early', '{\"n\": 1}', '-infinity')");
+    both.wait_until("SELECT EXISTS (SELECT FROM respg.live_streams WHERE key = 'early' AND depth = 1)");
+    let holder = both.another();
+    holder.script("BEGIN; SELECT respg.xadd('locked', '{\"n\": 0}')");
+    both.script(
+        "SELECT respg.xadd_at('locked', jsonb_build_object('n', n), clock_timestamp()) FROM generate_series(1, 300) n",
+    );
+    both.redis.cmd("RESPG.STREAM ADD free AT 2 n 1").integer();
+    both.wait_until("SELECT EXISTS (SELECT FROM respg.live_streams WHERE key = 'free' AND depth = 1)");
+    holder.script("COMMIT");
+    both.wait_until("SELECT EXISTS (SELECT FROM respg.live_streams WHERE key = 'locked' AND depth = 301)");
+    // What cannot be added now is not lost.
+    let kept = "SELECT convert_from(key, 'UTF8') || ' ' || (due_at > now())::text FROM respg.stream_scheduled WHERE key <> 'q' ORDER BY key";
+    both.wait_until(&format!(
+        "SELECT array_agg(line ORDER BY line) = '{{full true,string true}}' FROM ({kept}) AS t (line)"
+    ));
+}
