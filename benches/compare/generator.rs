@@ -76,6 +76,8 @@ async fn connect(port: u16) -> io::Result<TcpStream> {
 pub struct Traffic<F> {
     pub clients: usize,
     pub pipeline: usize,
+    /// Requests per second of all clients together, in place of as many as can be had.
+    pub pace: Option<f64>,
     pub next: F,
 }
 
@@ -84,7 +86,7 @@ pub fn measure<F>(port: u16, traffic: Traffic<F>, duration: Duration) -> io::Res
 where
     F: Fn(&mut Random, &mut Vec<u8>) + Copy + Send + 'static,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut streams = Vec::new();
         for _ in 0..traffic.clients {
@@ -123,7 +125,15 @@ where
 {
     let mut micros = Vec::new();
     let (mut out, mut input) = (Vec::new(), Vec::with_capacity(16 * 1024));
+    let pause = traffic.pace.map(|pace| (traffic.clients * traffic.pipeline) as f64 / pace);
+    // Not all clients at the same time.
+    let mut due =
+        Instant::now() + Duration::from_secs_f64(pause.unwrap_or(0.0) * random.below(1000) as f64 / 1000.0);
     while Instant::now() < end {
+        if let Some(pause) = pause {
+            tokio::time::sleep_until(due.into()).await;
+            due += Duration::from_secs_f64(pause);
+        }
         out.clear();
         for _ in 0..traffic.pipeline {
             (traffic.next)(&mut random, &mut out);

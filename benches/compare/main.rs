@@ -3,13 +3,14 @@
 //! `cargo bench --bench compare` starts all servers on one machine and one disk, puts the same loads on them in
 //! alternating rounds and prints medians, ratios and their spread. Absolute numbers belong to the machine, ratios travel
 //! better. `-- --help` lists the options; `--memory`, `--soak` and `--queue-soak` look at respg's memory and tables
-//! instead, `--wake-up` at blocked readers.
+//! instead, `--wake-up` at blocked readers, `--migration` at what clients notice of respg in front of their Redis.
 
 mod chart;
 mod generator;
 mod load;
 mod machine;
 mod memory;
+mod migration;
 mod options;
 mod pgbench;
 mod pgmq;
@@ -61,6 +62,8 @@ fn main() -> ExitCode {
         queue_soak::run(&options, minutes)
     } else if options.wake_up {
         wakeup::run(&options)
+    } else if options.migration {
+        migration::run(&options)
     } else {
         compare(&options)
     };

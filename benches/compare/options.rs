@@ -71,6 +71,10 @@ pub struct Options {
     #[arg(long, default_value_t = 0)]
     pub blocked: usize,
 
+    /// Measure instead what clients of a redis-server notice of respg in front of it: as a proxy, in shadow mode, with a Postgres that hangs.
+    #[arg(long)]
+    pub migration: bool,
+
     /// pgmq's SQL; the one in its crate when absent, which cargo fetches.
     #[arg(long, value_name = "FILE")]
     pub pgmq_sql: Option<PathBuf>,

@@ -93,6 +93,13 @@ impl Postgres {
         &self.url
     }
 
+    /// The ids of its processes, if we are its superuser.
+    pub fn processes(&self) -> io::Result<Vec<String>> {
+        let all = "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)
+                   UNION ALL SELECT pid::text FROM pg_stat_activity WHERE pid <> pg_backend_pid()";
+        Ok(self.sql(all)?.split_whitespace().map(str::to_owned).collect())
+    }
+
     pub fn version(&self) -> io::Result<String> {
         let version = self.sql("SHOW server_version")?;
         Ok(version.split_whitespace().next().unwrap_or_default().to_owned())

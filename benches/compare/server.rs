@@ -85,7 +85,7 @@ impl Server {
             Work::Mixed => {
                 let value = [b'x'; VALUE_BYTES];
                 let next = move |random: &mut _, out: &mut _| mixed(random, &value, out);
-                let traffic = Traffic { clients: load.clients, pipeline: load.pipeline, next };
+                let traffic = Traffic { clients: load.clients, pipeline: load.pipeline, pace: None, next };
                 generator::measure(port, traffic, duration)
             }
             Work::Publish { subscribers } => pubsub::measure(port, load.clients, subscribers, duration),
@@ -232,7 +232,7 @@ pub fn redis(kind: Kind, work: &WorkDir, ports: &mut Ports) -> io::Result<(u16, 
     let port = ports.next_free()?;
     let mut command = Command::new("redis-server");
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
-    command.arg("--dir").arg(work.folder(kind.name())?);
+    command.arg("--dir").arg(work.folder(&format!("{}-{port}", kind.name()))?);
     if kind == Kind::RedisAof {
         command.args([
             "--appendonly",
@@ -243,7 +243,7 @@ pub fn redis(kind: Kind, work: &WorkDir, ports: &mut Ports) -> io::Result<(u16, 
             "0",
         ]);
     }
-    let log = work.path().join(format!("{}.log", kind.name()));
+    let log = work.path().join(format!("{}-{port}.log", kind.name()));
     let ready = || wire::ping(port).is_ok();
     let process = Process::start(kind.name(), &mut command, log, Duration::from_secs(10), ready)?;
     Ok((port, process))

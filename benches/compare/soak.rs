@@ -35,7 +35,7 @@ pub fn run(options: &Options, minutes: u64) -> io::Result<()> {
     let respg = Respg::start(options, &work, &mut Ports::from(options.port), &[])?;
     let keys = options.soak_keys;
     let next = move |random: &mut Random, out: &mut Vec<u8>| overwrite(random, keys, out);
-    let traffic = Traffic { clients: 50, pipeline: 4, next };
+    let traffic = Traffic { clients: 50, pipeline: 4, pace: None, next };
     let minute = Duration::from_secs(if options.quick { 2 } else { 60 });
 
     println!("minute     ops/s  p99 ms   RSS MB  table MB  index MB      live      dead  HOT %");

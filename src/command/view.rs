@@ -182,28 +182,14 @@ impl<'a> View<'a> {
         i: usize,
         edit: impl FnOnce(&mut Vec<u8>) -> T,
     ) -> Result<T, CommandError> {
-        self.edit_string_if(i, |bytes| (edit(bytes), true))
-    }
-
-    /// As [`View::edit_string`]; unless `edit` also answers true it must leave the bytes as they are, and the key is not written.
-    pub fn edit_string_if<T>(
-        &mut self,
-        i: usize,
-        edit: impl FnOnce(&mut Vec<u8>) -> (T, bool),
-    ) -> Result<T, CommandError> {
         self.string(i)?;
-        let at = self.positions[i] as usize;
-        let bytes = match &mut self.slots[at].entry {
+        let bytes = match &mut self.slot_mut(i).entry {
             Some(Entry { value: Value::Inline(bytes), .. }) => std::mem::take(bytes),
             _ => Bytes::new(),
         };
         let mut bytes = Vec::from(bytes);
-        let (answer, changed) = edit(&mut bytes);
-        if changed {
-            self.set_string(i, bytes.into());
-        } else if let Some(Entry { value: Value::Inline(kept), .. }) = &mut self.slots[at].entry {
-            *kept = bytes.into();
-        }
+        let answer = edit(&mut bytes);
+        self.set_string(i, bytes.into());
         Ok(answer)
     }
 

@@ -41,16 +41,10 @@ fn bitfield(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
     if steps.iter().any(|step| step.action != Action::Get) {
         let end = steps.iter().map(|step| step.offset / 8).max().unwrap_or(0);
         let plan = Plan::update(context, [key], move |view| {
-            let (replies, changed) = view.edit_string_if(0, |bytes| {
-                let length = bytes.len();
-                let mut done = Done::default();
-                let replies = steps.iter().map(|step| step.run(bytes, &mut done)).collect();
-                let grew = bytes.len() > length;
-                // What fails makes the string longer all the same; as an event, it has not happened.
-                let changed = done.changed || (done.written && grew);
-                ((replies, changed), changed || grew)
-            })?;
-            if changed {
+            let run = |bytes: &mut Vec<u8>| steps.iter().map(|step| step.run(bytes)).collect();
+            let before = if view.notes(Event::SETBIT) { view.string(0)?.cloned() } else { None };
+            let replies = view.edit_string(0, run)?;
+            if view.notes(Event::SETBIT) && view.string(0)? != before.as_ref() {
                 view.note(0, Event::SETBIT);
             }
             Ok(Reply::Array(replies))
@@ -94,26 +88,15 @@ impl Step {
         Reply::Integer(bitfield::get(bytes, self.field, self.offset))
     }
 
-    fn run(&self, bytes: &mut Vec<u8>, done: &mut Done) -> Reply {
+    fn run(&self, bytes: &mut Vec<u8>) -> Reply {
         let (field, offset) = (self.field, self.offset);
-        let before = bitfield::get(bytes, field, offset);
         let outcome = match self.action {
             Action::Get => return self.get(bytes),
             Action::Set(value, overflow) => bitfield::set(bytes, field, offset, value, overflow),
             Action::Increment(by, overflow) => bitfield::increment(bytes, field, offset, by, overflow),
         };
-        done.written |= outcome.is_some();
-        done.changed |= bitfield::get(bytes, field, offset) != before;
         outcome.map_or(Reply::Null, Reply::Integer)
     }
-}
-
-/// What the steps have done.
-#[derive(Default)]
-struct Done {
-    written: bool,
-    /// Whether anything was written that was not there before.
-    changed: bool,
 }
 
 fn steps(args: &mut Args, context: &PlanContext) -> Result<Vec<Step>, CommandError> {

@@ -1,5 +1,5 @@
 //! `XREAD [COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]`
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use super::reading::{entry_of, wrong_type};
 use crate::command::prelude::*;
@@ -48,8 +48,6 @@ struct Reading {
     count: i64,
     /// What `$` stands for, from the first attempt on.
     resolved: OnceLock<Vec<Option<StreamId>>>,
-    /// The last ids of the streams as they were found last.
-    seen: Mutex<Vec<Option<StreamId>>>,
 }
 
 fn xread(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
@@ -81,8 +79,8 @@ fn xread(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> {
     let (keys, after) = words.split_at(words.len() / 2);
     let after = after.iter().map(|word| After::parse(word)).collect();
     let keys = keys.to_vec();
-    let (resolved, seen) = (OnceLock::new(), Mutex::default());
-    let reading = Arc::new(Reading { db: context.db, keys: keys.clone(), after, count, resolved, seen });
+    let reading =
+        Arc::new(Reading { db: context.db, keys: keys.clone(), after, count, resolved: OnceLock::new() });
     Ok(match timeout {
         None => Plan::Call(reading.call(Attempt::First)),
         Some(timeout) => Plan::Block(Block {
@@ -134,14 +132,14 @@ impl Reading {
     fn reply(&self, rows: &[Row], attempt: Attempt) -> Reply {
         let mut streams: Vec<Vec<Reply>> = vec![Vec::new(); self.keys.len()];
         let mut kinds: Vec<Option<i16>> = vec![None; self.keys.len()];
-        let mut last = vec![None; self.keys.len()];
+        let mut last = vec![StreamId::MIN; self.keys.len()];
         for row in rows {
             let place = row.get::<_, i64>(0) as usize - 1;
             if row.get::<_, Option<&[u8]>>(3).is_some() {
                 streams[place].push(entry_of(row, 2, 3));
             } else {
                 kinds[place] = Some(row.get(1));
-                last[place] = row.get::<_, Option<StreamId>>(2);
+                last[place] = row.get::<_, Option<StreamId>>(2).unwrap_or_default();
             }
         }
         if attempt == Attempt::First {
@@ -154,22 +152,18 @@ impl Reading {
                 }
             }
         }
-        let resolve = |(after, last): (&After, &Option<StreamId>)| match after {
+        let resolve = |(after, last): (&After, StreamId)| match after {
             After::Id(id) => Some(*id),
-            After::Last | After::Wrong(_) => Some(last.unwrap_or_default()),
+            After::Last | After::Wrong(_) => Some(last),
         };
-        self.resolved.get_or_init(|| self.after.iter().zip(&last).map(resolve).collect());
-        let seen = std::mem::replace(&mut *self.seen.lock().expect("no panic while held"), last.clone());
-        let added = seen.iter().zip(&last).any(|(seen, last)| last.is_some() && seen != last);
+        self.resolved.get_or_init(|| self.after.iter().zip(last).map(resolve).collect());
         let found = self.keys.iter().zip(streams).filter(|(_, entries)| !entries.is_empty());
         let found: Vec<(Reply, Reply)> =
             found.map(|(key, entries)| (Reply::bulk(key.clone()), Reply::Array(entries))).collect();
-        // It runs again as a whole when something was added to a stream: then all are to be streams, as in the beginning.
-        if (!found.is_empty() || added)
-            && let Some(error) = kinds.into_iter().flatten().find_map(wrong_type)
-        {
-            return error;
+        if found.is_empty() {
+            return Reply::NullArray;
         }
-        if found.is_empty() { Reply::NullArray } else { Reply::Entries(found) }
+        // It runs again as a whole when there is something to read: then all are to be streams, as in the beginning.
+        kinds.into_iter().flatten().find_map(wrong_type).unwrap_or(Reply::Entries(found))
     }
 }

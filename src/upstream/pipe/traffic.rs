@@ -28,7 +28,10 @@ impl Pipe {
             error = self.read(reader, decoder, input, &in_flight) => error,
             error = self.write(writer, has_protocols, &in_flight) => error,
         };
-        let lost = UpstreamError::Lost(error.to_string());
+        let lost = match &error {
+            UpstreamError::Lost(_) => error.clone(),
+            other => UpstreamError::Lost(other.to_string()),
+        };
         for job in in_flight.into_inner().expect("no panic while held") {
             job.fail(&lost, self.tap.get());
         }
