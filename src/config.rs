@@ -81,6 +81,25 @@ pub struct Config {
     #[arg(long, env = "RESPG_MODE", value_name = "MODE", help_heading = "Shadow mode")]
     pub mode: Option<Mode>,
 
+    /// Where this process alone keeps what waits for the side that follows, and which keys may differ; on a disk that outlives it
+    /// [default: shadow-PORT beside the data directory, /var/lib/respg/shadow-PORT for root, else ~/.local/share/respg/shadow-PORT]
+    #[arg(long, env = "RESPG_SHADOW_DIR", value_name = "DIR", help_heading = "Shadow mode")]
+    pub shadow_dir: Option<PathBuf>,
+
+    /// Memory for what waits for the side that follows, in MiB; beyond, it waits on disk
+    #[arg(long, env = "RESPG_SHADOW_MEMORY", value_parser = at_least_one::<usize>, default_value_t = 64, value_name = "MIB", help_heading = "Shadow mode")]
+    pub shadow_memory: usize,
+
+    /// Disk space for it, in MiB; beyond, keys are only marked, and compared and repaired later
+    #[arg(
+        long,
+        env = "RESPG_SHADOW_SPOOL",
+        default_value_t = 10_240,
+        value_name = "MIB",
+        help_heading = "Shadow mode"
+    )]
+    pub shadow_spool: u64,
+
     /// Addresses to listen on; * means all, a leading - that an address may be missing
     #[arg(long, env = "RESPG_BIND", default_value = "127.0.0.1", num_args = 1.., value_delimiter = ' ', value_name = "ADDRESS", help_heading = "Network")]
     pub bind: Vec<String>,

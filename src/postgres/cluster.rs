@@ -228,7 +228,8 @@ pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-fn default_directory() -> Result<PathBuf, OwnPostgresError> {
+/// Where the data is if nobody says otherwise.
+pub fn default_directory() -> Result<PathBuf, OwnPostgresError> {
     if rustix::process::geteuid().is_root() {
         return Ok(PathBuf::from("/var/lib/respg/postgres"));
     }

@@ -14,6 +14,7 @@ mod settings;
 
 use std::path::PathBuf;
 
+pub use cluster::default_directory;
 pub use error::OwnPostgresError;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

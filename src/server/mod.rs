@@ -2,6 +2,7 @@
 
 mod connection;
 mod listener;
+mod mode;
 mod placement;
 mod start;
 mod threads;

@@ -10,11 +10,13 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::listener;
+use super::mode::begin_mode;
 use super::threads::Threads;
 use crate::config::Config;
 use crate::keyspace::{Classes, DbIndex};
 use crate::postgres::{OwnPostgres, OwnPostgresOptions};
-use crate::state::{self, ClientIds, Mode, Process, Settings, Stats};
+use crate::shadow;
+use crate::state::{self, ClientIds, Process, Settings, Stats};
 use crate::store::bus::Bus;
 use crate::store::{self, DatabaseOptions, Durability, Store, StoreError, Sweeping, Target};
 
@@ -30,7 +32,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct StartError(String);
 
 impl StartError {
-    fn new(what: impl Display, why: impl Display) -> StartError {
+    pub(super) fn new(what: impl Display, why: impl Display) -> StartError {
         StartError(format!("{what}: {why}"))
     }
 }
@@ -114,23 +116,6 @@ impl Foundation {
         let (first_id, bus) = prepared.await.map_err(unusable)?;
         let process = Process::new(Settings::new(config), Arc::new(store), bus);
         process.load_settings().await.map_err(unusable)?;
-        let mode = process.first_mode().await.map_err(unusable)?;
-        let mode = mode.map_err(|why| StartError::new("cannot begin in this mode", why))?;
-        if mode != Mode::Postgres && process.upstream.is_none() {
-            let remedy = "name it (--upstream redis://host:port)";
-            return Err(StartError::new(format!("mode {} needs another server", mode.name()), remedy));
-        }
-        if matches!(mode, Mode::Shadow | Mode::Reverse) {
-            return Err(StartError::new(
-                format!("mode {}", mode.name()),
-                "nobody follows in this version yet",
-            ));
-        }
-        process.routing.release(mode);
-        if process.upstream.is_some() {
-            // Until it is known to others that this process is there.
-            process.routing.hold();
-        }
         Ok((Arc::new(process), ClientIds::from(first_id)))
     }
 }
@@ -157,7 +142,15 @@ impl Server {
                 "give an address (--bind) or a --unixsocket",
             ));
         }
-        let Foundation { process, ids, own_postgres } = Foundation::lay(config).await?;
+        let foundation = Foundation::lay(config).await?;
+        let keeper = match begin_mode(&foundation.process).await {
+            Ok(keeper) => keeper,
+            Err(error) => {
+                let _ = foundation.close().await;
+                return Err(error);
+            }
+        };
+        let Foundation { process, ids, own_postgres } = foundation;
         let config = &process.settings.config;
         let (threads, handles) = Threads::start(config.threads(), config.lanes, &process, ids)
             .map_err(|error| StartError::new("cannot start a thread", error))?;
@@ -185,6 +178,9 @@ impl Server {
         background.spawn(store::sweep_forever(process.store.clone(), Swept(process.clone())));
         background.spawn(process.clone().follow_settings());
         background.spawn(process.clone().follow_mode());
+        if let Some(keeper) = keeper {
+            background.spawn(shadow::tell_forever(keeper, process.store.clone(), process.run_id.clone()));
+        }
         let expiring = process.clone();
         background.spawn(async move {
             expiring.store.expirer.run(&expiring.store, |keys| Swept(expiring.clone()).tell(keys)).await
@@ -226,6 +222,11 @@ impl Server {
         std::thread::spawn(move || done.send(handles.into_iter().all(|handle| handle.join().is_ok())));
         if tokio::time::timeout(FAREWELL, joined).await.is_err() {
             tracing::warn!("some clients did not finish in time");
+        }
+        if let Some(shadow) = self.process.shadow.get() {
+            // What is left stays marked.
+            let _ = tokio::time::timeout(FAREWELL, shadow.caught_up()).await;
+            shadow.end().await;
         }
         if let Some(path) = &self.process.settings.config.unixsocket {
             let _ = std::fs::remove_file(path);

@@ -74,6 +74,11 @@ impl Dirty {
         })
     }
 
+    /// Marks all slots in the file of a folder that nobody uses at the moment.
+    pub fn mark_all(folder: &Path) -> io::Result<()> {
+        Dirty::open(folder, true)?.begin(&Touched::All)
+    }
+
     /// To be called before a write is sent. Almost always without I/O: only a slot that was quiet is written to the file.
     pub fn begin(&self, touched: &Touched) -> io::Result<()> {
         match touched {
@@ -144,6 +149,14 @@ impl Dirty {
     /// How many slots are to be repaired.
     pub fn broken(&self) -> u32 {
         self.broken.iter().map(|word| word.load(SeqCst).count_ones()).sum()
+    }
+
+    /// How many slots are to be repaired or in repair.
+    pub fn unsure(&self) -> u32 {
+        let unsure = |(broken, repairing): (&AtomicU64, &AtomicU64)| {
+            (broken.load(SeqCst) | repairing.load(SeqCst)).count_ones()
+        };
+        self.broken.iter().zip(&self.repairing).map(unsure).sum()
     }
 
     /// How many slots are marked.

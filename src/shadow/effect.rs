@@ -23,6 +23,8 @@ pub struct When {
     /// In milliseconds since the epoch.
     pub at: i64,
     pub dialect: Dialect,
+    /// Whether the same slots were written another way at that time.
+    pub beside: bool,
 }
 
 /// What the follower does about a record.
@@ -45,6 +47,8 @@ pub struct Planned {
     pub request: Request,
     /// The reply that it should have; otherwise it should not fail.
     pub expected: Option<Reply>,
+    /// Whether another one is no surprise.
+    pub beside: bool,
 }
 
 impl Planned {
@@ -89,12 +93,12 @@ impl Work {
                 return;
             }
         };
-        let When { at, dialect } = when;
+        let When { at, dialect, beside } = when;
         match effect(&Done { request: &request, reply, at, dialect }) {
             Effect::Nothing => {}
-            Effect::Same => self.calls.push(Planned { db, request, expected: Some(reply.clone()) }),
+            Effect::Same => self.calls.push(Planned { db, request, expected: Some(reply.clone()), beside }),
             Effect::Calls(requests) => {
-                let plan = |request| Planned { db, request, expected: None };
+                let plan = |request| Planned { db, request, expected: None, beside };
                 self.calls.extend(requests.into_iter().map(plan));
             }
             Effect::Keys => self.reread.extend(written(&request).map(|key| (db, key))),
@@ -237,6 +241,11 @@ fn command_of(argv: &[Bytes]) -> Option<&'static Command> {
         return Some(command);
     }
     crate::command::lookup_subcommand(command, argv.get(1)?)
+}
+
+/// Whether a call is one that waits.
+pub fn blocks(argv: &[Bytes]) -> bool {
+    command_of(argv).is_some_and(|command| command.flags.has(Flags::BLOCKING))
 }
 
 /// The database that the calls after this one run in, if it changes that.

@@ -19,7 +19,8 @@ use super::record::{Record, Touched, What};
 use super::report::now_ms;
 use super::target::{Outcome, Target, Unit};
 use crate::command::Flags;
-use crate::command::copy::KeyState;
+use crate::command::copy::{CopyError, KeyState};
+use crate::copy::Resynced;
 use crate::keyspace::DbIndex;
 use crate::keyspace::slot::Slot;
 use crate::resp::{Protocol, Reply};
@@ -32,6 +33,8 @@ const BYTES: usize = 200 * 1024;
 const MOST_ASKED: usize = 256;
 /// Unsettled keys beyond this are left to the repair of their slots.
 const MOST_UNSETTLED: usize = 100_000;
+/// Who waits for a key is told that it cannot be had after so many attempts.
+const MOST_FAILURES: u32 = 10;
 /// Pauses while the target cannot be reached, and before a state is asked for again that could not be had.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -56,6 +59,8 @@ struct Unsettled {
     /// Of the state that counts; 0 while it has not been asked for.
     ticket: u64,
     why: String,
+    /// How often it could not be had.
+    failures: u32,
 }
 
 /// A key's state at the place where the follower is.
@@ -82,10 +87,10 @@ impl Follower {
         }
     }
 
-    /// Follows for ever.
+    /// Follows until the queue is closed.
     pub async fn run(mut self) {
-        loop {
-            let queue = self.following.queue.clone();
+        let queue = self.following.queue.clone();
+        while !queue.is_closed() {
             let records = tokio::select! {
                 records = queue.take(RECORDS, BYTES) => records,
                 () = tokio::time::sleep(Duration::from_millis(200)), if !self.to_ask.is_empty() => Vec::new(),
@@ -102,8 +107,8 @@ impl Follower {
         let mut done = Vec::with_capacity(records.len());
         let dialect = self.following.leader().dialect();
         for record in records {
-            let Record { db, at, touched, what } = record;
-            let when = When { at, dialect };
+            let Record { db, at, touched, beside, what } = record;
+            let when = When { at, dialect, beside };
             match what {
                 What::Calls { calls, replies, protocol } => {
                     self.following.report.counts.followed.fetch_add(calls.len() as u64, Relaxed);
@@ -125,7 +130,11 @@ impl Follower {
             done.push(touched);
         }
         self.settle().await;
-        done.iter().for_each(|touched| self.following.dirty.end(touched));
+        // If it was given up in the middle they stay marked.
+        if !self.following.queue.is_closed() {
+            done.iter().for_each(|touched| self.following.dirty.end(touched));
+        }
+        self.following.queue.done(done.len());
     }
 
     /// Adds a work to the batch, without what concerns unsettled keys.
@@ -222,7 +231,7 @@ impl Follower {
         if self.unsettled.len() >= MOST_UNSETTLED {
             return self.following.dirty.give_up(&slot);
         }
-        self.unsettled.insert(name.clone(), Unsettled { ticket: 0, why: why.to_owned() });
+        self.unsettled.insert(name.clone(), Unsettled { ticket: 0, why: why.to_owned(), failures: 0 });
         self.to_ask.push_back(name);
         self.count();
     }
@@ -265,6 +274,12 @@ impl Follower {
             }
             None => {
                 unsettled.ticket = 0;
+                unsettled.failures += 1;
+                if unsettled.failures == MOST_FAILURES {
+                    let why =
+                        || CopyError::Refused(Bytes::from_static(b"the upstream does not tell what it is"));
+                    self.following.waiting.tell(&name, || Err(why()));
+                }
                 self.ask_again_at = Some(Instant::now() + LONGEST_PAUSE);
                 self.to_ask.push_back(name);
             }
@@ -272,24 +287,27 @@ impl Follower {
     }
 
     /// The key is what it should be.
-    pub(super) fn settled(&mut self, name: &Name) {
+    pub(super) fn settled(&mut self, name: &Name, became: Resynced) {
         self.following.dirty.end(&Touched::Slots(smallvec![Slot::of(&name.1).0]));
         self.count();
+        self.following.waiting.tell(name, || Ok(became));
     }
 
     /// A state could not be written: asked for again after a while.
-    pub(super) fn unsettle_again(&mut self, arrived: &Arrived) {
-        let unsettled = Unsettled { ticket: 0, why: arrived.why.clone() };
+    pub(super) fn unsettle_again(&mut self, arrived: &Arrived, error: CopyError) {
+        self.following.waiting.tell(&arrived.name, || Err(error));
+        let unsettled = Unsettled { ticket: 0, why: arrived.why.clone(), failures: 0 };
         if self.unsettled.insert(arrived.name.clone(), unsettled).is_none() {
             self.ask_again_at = Some(Instant::now() + LONGEST_PAUSE);
             self.to_ask.push_back(arrived.name.clone());
         }
+        self.count();
     }
 
     /// Executes the batch.
     pub(super) async fn flush(&mut self) {
         let mut units: VecDeque<Unit> = std::mem::take(&mut self.batch).into();
-        while !units.is_empty() {
+        while !units.is_empty() && !self.following.queue.is_closed() {
             let outcomes = self.target.execute(units.make_contiguous()).await;
             let failed = outcomes.iter().position(|outcome| !matches!(outcome, Outcome::Done(_)));
             let cleanly =
@@ -355,7 +373,7 @@ impl Follower {
         let names = planned.written();
         let first = names.first().map(|(_, key)| key.clone()).unwrap_or_default();
         // Keys that wait for their repair are known to differ.
-        let expected = self.following.dirty.is_broken(Slot::of(&first).0);
+        let expected = planned.beside || self.following.dirty.is_broken(Slot::of(&first).0);
         if !expected {
             report.difference(class, request.command.name, &first, &detail);
         }

@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 
 use super::following::{Foreign, Leader};
 use crate::command::copy::Dialect;
+use crate::keyspace::DbIndex;
 use crate::upstream::{Calls, Pipe};
 
 /// Asks through the pipe that all clients use.
@@ -40,14 +41,14 @@ impl Leader for Upstream {
         version.and_then(|version| Dialect::from_info(version.as_bytes())).unwrap_or(Dialect::OLDEST)
     }
 
+    fn db(&self) -> DbIndex {
+        DbIndex(self.0.url().db)
+    }
+
     fn keys_of(&self, argv: &[Bytes]) -> Foreign {
         let command = self.0.greeting().and_then(|greeting| greeting.command(argv.first()?));
         match command {
-            // Scripts neither read nor write by their flags, and have keys somewhere.
-            Some(command) if command.reads => Foreign::Reads,
-            Some(command) if !command.writes && !command.may_replicate && !command.movable_keys => {
-                Foreign::Reads
-            }
+            Some(command) if command.only_reads() => Foreign::Reads,
             Some(command) if !command.movable_keys && !command.may_replicate => {
                 Foreign::Keys(command.key_positions(argv.len()).iter().map(|at| argv[*at].clone()).collect())
             }

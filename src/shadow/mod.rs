@@ -1,30 +1,38 @@
 //! Shadow mode's follower: what the answering side has done is queued in its order, and done again, by its effect, on the other side. Knows commands
 //! and how they are executed; knows nothing of sockets and of clients.
 
+mod asking;
 pub mod compare;
 mod dirty;
 pub mod effect;
 mod follow;
 mod following;
+mod keeper;
 mod leader;
+mod order;
 mod passing;
 mod queue;
 mod record;
 mod repair;
 pub mod report;
+mod runs;
+mod served;
 mod settle;
 mod spool;
 mod start;
 mod target;
 mod told;
+mod waiting;
 
 pub use dirty::Dirty;
 pub use follow::Follower;
 pub use following::{Following, Foreign, Leader};
+pub use keeper::{Keeper, Options};
 pub use leader::Upstream;
 pub use passing::Passing;
 pub use queue::{Bounds, Queue};
 pub use record::{Record, Touched, What};
 pub use spool::Spool;
-pub use start::{Options, start};
+pub use start::Run;
 pub use target::Target;
+pub use told::tell_forever;

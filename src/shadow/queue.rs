@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -37,6 +38,7 @@ pub struct Queue {
     spooler: Condvar,
     dirty: Arc<Dirty>,
     pub counts: Counts,
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Since the start.
@@ -60,6 +62,8 @@ struct Inner {
     on_disk: u64,
     /// Records in the queue, on disk or not.
     length: u64,
+    /// Records that were taken and are not done.
+    taken: u64,
     closed: bool,
 }
 
@@ -73,9 +77,12 @@ impl Queue {
             spooler: Condvar::new(),
             dirty,
             counts: Counts::default(),
+            keeper: Mutex::default(),
         });
-        let keeper = queue.clone();
-        std::thread::Builder::new().name("respg-spool".to_owned()).spawn(move || keeper.keep_spool(spool))?;
+        let kept = queue.clone();
+        let keeper = std::thread::Builder::new().name("respg-spool".to_owned());
+        let keeper = keeper.spawn(move || kept.keep_spool(spool))?;
+        *queue.keeper.lock().expect("no panic while held") = Some(keeper);
         Ok(queue)
     }
 
@@ -108,21 +115,35 @@ impl Queue {
         }
     }
 
-    /// Waits for records and takes some off the front: at most so many, and not many more bytes than that.
+    /// Waits for records and takes some off the front: at most so many, and not many more bytes than that. None if the queue is closed.
     pub async fn take(&self, most: usize, bytes: usize) -> Vec<Record> {
         loop {
             let ready = self.ready.notified();
             let taken = self.try_take(most, bytes);
-            if !taken.is_empty() {
+            if !taken.is_empty() || self.is_closed() {
                 return taken;
             }
             ready.await;
         }
     }
 
+    /// So many of those that were taken are done.
+    pub fn done(&self, records: usize) {
+        self.lock().taken -= records as u64;
+    }
+
+    /// How many records wait or were taken and are not done.
+    pub fn unfinished(&self) -> u64 {
+        let inner = self.lock();
+        inner.length + inner.taken
+    }
+
     fn try_take(&self, most: usize, bytes: usize) -> Vec<Record> {
         let mut inner = self.lock();
         let mut taken = Vec::new();
+        if inner.closed {
+            return taken;
+        }
         let mut size = 0;
         while taken.len() < most
             && size < bytes
@@ -133,6 +154,7 @@ impl Queue {
         }
         inner.bytes -= size;
         inner.length -= taken.len() as u64;
+        inner.taken += taken.len() as u64;
         if inner.spooling && inner.front.is_empty() {
             self.spooler.notify_one();
         }
@@ -154,10 +176,22 @@ impl Queue {
         (inner.bytes, inner.on_disk)
     }
 
-    /// From here on everything is given up; the spool's thread ends.
+    /// From here on everything is given up, and nothing is taken any more; the spool's thread ends.
     pub fn close(&self) {
         self.lock().closed = true;
         self.spooler.notify_one();
+        self.ready.notify_one();
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Waits until the spool's thread has ended. Blocking.
+    pub fn join(&self) {
+        let keeper = self.keeper.lock().expect("no panic while held").take();
+        // It has no result, and if it has panicked that was said.
+        let _ = keeper.map(JoinHandle::join);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -184,6 +218,8 @@ impl Queue {
             let waited = self.spooler.wait_timeout(inner, Duration::from_millis(200));
             inner = waited.expect("no panic while held").0;
         }
+        drop(inner);
+        spool.clear();
     }
 
     /// Nothing is on disk: what has come since is next.

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use crate::command::copy::KeyState;
 use crate::keyspace::DbIndex;
+use crate::keyspace::slot::Slot;
 use crate::resp::Protocol;
 
 /// The hash slots that a write touches.
@@ -19,6 +20,11 @@ impl Touched {
     pub fn none() -> Touched {
         Touched::Slots(SmallVec::new())
     }
+
+    /// Those of keys.
+    pub fn of(keys: &[Bytes]) -> Touched {
+        Touched::Slots(keys.iter().map(|key| Slot::of(key).0).collect())
+    }
 }
 
 /// One thing that has happened. Records stand in the order in which they happened.
@@ -28,6 +34,8 @@ pub struct Record {
     /// When, in milliseconds since the epoch.
     pub at: i64,
     pub touched: Touched,
+    /// Whether somebody wrote these slots another way at that time: replies may differ, since nobody knows who was first.
+    pub beside: bool,
     pub what: What,
 }
 
@@ -73,6 +81,7 @@ impl Record {
         out.put_u32(0);
         out.put_u32(self.db.0);
         out.put_i64(self.at);
+        out.put_u8(u8::from(self.beside));
         match &self.touched {
             Touched::All => out.put_u32(u32::MAX),
             Touched::Slots(slots) => {
@@ -110,6 +119,7 @@ impl Record {
         }
         let mut from = from.split_to(length);
         let (db, at) = (DbIndex(from.try_get_u32().ok()?), from.try_get_i64().ok()?);
+        let beside = from.try_get_u8().ok()? != 0;
         let touched = match from.try_get_u32().ok()? {
             u32::MAX => Touched::All,
             count => {
@@ -131,7 +141,7 @@ impl Record {
             }
             _ => return None,
         };
-        Some(Record { db, at, touched, what })
+        Some(Record { db, at, touched, beside, what })
     }
 }
 
@@ -164,7 +174,8 @@ pub mod tests {
         let argv = vec![Bytes::from("SET"), Bytes::from(key.to_owned()), Bytes::from(vec![b'v'; bytes])];
         let replies = vec![Bytes::from("+OK\r\n")];
         let what = What::Calls { calls: vec![argv], replies, protocol: Protocol::Resp2 };
-        Record { db: DbIndex(3), at: -7, touched: Touched::Slots([1, 16383].into_iter().collect()), what }
+        let touched = Touched::Slots([1, 16383].into_iter().collect());
+        Record { db: DbIndex(3), at: -7, touched, beside: true, what }
     }
 
     #[test]
@@ -181,7 +192,7 @@ pub mod tests {
         let mut shown = Vec::new();
         for (i, what) in whats.into_iter().enumerate() {
             let touched = if i == 0 { Touched::All } else { set("k", 1).touched };
-            let record = Record { db: DbIndex(i as u32), at: i as i64, touched, what };
+            let record = Record { db: DbIndex(i as u32), at: i as i64, touched, beside: i == 1, what };
             record.encode(&mut spooled);
             shown.push(format!("{record:?}"));
         }

@@ -35,8 +35,6 @@ pub struct Counts {
     pub mismatches: AtomicU64,
     /// Times that the follower could not be reached.
     pub unreachable: AtomicU64,
-    /// Messages published, which are not followed.
-    pub published: AtomicU64,
     /// Keys that are waiting to be read again.
     pub unsettled: AtomicU64,
     /// When what was followed last had happened, in milliseconds since the epoch; 0: nothing waits.

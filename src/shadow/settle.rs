@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::follow::{Arrived, Follower, TOLERANCE_MS, has_expired};
 use crate::command::copy::{CopyError, KeyState, compare};
-use crate::copy::{read_keys, write_keys};
+use crate::copy::{Resynced, read_keys, write_keys};
 use crate::keyspace::DbIndex;
 use crate::keyspace::slot::Slot;
 use crate::upstream::UpstreamError;
@@ -23,6 +23,9 @@ impl Follower {
         for (db, mut arrived) in by_db {
             // The last state of a key counts.
             while let Err(error) = self.settle_database(db, &mut arrived).await {
+                if self.following.queue.is_closed() {
+                    return;
+                }
                 tracing::debug!(%error, "the follower cannot be reached");
                 self.wait_for_target().await;
             }
@@ -44,11 +47,12 @@ impl Follower {
             match self.differs(&arrived, own.as_ref().ok()) {
                 false => {
                     self.following.report.counts.confirmed.fetch_add(1, Relaxed);
-                    self.settled(&arrived.name);
+                    self.settled(&arrived.name, became(&arrived.state));
                 }
                 true => different.push(arrived),
             }
         }
+        let became: Vec<Resynced> = different.iter().map(|arrived| became(&arrived.state)).collect();
         let states: Vec<(Bytes, KeyState)> = different
             .iter_mut()
             .map(|arrived| (arrived.name.1.clone(), wanted(&mut arrived.state)))
@@ -64,23 +68,23 @@ impl Follower {
                 return Err(error);
             }
         };
-        for (arrived, outcome) in different.into_iter().zip(outcomes) {
-            self.wrote(&arrived, outcome);
+        for ((arrived, became), outcome) in different.into_iter().zip(became).zip(outcomes) {
+            self.wrote(&arrived, outcome.map(|()| became));
         }
         Ok(())
     }
 
-    fn wrote(&mut self, arrived: &Arrived, outcome: Result<(), CopyError>) {
+    fn wrote(&mut self, arrived: &Arrived, outcome: Result<Resynced, CopyError>) {
         let counts = &self.following.report.counts;
         match outcome {
-            Ok(()) => {
+            Ok(became) => {
                 counts.repaired.fetch_add(1, Relaxed);
-                self.settled(&arrived.name);
+                self.settled(&arrived.name, became);
             }
             Err(error) => {
                 counts.failed.fetch_add(1, Relaxed);
                 tracing::warn!(%error, "a key could not be made the same on the side that follows");
-                self.unsettle_again(arrived);
+                self.unsettle_again(arrived, error);
             }
         }
     }
@@ -105,6 +109,15 @@ impl Follower {
             }
         }
         !differences.is_empty()
+    }
+}
+
+/// What is to be said of a key that is brought over.
+fn became(state: &KeyState) -> Resynced {
+    match state {
+        KeyState::Absent => Resynced::Absent,
+        KeyState::Present { .. } => Resynced::Copied,
+        KeyState::Unsupported(kind) => Resynced::Unsupported(kind.escape_ascii().to_string()),
     }
 }
 

@@ -1,42 +1,51 @@
 //! What is told of the follower: to INFO, RESPG.SHADOW, and to SQL.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::following::Following;
+use super::dirty::Dirty;
+use super::keeper::Keeper;
+use super::queue::Counts;
 use crate::resp::Reply;
 use crate::state::{ShadowDifference, ShadowReport};
 use crate::store::statements::shadow::TELL;
 use crate::store::{Call, Param, Store};
 
-impl ShadowReport for Following {
+impl ShadowReport for Keeper {
     fn status(&self) -> Vec<(&'static str, i64)> {
-        let number = |count: &std::sync::atomic::AtomicU64| count.load(Relaxed).cast_signed();
-        let (memory, disk) = self.queue.bytes();
-        let (queue, counts) = (&self.queue.counts, &self.report.counts);
+        let number = |count: &AtomicU64| count.load(Relaxed).cast_signed();
+        let counts = &self.report.counts;
         let differences: u64 = self.report.differences().iter().map(|(_, found)| found.count).sum();
+        let following = self.following();
+        let following = following.as_ref();
+        let of_queue = |count: fn(&Counts) -> &AtomicU64| {
+            following.map_or(0, |following| number(count(&following.queue.counts)))
+        };
+        let (memory, disk) = following.map_or((0, 0), |following| following.queue.bytes());
+        let of_slots =
+            |count: fn(&Dirty) -> u32| following.map_or(0, |following| i64::from(count(&following.dirty)));
         vec![
-            ("queued", number(&queue.queued)),
+            ("following", i64::from(following.is_some())),
+            ("queued", of_queue(|counts| &counts.queued)),
             ("followed", number(&counts.followed)),
-            ("spilled", number(&queue.spilled)),
-            ("dirty", number(&queue.dirty)),
+            ("spilled", of_queue(|counts| &counts.spilled)),
+            ("dirty", of_queue(|counts| &counts.dirty)),
             ("repaired", number(&counts.repaired)),
             ("confirmed", number(&counts.confirmed)),
             ("failed", number(&counts.failed)),
-            ("lag_records", self.queue.len().cast_signed()),
+            ("lag_records", following.map_or(0, |following| following.queue.unfinished().cast_signed())),
             ("lag_ms", self.report.lag_ms()),
             ("queue_memory", memory as i64),
             ("queue_disk", disk.cast_signed()),
-            ("marked_slots", i64::from(self.dirty.marked())),
-            ("dirty_slots", i64::from(self.dirty.broken())),
+            ("marked_slots", of_slots(Dirty::marked)),
+            ("dirty_slots", of_slots(Dirty::unsure)),
             ("unsettled_keys", number(&counts.unsettled)),
             ("reply_mismatches", number(&counts.mismatches)),
             ("differences", differences.cast_signed()),
             ("unreachable", number(&counts.unreachable)),
-            ("published", number(&counts.published)),
         ]
     }
 
@@ -54,7 +63,13 @@ impl ShadowReport for Following {
     }
 
     fn foreign_commands(&self) -> Vec<(String, u64)> {
-        self.report.foreign_calls().into_iter().collect()
+        // Both have seen the same calls, but not all of them.
+        let mut names = self.upstream().map(|upstream| upstream.foreign()).unwrap_or_default();
+        for (name, count) in self.report.foreign_calls() {
+            let known = names.entry(name).or_default();
+            *known = count.max(*known);
+        }
+        names.into_iter().collect()
     }
 
     fn unsupported_types(&self) -> Vec<(String, u64)> {
@@ -69,10 +84,10 @@ impl ShadowReport for Following {
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Keeps this process's row of `respg.shadow_reports` fresh, for ever.
-pub async fn tell_forever(following: Arc<Following>, store: Arc<Store>, process: String) {
+pub async fn tell_forever(keeper: Arc<Keeper>, store: Arc<Store>, process: String) {
     loop {
         tokio::time::sleep(PERIOD).await;
-        let params = rows(&following).map(|value| Param::Bytes(value.to_string().into()));
+        let params = rows(&keeper).map(|value| Param::Bytes(value.to_string().into()));
         let params: Vec<Param> = [Param::Bytes(process.clone().into())].into_iter().chain(params).collect();
         let call = Call::write(&TELL, params, |_| Reply::Nothing);
         let written = tokio::time::timeout(store.patience, async {
@@ -85,9 +100,9 @@ pub async fn tell_forever(following: Arc<Following>, store: Arc<Store>, process:
 }
 
 /// Status, differences, foreign commands and unsupported types.
-fn rows(following: &Following) -> [Value; 4] {
-    let status = following.status().into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
-    let differences = ShadowReport::differences(following).into_iter().map(|found| {
+fn rows(keeper: &Keeper) -> [Value; 4] {
+    let status = keeper.status().into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
+    let differences = keeper.differences().into_iter().map(|found| {
         json!({
             "class": found.class,
             "command": found.command,
@@ -104,7 +119,7 @@ fn rows(following: &Following) -> [Value; 4] {
     [
         Value::Object(status.collect()),
         Value::Array(differences.collect()),
-        counts(following.foreign_commands()),
-        counts(following.unsupported_types()),
+        counts(keeper.foreign_commands()),
+        counts(keeper.unsupported_types()),
     ]
 }

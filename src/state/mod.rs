@@ -3,6 +3,7 @@
 
 mod clients;
 mod commands;
+mod first_mode;
 mod histogram;
 mod keyspace;
 mod keyspace_events;
@@ -42,7 +43,7 @@ pub use pause::{Pause, Paused};
 pub use pubsub::PubSub;
 pub use routing::{Passage, Routing};
 pub use settings::{OutputLimits, PARAMETERS, Parameter, Settings};
-pub use shadow::{ShadowDifference, ShadowReport};
+pub use shadow::{Shadow, ShadowDifference, ShadowReport};
 pub use shared_settings::{NOTIFY_KEYSPACE_EVENTS, SharedSettings};
 pub use slowlog::{SlowCall, SlowLog};
 pub use stats::Stats;
@@ -76,8 +77,8 @@ pub struct Process {
     /// Who answers, if there is an upstream.
     pub routing: Routing,
     pub switching: Switching,
-    /// Set when this process begins to follow.
-    pub shadow: OnceLock<Arc<dyn ShadowReport>>,
+    /// Who follows, if there is an upstream.
+    pub shadow: OnceLock<Arc<dyn Shadow>>,
     /// 40 hexadecimal digits, new at every start (INFO's run_id).
     pub run_id: String,
     pub started: Instant,

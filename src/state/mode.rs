@@ -31,6 +31,11 @@ impl Mode {
         Mode::ALL.into_iter().find(|mode| name.eq_ignore_ascii_case(mode.name().as_bytes()))
     }
 
+    /// Whether the other side follows.
+    pub fn is_followed(self) -> bool {
+        matches!(self, Mode::Shadow | Mode::Reverse)
+    }
+
     /// Whether the upstream answers.
     pub fn is_upstream(self) -> bool {
         matches!(self, Mode::Redis | Mode::Shadow)

@@ -1,4 +1,8 @@
-//! What this process tells of shadow mode, whoever does the following.
+//! What this process knows of shadow mode, whoever does the following.
+
+use futures_util::future::BoxFuture;
+
+use super::Mode;
 
 /// Who can be asked.
 pub trait ShadowReport: Send + Sync {
@@ -32,4 +36,25 @@ pub struct ShadowDifference {
     pub last_seen: i64,
     /// Without keys and values.
     pub samples: Vec<String>,
+}
+
+/// Who does again on the other side what one side has answered, as a change of the mode sees it. While the mode changes commands are held back.
+pub trait Shadow: ShadowReport {
+    /// Whether there is somebody who follows in this mode.
+    fn follows(&self, mode: Mode) -> bool;
+
+    /// Notes, for longer than this process lives, that nothing is known of the side that is to follow: all of it has to be compared.
+    fn lose_track(&self) -> Result<(), String>;
+
+    /// Follows from here on, as this mode wants it.
+    fn begin(&self, mode: Mode) -> BoxFuture<'_, Result<(), String>>;
+
+    /// Why the other side cannot be what this one is soon, if so.
+    fn behind(&self) -> Option<String>;
+
+    /// Waits until the other side is what this one is.
+    fn caught_up(&self) -> BoxFuture<'_, ()>;
+
+    /// No longer follows.
+    fn end(&self) -> BoxFuture<'_, ()>;
 }

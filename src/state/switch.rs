@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use super::first_mode::LOSES;
 use super::{Blockage, ClientHandle, Mode, Process, random_hex};
 use crate::store::statements::server::{BEGIN_MODE, CHANGE_MODE, LIVE_PROCESSES};
 use crate::store::{self, StoreError};
@@ -17,8 +18,12 @@ use crate::store::{self, StoreError};
 const SETTING: &str = "shadow-mode";
 const CHANGED: &[u8] = b"respg:mode";
 const READY: &[u8] = b"respg:mode:ready:";
+/// Before a token, a blank and the reason.
+const REFUSED: &[u8] = b"respg:mode:refused:";
 /// Longest time for what is under way when a change begins.
 const DRAIN: Duration = Duration::from_secs(5);
+/// Longest time for the side that follows to do what is left.
+const CATCH_UP: Duration = Duration::from_secs(3);
 /// When a change that nobody ends is undone.
 const PATIENCE: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(2);
@@ -30,6 +35,12 @@ pub enum SwitchError {
     NoUpstream,
     #[error("nobody follows in this version yet")]
     NobodyFollows,
+    #[error("{LOSES}")]
+    Loses,
+    #[error("cannot follow: {0}")]
+    CannotFollow(String),
+    #[error("{0}; nothing was changed")]
+    Refused(String),
     #[error("another change of the mode is under way")]
     Busy,
     #[error("not all processes could stop in time (or one has no --upstream); nothing was changed")]
@@ -42,13 +53,25 @@ pub enum SwitchError {
 #[derive(Default)]
 pub struct Switching {
     ready: Mutex<BTreeSet<Bytes>>,
+    /// Who has said that it cannot be, and why.
+    refused: Mutex<Vec<Bytes>>,
     said: Notify,
     changed: Notify,
 }
 
+impl Switching {
+    /// Why somebody cannot go along.
+    fn refusal(&self, token: &str) -> Option<String> {
+        let refusal = [REFUSED, token.as_bytes(), b" "].concat();
+        let refused = self.refused.lock().expect("no panic while held");
+        let why = refused.iter().find_map(|said| said.strip_prefix(&refusal[..]))?;
+        Some(why.escape_ascii().to_string())
+    }
+}
+
 /// What stands in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Stored {
+pub(super) enum Stored {
     Settled(Mode),
     Changing { from: Mode, to: Mode, token: String },
 }
@@ -65,6 +88,13 @@ impl Stored {
         }
     }
 
+    /// The mode that holds as long as nothing else is decided.
+    pub fn settled(&self) -> Mode {
+        match self {
+            Stored::Settled(mode) | Stored::Changing { from: mode, .. } => *mode,
+        }
+    }
+
     fn text(&self) -> String {
         match self {
             Stored::Settled(mode) => mode.name().to_owned(),
@@ -72,6 +102,9 @@ impl Stored {
         }
     }
 }
+
+/// Ends the token of a change that is made although the side that follows is behind.
+const FORCED: &str = "!";
 
 /// What is said for a change when one goes by its outcome.
 fn done(token: &str) -> String {
@@ -83,47 +116,19 @@ fn ready_topic(token: &str, process: i32) -> Bytes {
 }
 
 impl Process {
-    /// The mode to begin with. One that was given at the start holds if nobody else is there, or is in it.
-    pub async fn first_mode(&self) -> Result<Result<Mode, String>, StoreError> {
-        let given = self.settings.config.mode;
-        let mode = match (self.stored_mode().await?, given) {
-            (None, None) => Mode::Postgres,
-            (None, Some(given)) => {
-                self.begin_mode(given).await?;
-                given
-            }
-            (Some(stored), given) => match (stored.clone(), given) {
-                (Stored::Settled(mode), None) => mode,
-                (Stored::Settled(mode), Some(given)) if mode == given => mode,
-                (_, Some(given)) if self.live_processes().await?.is_empty() => {
-                    self.change(&stored, &Stored::Settled(given)).await?;
-                    given
-                }
-                (Stored::Changing { from, .. }, _) => from,
-                (Stored::Settled(mode), Some(_)) => {
-                    return Ok(Err(format!(
-                        "others are in mode {}: change it with RESPG.MODE SET",
-                        mode.name()
-                    )));
-                }
-            },
-        };
-        Ok(Ok(mode))
-    }
-
-    async fn stored_mode(&self) -> Result<Option<Stored>, StoreError> {
+    pub(super) async fn stored_mode(&self) -> Result<Option<Stored>, StoreError> {
         let connection = self.store.acquire().await?;
         Ok(store::setting(&connection, SETTING).await?.and_then(|text| Stored::parse(&text)))
     }
 
-    async fn begin_mode(&self, mode: Mode) -> Result<(), StoreError> {
+    pub(super) async fn begin_mode(&self, mode: Mode) -> Result<(), StoreError> {
         let connection = self.store.acquire().await?;
         let begun = connection.query(&BEGIN_MODE, &[&SETTING, &mode.name()]).await;
         begun.map(drop).map_err(|error| StoreError::at_commit(&error))
     }
 
     /// False if it is no longer what it was.
-    async fn change(&self, from: &Stored, to: &Stored) -> Result<bool, StoreError> {
+    pub(super) async fn change(&self, from: &Stored, to: &Stored) -> Result<bool, StoreError> {
         let connection = self.store.acquire().await?;
         let changed = connection.query(&CHANGE_MODE, &[&SETTING, &from.text(), &to.text()]).await;
         let changed = !changed.map_err(|error| StoreError::at_commit(&error))?.is_empty();
@@ -132,7 +137,7 @@ impl Process {
         Ok(changed)
     }
 
-    async fn live_processes(&self) -> Result<BTreeSet<i32>, StoreError> {
+    pub(super) async fn live_processes(&self) -> Result<BTreeSet<i32>, StoreError> {
         let connection = self.store.acquire().await?;
         let rows = connection
             .query(&LIVE_PROCESSES, &[])
@@ -141,10 +146,13 @@ impl Process {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// RESPG.MODE SET: when it returns all processes go by the new mode.
-    pub async fn switch_mode(&self, to: Mode) -> Result<(), SwitchError> {
-        let Some(upstream) = &self.upstream else { return Err(SwitchError::NoUpstream) };
-        if matches!(to, Mode::Shadow | Mode::Reverse) && upstream.pipe.tap().is_none() {
+    /// RESPG.MODE SET: when it returns all processes go by the new mode. With `force` also if something is lost by it.
+    pub async fn switch_mode(&self, to: Mode, force: bool) -> Result<(), SwitchError> {
+        if self.upstream.is_none() {
+            return Err(SwitchError::NoUpstream);
+        }
+        let shadow = self.shadow.get().filter(|shadow| shadow.follows(to));
+        if to.is_followed() && shadow.is_none() {
             return Err(SwitchError::NobodyFollows);
         }
         self.begin_mode(self.routing.mode()).await?;
@@ -153,37 +161,47 @@ impl Process {
             Some(Stored::Settled(from)) => from,
             _ => return Err(SwitchError::Busy),
         };
-        let token = random_hex(16);
+        if !force && self.would_lose(from, to).await? {
+            return Err(SwitchError::Loses);
+        }
+        let token = random_hex(16) + if force { FORCED } else { "" };
         let changing = Stored::Changing { from, to, token: token.clone() };
         if !self.change(&Stored::Settled(from), &changing).await? {
             return Err(SwitchError::Busy);
         }
-        let all_ready = tokio::time::timeout(PATIENCE, self.all_ready(&token)).await;
-        let outcome = match all_ready {
-            Ok(Ok(())) => self.change(&changing, &Stored::Settled(to)).await,
-            Ok(Err(error)) => Err(error),
-            Err(_) => Ok(false),
-        };
-        match outcome {
-            Ok(true) => {
+        match self.commit(&changing, from, to, &token).await {
+            Ok(()) => {
                 // It is done; who has not gone on yet holds commands back until then.
                 let _ = tokio::time::timeout(PATIENCE, self.all_ready(&done(&token))).await;
                 Ok(())
             }
-            Ok(false) => {
-                self.change(&changing, &Stored::Settled(from)).await?;
-                Err(SwitchError::NotReady)
-            }
             Err(error) => {
                 // If this does not work either, those that wait undo it.
                 let _ = self.change(&changing, &Stored::Settled(from)).await;
-                Err(error.into())
+                Err(error)
             }
         }
     }
 
+    async fn commit(&self, changing: &Stored, from: Mode, to: Mode, token: &str) -> Result<(), SwitchError> {
+        match tokio::time::timeout(PATIENCE, self.all_ready(token)).await {
+            Ok(ready) => ready?,
+            Err(_) => return Err(SwitchError::NotReady),
+        }
+        if let Some(shadow) = self.shadow.get()
+            && to.is_followed()
+            && (!from.is_followed() || token.ends_with(FORCED))
+        {
+            shadow.lose_track().map_err(SwitchError::CannotFollow)?;
+        }
+        match self.change(changing, &Stored::Settled(to)).await? {
+            true => Ok(()),
+            false => Err(SwitchError::NotReady),
+        }
+    }
+
     /// Waits until every process that lives has said that it is ready.
-    async fn all_ready(&self, token: &str) -> Result<(), StoreError> {
+    async fn all_ready(&self, token: &str) -> Result<(), SwitchError> {
         loop {
             let live = self.live_processes().await?;
             let ready = {
@@ -192,6 +210,9 @@ impl Process {
             };
             if ready {
                 return Ok(());
+            }
+            if let Some(why) = self.switching.refusal(token) {
+                return Err(SwitchError::Refused(why));
             }
             // Processes that die are not told of here.
             let _ = tokio::time::timeout(Duration::from_millis(200), self.switching.said.notified()).await;
@@ -204,6 +225,9 @@ impl Process {
         self.bus.on_signal(move |_, topic| {
             if topic.starts_with(READY) {
                 process.switching.ready.lock().expect("no panic while held").insert(topic.clone());
+                process.switching.said.notify_one();
+            } else if topic.starts_with(REFUSED) {
+                process.switching.refused.lock().expect("no panic while held").push(topic.clone());
                 process.switching.said.notify_one();
             } else if topic == CHANGED {
                 process.switching.changed.notify_one();
@@ -243,6 +267,11 @@ impl Process {
                     if self.routing.mode() != mode {
                         self.drain().await;
                         self.let_go(mode);
+                        if let Err(why) = self.change_follower(self.routing.mode(), mode).await {
+                            tracing::error!("cannot follow in mode {}: {why}", mode.name());
+                            self.shutdown.send_replace(true);
+                            return;
+                        }
                     }
                     self.routing.release(mode);
                 }
@@ -259,11 +288,18 @@ impl Process {
             *since = Some((Instant::now(), token.clone()));
             let this = [READY, token.as_bytes()].concat();
             self.switching.ready.lock().expect("no panic while held").retain(|said| said.starts_with(&this));
-            self.routing.hold();
-            let able = self.upstream.is_some() || to == Mode::Postgres;
-            if able && self.drain().await {
-                self.bus.signal(ready_topic(&token, self.bus.process));
-                return;
+            let of_this = [REFUSED, token.as_bytes()].concat();
+            let refused = &self.switching.refused;
+            refused.lock().expect("no panic while held").retain(|said| said.starts_with(&of_this));
+            match self.prepare(from, to, token.ends_with(FORCED)).await {
+                Ok(()) => {
+                    self.bus.signal(ready_topic(&token, self.bus.process));
+                    return;
+                }
+                Err(why) => {
+                    let refusal = [REFUSED, token.as_bytes(), b" ", why.as_bytes()].concat();
+                    self.bus.signal(Bytes::from(refusal));
+                }
             }
         }
         let is_overdue = since.as_ref().is_some_and(|(since, _)| since.elapsed() > PATIENCE + DRAIN);
@@ -271,6 +307,41 @@ impl Process {
             // An error is found again at the next look.
             let _ = self.change(&changing, &Stored::Settled(from)).await;
         }
+    }
+
+    /// Holds commands back and brings everything to an end that goes by the mode so far.
+    async fn prepare(&self, from: Mode, to: Mode, force: bool) -> Result<(), String> {
+        if self.upstream.is_none() && to != Mode::Postgres {
+            self.routing.hold();
+            return Err("one process has no other server (--upstream)".to_owned());
+        }
+        // Who follows is about to answer.
+        let follows =
+            self.shadow.get().filter(|_| from.is_followed() && from.is_upstream() != to.is_upstream());
+        let behind = || follows.and_then(|shadow| shadow.behind());
+        if !force && let Some(why) = behind() {
+            return Err(why);
+        }
+        self.routing.hold();
+        if !self.drain().await {
+            return Err("what clients have under way takes too long".to_owned());
+        }
+        let Some(shadow) = follows else { return Ok(()) };
+        match tokio::time::timeout(CATCH_UP, shadow.caught_up()).await {
+            Err(_) if !force => {
+                Err(behind().unwrap_or_else(|| "the side that follows does not catch up in time".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Who has followed in one mode does not in the next, or otherwise.
+    pub async fn change_follower(&self, from: Mode, to: Mode) -> Result<(), String> {
+        let Some(shadow) = self.shadow.get() else { return Ok(()) };
+        if from.is_followed() {
+            shadow.end().await;
+        }
+        if to.is_followed() { shadow.begin(to).await } else { Ok(()) }
     }
 
     /// Ends what waits and lets finish what is under way.

@@ -33,6 +33,11 @@ pub struct Foreign {
 }
 
 impl Foreign {
+    /// Whether a call certainly changes no key. Scripts neither read nor write by their flags, and have keys somewhere.
+    pub fn only_reads(&self) -> bool {
+        self.reads || (!self.writes && !self.may_replicate && !self.movable_keys)
+    }
+
     /// The positions of the keys in a call of so many words, unless they are movable.
     pub fn key_positions(&self, words: usize) -> Vec<usize> {
         let words = words as i64;

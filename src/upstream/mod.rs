@@ -15,5 +15,5 @@ pub use error::UpstreamError;
 pub use greeting::{Foreign, Greeting};
 pub use pipe::Pipe;
 pub use reply::{BadReply, Raw, ReplyDecoder};
-pub use tap::{Calls, Tap};
+pub use tap::{Calls, Followed, FollowedAside, Tap};
 pub use url::{Place, Url, UrlError};

@@ -1,5 +1,7 @@
 //! What follows the upstream sees of it here.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::error::UpstreamError;
@@ -20,15 +22,66 @@ pub struct Calls {
 
 /// Sees what goes to the upstream. The methods must return at once: they are called on the path of all clients.
 pub trait Tap: Send + Sync {
-    /// Calls that may write are about to be sent, through the pipe or another connection.
+    /// Calls that may write are about to be sent through the pipe.
     fn sending(&self, calls: &Calls);
+
+    /// Calls that may write are about to be sent another way. The number tells when.
+    fn sending_aside(&self, calls: &Calls) -> u64;
 
     /// They went through the pipe and were answered. In the order in which the upstream has executed them, before the client knows of it.
     fn answered(&self, calls: Calls, replies: &[Raw]);
 
-    /// They went another way and were answered: their place between those of the pipe is not known, only that it is before now.
-    fn answered_aside(&self, calls: Calls, replies: &[Raw]);
+    /// They went another way and were answered: their place between those of the pipe is not known, only that it is after they were sent and before now.
+    fn answered_aside(&self, calls: Calls, replies: &[Raw], sent_at: u64);
 
-    /// They were sent (through the pipe or not) and there is no reply: each may have been executed or not.
+    /// They were sent through the pipe and there is no reply: each may have been executed or not.
     fn lost(&self, calls: Calls, error: &UpstreamError);
+
+    /// They were sent another way and no reply tells whether they were executed.
+    fn lost_aside(&self, calls: Calls);
+}
+
+/// Calls on their way through the pipe, and who follows them: whoever did when they were sent.
+pub struct Followed {
+    calls: Calls,
+    tap: Arc<dyn Tap>,
+}
+
+impl Followed {
+    /// To be called before they are sent.
+    pub fn sending(calls: Calls, tap: Arc<dyn Tap>) -> Followed {
+        tap.sending(&calls);
+        Followed { calls, tap }
+    }
+
+    pub fn answered(self, replies: &[Raw]) {
+        self.tap.answered(self.calls, replies);
+    }
+
+    pub fn lost(self, error: &UpstreamError) {
+        self.tap.lost(self.calls, error);
+    }
+}
+
+/// The same of those that are sent another way.
+pub struct FollowedAside {
+    pub calls: Calls,
+    tap: Arc<dyn Tap>,
+    sent_at: u64,
+}
+
+impl FollowedAside {
+    /// To be called before they are sent.
+    pub fn sending(calls: Calls, tap: Arc<dyn Tap>) -> FollowedAside {
+        let sent_at = tap.sending_aside(&calls);
+        FollowedAside { calls, tap, sent_at }
+    }
+
+    pub fn answered(self, reply: &Raw) {
+        self.tap.answered_aside(self.calls, std::slice::from_ref(reply), self.sent_at);
+    }
+
+    pub fn lost(self) {
+        self.tap.lost_aside(self.calls);
+    }
 }

@@ -24,8 +24,8 @@ static GET: Command = Command {
     ..FAMILY
 };
 
-/// `RESPG.MODE SET <postgres | redis | shadow | reverse>`
-static SET: Command = Command { name: "RESPG.MODE|SET", arity: Exactly(3), plan: set, ..FAMILY };
+/// `RESPG.MODE SET <postgres | redis | shadow | reverse> [FORCE]`
+static SET: Command = Command { name: "RESPG.MODE|SET", arity: AtLeast(3), plan: set, ..FAMILY };
 
 static HELP: Command = Command {
     name: "RESPG.MODE|HELP",
@@ -37,23 +37,28 @@ static HELP: Command = Command {
 const HELP_LINES: &[&str] = &[
     "GET",
     "    Return who answers for the data.",
-    "SET <postgres | redis | shadow | reverse>",
-    "    Change it in all processes; return when all go by it.",
+    "SET <postgres | redis | shadow | reverse> [FORCE]",
+    "    Change it in all processes; return when all go by it. FORCE: also if the side that is to answer is behind, or has keys that would be lost.",
 ];
 
 fn set(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     let mode = Mode::from_name(args.word()?);
     let mode = mode.ok_or(CommandError::text("ERR the mode is postgres, redis, shadow or reverse"))?;
-    Ok(Plan::Steps(Box::new(Set(mode))))
+    let force = args.take("FORCE");
+    args.end()?;
+    Ok(Plan::Steps(Box::new(Set { mode, force })))
 }
 
-struct Set(Mode);
+struct Set {
+    mode: Mode,
+    force: bool,
+}
 
 impl Steps for Set {
     fn run<'a>(self: Box<Self>, context: &'a mut Context<'_>) -> BoxFuture<'a, Result<Reply, CommandError>> {
         Box::pin(async move {
             let process = context.process().clone();
-            match process.switch_mode(self.0).await {
+            match process.switch_mode(self.mode, self.force).await {
                 Ok(()) => Ok(Reply::Ok),
                 Err(error) => Err(CommandError::text(format!("ERR {error}"))),
             }

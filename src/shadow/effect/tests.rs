@@ -2,7 +2,7 @@ use super::*;
 use crate::command::{Arity, KeySpec, all};
 
 const AT: i64 = 1_700_000_000_000;
-const WHEN: When = When { at: AT, dialect: Dialect { major: 7, minor: 0 } };
+const WHEN: When = When { at: AT, dialect: Dialect { major: 7, minor: 0 }, beside: false };
 
 fn argv(call: &str) -> Vec<Bytes> {
     call.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect()

@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::sent::{Effect, Sent};
 use crate::keyspace::DbIndex;
 use crate::resp::{Protocol, Reply};
 use crate::session::Session;
-use crate::state::{Blockage, ClientHandle, OutputLimit, Process, Upstream};
-use crate::upstream::{Calls, Connection, Raw, UpstreamError};
+use crate::state::{Blockage, ClientHandle, Mode, OutputLimit, Process, Upstream};
+use crate::upstream::{Calls, Connection, FollowedAside, Raw, UpstreamError};
 
 /// What may wait for a client that does not read; beyond, nothing is taken from the upstream, whose own limits then hold.
 const MOST_WAITING: u64 = 1024 * 1024;
@@ -95,7 +96,7 @@ impl Aside {
             upstream: upstream.clone(),
             state,
             context,
-            task: tokio::spawn(task.run(receiver, process.clone())),
+            task: tokio::spawn(task.run(receiver, process.routing.changes())),
         })
     }
 
@@ -171,7 +172,9 @@ impl Aside {
     fn give(&self, mut sent: Sent) {
         if !sent.subscribes {
             self.state.pending.fetch_add(1, Relaxed);
-            sent.counts = !self.state.taken_over.load(Relaxed);
+            // What such a connection gets beside replies does not end; its writes do.
+            let may_write = sent.writes || sent.effect == Effect::Releases;
+            sent.counts = may_write || !self.state.taken_over.load(Relaxed);
         }
         if sent.counts {
             self.upstream.waiting.fetch_add(1, Relaxed);
@@ -187,9 +190,9 @@ impl Aside {
 
 /// Calls whose replies are to come. What is lost with it is reported.
 struct Expected {
-    calls: VecDeque<(Sent, Option<Calls>)>,
+    calls: VecDeque<(Sent, Option<FollowedAside>)>,
     /// Between MULTI and EXEC: writes, and the number of databases selected.
-    queued: Vec<(Option<Calls>, Option<u32>)>,
+    queued: Vec<(Option<FollowedAside>, Option<u32>)>,
     upstream: Arc<Upstream>,
 }
 
@@ -197,11 +200,9 @@ impl Drop for Expected {
     fn drop(&mut self) {
         let waiting = self.calls.iter().filter(|(sent, _)| sent.counts).count();
         self.upstream.waiting.fetch_sub(waiting, Relaxed);
-        let Some(tap) = self.upstream.pipe.tap() else { return };
-        let error = UpstreamError::Lost("the client's connection was closed".to_owned());
-        let calls = self.calls.drain(..).filter_map(|(_, calls)| calls);
-        let queued = self.queued.drain(..).filter_map(|(calls, _)| calls);
-        calls.chain(queued).for_each(|calls| tap.lost(calls, &error));
+        let calls = self.calls.drain(..).filter_map(|(_, followed)| followed);
+        let queued = self.queued.drain(..).filter_map(|(followed, _)| followed);
+        calls.chain(queued).for_each(FollowedAside::lost);
     }
 }
 
@@ -218,12 +219,13 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut receiver: UnboundedReceiver<Sent>, process: Arc<Process>) {
-        let mut changes = process.routing.changes();
+    async fn run(mut self, mut receiver: UnboundedReceiver<Sent>, changes: watch::Receiver<Mode>) {
+        let state = self.state.clone();
         let error = tokio::select! {
+            // Before what is sent after the change.
+            biased;
+            () = interrupted(changes, &state) => UpstreamError::Lost("the mode has changed".to_owned()),
             error = self.pass_on(&mut receiver) => error,
-            // Whatever the client is in the middle of here, it has to begin again on the other side.
-            _ = changes.wait_for(|mode| !mode.is_upstream()) => UpstreamError::Lost("the mode has changed".to_owned()),
         };
         self.state.broken.store(true, Relaxed);
         let was_busy = self.state.pending.load(Relaxed) > 0
@@ -270,8 +272,7 @@ impl Task {
             (true, Some(tap)) => {
                 let calls =
                     Calls { db: self.db, protocol: self.protocol, calls: vec![sent.argv.clone()], mark: 0 };
-                tap.sending(&calls);
-                Some(calls)
+                Some(FollowedAside::sending(calls, tap))
             }
             _ => None,
         };
@@ -299,9 +300,6 @@ impl Task {
         if sent.effect == Effect::Authenticates && !failed {
             self.state.taken_over.store(true, Relaxed);
         }
-        if sent.counts {
-            self.upstream.waiting.fetch_sub(1, Relaxed);
-        }
         let db = if sent.selects { number(sent.argv.get(1)) } else { None };
         if &raw.0[..] == QUEUED {
             self.expected.queued.push((followed, db));
@@ -310,6 +308,10 @@ impl Task {
                 self.release(&raw);
             }
             self.done(followed, db.filter(|_| !failed), &raw);
+        }
+        // Whoever waits for it finds it told.
+        if sent.counts {
+            self.upstream.waiting.fetch_sub(1, Relaxed);
         }
         if sent.takes_reply {
             self.forward(raw);
@@ -328,19 +330,28 @@ impl Task {
             _ => Vec::new(),
         };
         for (at, (followed, db)) in queued.into_iter().enumerate() {
-            self.done(followed, db.filter(|_| replies.get(at) == Some(&Reply::Ok)), raw);
+            self.select(db.filter(|_| replies.get(at) == Some(&Reply::Ok)));
+            // What became of it EXEC's reply knows: its keys are read.
+            if let Some(mut followed) = followed {
+                followed.calls.db = self.db;
+                followed.lost();
+            }
         }
     }
 
-    /// Something has been executed; who follows is told.
-    fn done(&mut self, followed: Option<Calls>, db: Option<u32>, raw: &Raw) {
+    fn select(&mut self, db: Option<u32>) {
         if let Some(db) = db {
             self.db = db;
             *self.state.selected.lock().expect("no panic while held") = Some(db);
         }
-        if let (Some(mut calls), Some(tap)) = (followed, self.upstream.pipe.tap()) {
-            calls.db = self.db;
-            tap.answered_aside(calls, std::slice::from_ref(raw));
+    }
+
+    /// Something has been executed; who follows is told.
+    fn done(&mut self, followed: Option<FollowedAside>, db: Option<u32>, raw: &Raw) {
+        self.select(db);
+        if let Some(mut followed) = followed {
+            followed.calls.db = self.db;
+            followed.answered(raw);
         }
     }
 
@@ -366,6 +377,17 @@ impl Task {
             let _ = pipe.call(db, Protocol::Resp2, std::iter::once(&call[..]), None).await;
         });
     }
+}
+
+/// Until the mode is one in which the client has to begin again with what it is in the middle of: on the other side, or so that a transaction is followed from its beginning.
+async fn interrupted(mut changes: watch::Receiver<Mode>, state: &State) {
+    while changes.changed().await.is_ok() {
+        if !changes.borrow_and_update().is_upstream() || state.held.load(Relaxed) {
+            return;
+        }
+    }
+    // The process is about to end.
+    std::future::pending().await
 }
 
 fn number(word: Option<&Bytes>) -> Option<u32> {

@@ -86,9 +86,7 @@ pub fn writes(incoming: &Incoming, greeting: Option<&Greeting>) -> bool {
         }
         Incoming::Refused { argv, .. } => match (command::lookup(&argv[0]), greeting) {
             (Some(command), _) => command.flags.has(Flags::WRITE) || command.flags.has(Flags::MAY_REPLICATE),
-            (None, Some(greeting)) => {
-                greeting.command(&argv[0]).is_some_and(|foreign| foreign.writes || foreign.may_replicate)
-            }
+            (None, Some(greeting)) => greeting.command(&argv[0]).is_some_and(|foreign| !foreign.only_reads()),
             (None, None) => true,
         },
     }

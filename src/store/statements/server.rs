@@ -52,3 +52,8 @@ pub static LIVE_PROCESSES: Statement = Statement::new(
 );
 
 pub static CHANGE_SETTING: Statement = Statement::new("SELECT respg.change_setting($1, $2)");
+
+/// Whether there is any key.
+pub static ANY_KEY: Statement = Statement::new(
+    "SELECT EXISTS (SELECT 1 FROM respg.databases d JOIN respg.keys k ON k.space = d.space WHERE k.type > 0)",
+);

@@ -10,3 +10,14 @@ pub static TELL: Statement = Statement::new(
      ON CONFLICT (process) DO UPDATE SET told_at = excluded.told_at, status = excluded.status, differences = excluded.differences,
             foreign_commands = excluded.foreign_commands, unsupported_types = excluded.unsupported_types",
 );
+
+/// $1 name, $2 process: whether there was one of this name that has not ended cleanly.
+pub static BEGIN_RUN: Statement = Statement::new(
+    "WITH before AS (SELECT 1 FROM respg.shadow_runs r WHERE r.name = $1),
+     now AS (INSERT INTO respg.shadow_runs AS r (name, process) VALUES ($1, $2)
+             ON CONFLICT (name) DO UPDATE SET process = $2, begun_at = now())
+     SELECT EXISTS (SELECT 1 FROM before)",
+);
+
+/// $1 name.
+pub static END_RUN: Statement = Statement::new("DELETE FROM respg.shadow_runs r WHERE r.name = $1");

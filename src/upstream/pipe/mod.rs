@@ -5,7 +5,7 @@
 mod traffic;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -15,7 +15,7 @@ use super::connection::{Connection, write_call};
 use super::error::UpstreamError;
 use super::greeting::Greeting;
 use super::reply::Raw;
-use super::tap::{Calls, Tap};
+use super::tap::{Calls, Followed, Tap};
 use super::url::Url;
 use crate::resp::Protocol;
 
@@ -30,7 +30,7 @@ pub struct Pipe {
     url: Url,
     state: Mutex<State>,
     arrived: Notify,
-    tap: OnceLock<Arc<dyn Tap>>,
+    tap: RwLock<Option<Arc<dyn Tap>>>,
 }
 
 #[derive(Default)]
@@ -67,7 +67,7 @@ struct Job {
     expected: usize,
     replies: Vec<Raw>,
     done: Option<oneshot::Sender<Answer>>,
-    followed: Option<Calls>,
+    followed: Option<Followed>,
 }
 
 impl Job {
@@ -76,9 +76,9 @@ impl Job {
         Job { expected: 1, replies: Vec::new(), done: None, followed: None }
     }
 
-    fn fail(self, error: &UpstreamError, tap: Option<&Arc<dyn Tap>>) {
-        if let (Some(calls), Some(tap)) = (self.followed, tap) {
-            tap.lost(calls, error);
+    fn fail(self, error: &UpstreamError) {
+        if let Some(followed) = self.followed {
+            followed.lost(error);
         }
         if let Some(done) = self.done {
             let _ = done.send(Err(error.clone()));
@@ -88,20 +88,20 @@ impl Job {
 
 impl Pipe {
     pub fn new(url: Url) -> Pipe {
-        Pipe { url, state: Mutex::default(), arrived: Notify::new(), tap: OnceLock::new() }
+        Pipe { url, state: Mutex::default(), arrived: Notify::new(), tap: RwLock::default() }
     }
 
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Lets somebody follow; once, before the first call.
-    pub fn set_tap(&self, tap: Arc<dyn Tap>) {
-        let _ = self.tap.set(tap);
+    /// Lets somebody follow what is sent from now on, or nobody.
+    pub fn set_tap(&self, tap: Option<Arc<dyn Tap>>) {
+        *self.tap.write().expect("no panic while held") = tap;
     }
 
-    pub fn tap(&self) -> Option<&Arc<dyn Tap>> {
-        self.tap.get()
+    pub fn tap(&self) -> Option<Arc<dyn Tap>> {
+        self.tap.read().expect("no panic while held").clone()
     }
 
     /// What the upstream is, as far as it has ever been there.
@@ -167,9 +167,7 @@ impl Pipe {
         if let Link::Down(error) = &state.link {
             return Err(error.clone());
         }
-        if let (Some(calls), Some(tap)) = (&followed, self.tap.get()) {
-            tap.sending(calls);
-        }
+        let followed = followed.zip(self.tap()).map(|(calls, tap)| Followed::sending(calls, tap));
         let segment = state.segment(context);
         let (mut expected, mut selects) = (0, false);
         for argv in calls {
@@ -234,7 +232,7 @@ impl Pipe {
             place: self.url.place.to_string(),
             reason: "no such database any more".into(),
         };
-        gone.into_iter().flat_map(|segment| segment.jobs).for_each(|job| job.fail(&error, self.tap.get()));
+        gone.into_iter().flat_map(|segment| segment.jobs).for_each(|job| job.fail(&error));
         Ok(connection)
     }
 
@@ -249,7 +247,7 @@ impl Pipe {
             std::mem::take(&mut state.waiting)
         };
         for job in waiting.into_iter().flat_map(|segment| segment.jobs) {
-            job.fail(error, self.tap.get());
+            job.fail(error);
         }
     }
 

@@ -33,7 +33,7 @@ impl Pipe {
             other => UpstreamError::Lost(other.to_string()),
         };
         for job in in_flight.into_inner().expect("no panic while held") {
-            job.fail(&lost, self.tap.get());
+            job.fail(&lost);
         }
         error
     }
@@ -134,8 +134,8 @@ impl Pipe {
                 Err(UpstreamError::Lost(reply.0.trim_ascii().escape_ascii().to_string()))
             });
         };
-        if let (Some(calls), Some(tap)) = (followed, self.tap.get()) {
-            tap.answered(calls, &replies);
+        if let Some(followed) = followed {
+            followed.answered(&replies);
         }
         let _ = done.send(Ok(replies));
         Ok(())

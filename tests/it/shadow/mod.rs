@@ -1,120 +1,150 @@
 //! Shadow mode: what clients do to a real Redis is done again in Postgres.
 
 mod follow;
+mod modes;
 mod report;
 mod trouble;
 mod workload;
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use respg::config::Config;
-use respg::resp::{Protocol, Reply};
-use respg::server::Server;
-use respg::shadow::{Bounds, Following, Options, start};
-use respg::upstream::{Calls, Pipe};
-use tokio::task::JoinSet;
+use rustix::process::Signal;
 
+use crate::support::client::{Client, Protocol, Value};
 use crate::support::pg::{Scratch, fresh_database};
 use crate::support::redis::Redis;
+use crate::support::respg::{Respg, blocking};
 
-/// A Redis, a respg that follows it, and the pipe between them.
+/// A Redis, and a respg in shadow mode before it.
 pub struct Shadow {
     pub redis: Redis,
     pub database: String,
-    pub pipe: Arc<Pipe>,
-    pub following: Arc<Following>,
-    tasks: JoinSet<()>,
-    server: Server,
+    pub respg: Respg,
+    options: Vec<String>,
     scratch: Scratch,
 }
 
+/// What RESPG.SHADOW DIFFS says of one kind of difference.
+#[derive(Debug)]
+pub struct Difference {
+    pub class: String,
+    pub command: String,
+    pub pattern: String,
+    pub _told: String,
+}
+
 impl Shadow {
-    pub async fn start(redis: Redis, bounds: Bounds) -> Shadow {
-        let (database, scratch) = (fresh_database().await, Scratch::new());
-        Shadow::on(redis, database, scratch, bounds).await
+    pub fn start(redis: Redis, options: &[&str]) -> Shadow {
+        let (database, scratch) = (blocking(fresh_database()), Scratch::new());
+        let mode = ["--mode", "shadow"].iter();
+        let options: Vec<String> = mode.chain(options).map(|word| (*word).to_owned()).collect();
+        let respg = run(&redis, &database, &scratch, &options);
+        Shadow { redis, database, respg, options, scratch }
     }
 
-    /// On what is there.
-    pub async fn on(redis: Redis, database: String, scratch: Scratch, bounds: Bounds) -> Shadow {
-        let config = Config {
-            database_url: Some(database.clone()),
-            port: 0,
-            postgres_timeout: 1000,
-            ..Config::defaults()
-        };
-        let server = Server::start(config).await.expect("respg starts");
-        let pipe = Arc::new(Pipe::new(redis.url().parse().expect("a URL")));
-        let options = Options { folder: folder(&scratch), bounds, all_dirty: false };
-        let mut tasks = JoinSet::new();
-        let following = start(server.process(), &pipe, &options, &mut tasks).expect("the follower starts");
-        let running = pipe.clone();
-        tasks.spawn(async move { running.run().await });
-        Shadow { redis, database, pipe, following, tasks, server, scratch }
+    /// Kills respg in the middle of whatever it does, and starts it again.
+    pub fn kill(self) -> Shadow {
+        let Shadow { redis, database, respg, options, scratch } = self;
+        respg.signal(Signal::KILL);
+        respg.ended();
+        let respg = run(&redis, &database, &scratch, &options);
+        Shadow { redis, database, respg, options, scratch }
     }
 
-    /// Ends as after a kill: nothing is finished, nothing said.
-    pub async fn kill(self) -> (Redis, String, Scratch) {
-        let Shadow { redis, database, following, mut tasks, server, scratch, .. } = self;
-        tasks.shutdown().await;
-        following.queue.close();
-        server.stop().await.expect("it stops");
-        (redis, database, scratch)
+    /// Where it keeps what is to survive it.
+    pub fn folder(&self) -> PathBuf {
+        folder(&self.scratch)
     }
 
-    /// Where respg itself listens.
-    pub fn address(&self) -> std::net::SocketAddr {
-        self.server.addresses()[0]
+    pub fn address(&self) -> SocketAddr {
+        self.respg.address()
     }
 
     /// Sends a client's calls, divided by `;`.
-    pub async fn call(&self, lines: &str) -> Vec<Reply> {
-        let calls = lines.split(';').map(|line| {
-            line.split_whitespace().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect()
-        });
-        send(&self.pipe, 0, calls.collect()).await
+    pub fn call(&self, lines: &str) -> Vec<Value> {
+        let mut client = self.respg.connect();
+        client.send(lines.split(';'));
+        lines.split(';').map(|_| client.read()).collect()
+    }
+
+    pub fn status(&self) -> BTreeMap<String, i64> {
+        let status = self.respg.connect().plain(["RESPG.SHADOW", "STATUS"]).map();
+        status.into_iter().map(|(name, value)| (name.to_string_lossy(), value.integer())).collect()
+    }
+
+    pub fn number(&self, name: &str) -> i64 {
+        self.status()[name]
     }
 
     /// Waits until nothing is left to be done.
-    pub async fn settle(&self) {
+    pub fn settle(&self) {
         let started = Instant::now();
-        let counts = &self.following.report.counts;
-        let busy = || {
-            !self.following.queue.is_empty()
-                || counts.behind_since.load(Relaxed) != 0
-                || counts.unsettled.load(Relaxed) != 0
-                || self.following.dirty.is_any_broken()
-        };
+        let mut client = self.respg.connect();
         let mut quiet = 0;
-        while quiet < 5 {
-            quiet = if busy() { 0 } else { quiet + 1 };
-            assert!(started.elapsed() < Duration::from_secs(120), "does not settle: {}", self.told());
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        while quiet < 3 {
+            let status = client.plain(["RESPG.SHADOW", "STATUS"]).map();
+            let busy = ["lag_records", "lag_ms", "unsettled_keys", "dirty_slots"]
+                .iter()
+                .any(|name| status.iter().any(|(key, value)| *key == *name && *value != 0));
+            quiet = if busy { 0 } else { quiet + 1 };
+            assert!(started.elapsed() < Duration::from_secs(120), "does not settle: {status:?}");
+            sleep(Duration::from_millis(20));
         }
     }
 
-    pub fn told(&self) -> String {
-        format!("{:?} {:?}", self.following.report.counts, self.following.report.differences())
+    pub fn differences(&self) -> Vec<Difference> {
+        let Value::Array(found) = self.respg.connect().plain(["RESPG.SHADOW", "DIFFS"]) else {
+            panic!("no array")
+        };
+        found
+            .into_iter()
+            .map(|found| {
+                let fields = found.map();
+                let word = |at: usize| fields[at].1.to_string_lossy();
+                Difference {
+                    class: word(0),
+                    command: word(1),
+                    pattern: word(2),
+                    _told: format!("{:?}", &fields[3..]),
+                }
+            })
+            .collect()
     }
 
     /// Both sides are the same, says `respg verify`.
-    pub async fn assert_equal(&self) {
-        self.settle().await;
-        let output = tokio::process::Command::from(verify(&self.redis, &self.database)).output().await;
-        let output = output.expect("respg verify");
-        let said = output.stdout;
-        let json: serde_json::Value = serde_json::from_slice(&said).expect("JSON");
-        assert_eq!(json["different"], 0, "{json:#}\n{}", self.told());
+    pub fn assert_equal(&self) {
+        self.settle();
+        let json = verify(&self.redis, &self.database);
+        let told = || format!("{:?} {:#?}", self.status(), self.differences());
+        assert_eq!(json["different"], 0, "{json:#}\n{}", told());
+        assert!(json["keys"].as_u64().is_some_and(|keys| keys > 0), "{json:#}");
     }
 
     /// That no reply differed and no key had to be repaired.
     pub fn assert_no_differences(&self) {
-        let differences = self.following.report.differences();
+        let differences = self.differences();
         assert!(differences.is_empty(), "{differences:#?}");
+    }
+
+    /// RESPG.MODE SET; on a loaded machine processes may be late, then nothing has changed.
+    pub fn change_mode(&self, mode: &str) {
+        change_mode(&mut self.respg.connect(), mode);
+    }
+}
+
+pub fn change_mode(admin: &mut Client, mode: &str) {
+    let begun = Instant::now();
+    loop {
+        match admin.plain(["RESPG.MODE", "SET", mode]) {
+            Value::Status(ok) if ok == "OK" => return,
+            refused => assert!(begun.elapsed() < Duration::from_secs(60), "{refused:?}"),
+        }
+        sleep(Duration::from_millis(100));
     }
 }
 
@@ -122,15 +152,35 @@ fn folder(scratch: &Scratch) -> PathBuf {
     scratch.path().join("shadow")
 }
 
-fn verify(redis: &Redis, database: &str) -> Command {
-    let mut respg = Command::new(env!("CARGO_BIN_EXE_respg"));
-    respg.args(["verify", &redis.url(), "--json", "--settle", "600"]).env("RESPG_DATABASE_URL", database);
-    respg
+fn run(redis: &Redis, database: &str, scratch: &Scratch, options: &[String]) -> Respg {
+    let (url, folder) = (redis.url(), folder(scratch).display().to_string());
+    let all = ["--upstream", &url, "--shadow-dir", &folder, "--postgres-timeout", "1000"];
+    let options: Vec<&str> = all.into_iter().chain(options.iter().map(String::as_str)).collect();
+    Respg::on(database, &options)
 }
 
-/// Sends calls of one client and reads their replies.
-pub async fn send(pipe: &Pipe, db: u32, calls: Vec<Vec<Bytes>>) -> Vec<Reply> {
-    let followed = Calls { db, protocol: Protocol::Resp2, calls: calls.clone(), mark: 0 };
-    let replies = pipe.call(db, Protocol::Resp2, calls.iter().map(Vec::as_slice), Some(followed)).await;
-    replies.expect("the upstream answers").iter().map(|raw| raw.parse().expect("RESP")).collect()
+/// What `respg verify` says.
+pub fn verify(redis: &Redis, database: &str) -> serde_json::Value {
+    let output = task("verify", redis, database, &["--json", "--settle", "600"]);
+    serde_json::from_slice(&output).expect("JSON")
+}
+
+/// What a task of the program prints.
+pub fn task(name: &str, redis: &Redis, database: &str, options: &[&str]) -> Vec<u8> {
+    let mut respg = Command::new(env!("CARGO_BIN_EXE_respg"));
+    respg.args([name, &redis.url()]).args(options).env("RESPG_DATABASE_URL", database);
+    let output = respg.output().expect("it runs");
+    assert!(!output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// A connection that gives the replies of a client's calls.
+pub fn send(client: &mut Client, calls: &[Vec<bytes::Bytes>]) -> Vec<Value> {
+    client.send(calls.iter().cloned());
+    calls.iter().map(|_| client.read()).collect()
+}
+
+/// One that fails when the server is gone, instead of ending the test.
+pub fn connect(address: SocketAddr) -> Client {
+    Client::connect(address, Protocol::Resp2)
 }

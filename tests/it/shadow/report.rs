@@ -1,6 +1,5 @@
 //! What is told: RESPG.SHADOW, INFO, views.
 
-use respg::shadow::Bounds;
 use std::time::Duration;
 
 use super::Shadow;
@@ -8,16 +7,19 @@ use crate::support::client::{Client, Protocol, Value, error, ok};
 use crate::support::matrix::client_of;
 use crate::support::pg;
 use crate::support::redis::Redis;
+use crate::support::respg::blocking;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn over_resp_and_in_sql() {
-    let shadow = Shadow::start(Redis::start(), Bounds::default()).await;
-    shadow.call("SET user:1:n 1; LPUSH list 1; HSET hash f v; PUBLISH c m").await;
-    shadow.settle().await;
-    let postgres = pg::connect(&shadow.database).await;
-    postgres.batch_execute("SELECT respg.set('user:1:n', '41')").await.expect("set");
-    shadow.call("INCR user:1:n").await;
-    shadow.settle().await;
+#[test]
+fn over_resp_and_in_sql() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.call("SET user:1:n 1; LPUSH list 1; HSET hash f v; PUBLISH c m");
+    shadow.settle();
+    blocking(async {
+        let postgres = pg::connect(&shadow.database).await;
+        postgres.batch_execute("SELECT respg.set('user:1:n', '41')").await.expect("set");
+    });
+    shadow.call("INCR user:1:n");
+    shadow.settle();
     for protocol in [Protocol::Resp2, Protocol::Resp3] {
         let mut client = Client::connect(shadow.address(), protocol);
         let status = client.plain(["RESPG.SHADOW", "STATUS"]).map();
@@ -44,18 +46,21 @@ async fn over_resp_and_in_sql() {
         let info = std::str::from_utf8(&info).expect("text");
         assert!(info.starts_with("# Shadow\r\n") && info.contains("shadow_lag_ms:0\r\n"), "{info}");
     }
-    tokio::time::sleep(Duration::from_millis(2500)).await;
-    for (query, what) in [
-        ("SELECT count(*) FROM respg.shadow_status WHERE name = 'repaired' AND value >= 1", "status"),
-        (
-            "SELECT count(*) FROM respg.shadow_differences WHERE pattern = 'user:*:n' AND class = 'value'",
-            "differences",
-        ),
-        ("SELECT count(*) FROM respg.shadow_census WHERE kind = 'command' AND name = 'LPUSH'", "census"),
-    ] {
-        let count: i64 = postgres.query_one(query, &[]).await.expect("a view").get(0);
-        assert_eq!(count, 1, "{what}");
-    }
+    std::thread::sleep(Duration::from_millis(2500));
+    blocking(async {
+        let postgres = pg::connect(&shadow.database).await;
+        for (query, what) in [
+            ("SELECT count(*) FROM respg.shadow_status WHERE name = 'repaired' AND value >= 1", "status"),
+            (
+                "SELECT count(*) FROM respg.shadow_differences WHERE pattern = 'user:*:n' AND class = 'value'",
+                "differences",
+            ),
+            ("SELECT count(*) FROM respg.shadow_census WHERE kind = 'command' AND name = 'LPUSH'", "census"),
+        ] {
+            let count: i64 = postgres.query_one(query, &[]).await.expect("a view").get(0);
+            assert_eq!(count, 1, "{what}");
+        }
+    });
     let mut client = Client::connect(shadow.address(), Protocol::Resp2);
     assert_eq!(client.plain(["RESPG.SHADOW", "DIFFS", "RESET"]), ok());
     assert_eq!(client.plain(["RESPG.SHADOW", "DIFFS"]), Value::Array(Vec::new()));

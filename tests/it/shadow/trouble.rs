@@ -1,138 +1,163 @@
 //! The follower fails, the client does not notice, and both sides become the same again.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use respg::shadow::Bounds;
-
 use super::follow::work;
-use super::{Shadow, folder};
+use super::workload::{Random, next};
+use super::{Shadow, connect};
 use crate::support::pg;
 use crate::support::redis::Redis;
+use crate::support::respg::blocking;
 
-const SMALL: Bounds = Bounds { memory: 200_000, disk: 300_000 };
+/// One MiB in memory and one on disk.
+const SMALL: &[&str] = &["--shadow-memory", "1", "--shadow-spool", "1"];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_and_started_again() {
-    let mut shadow = Shadow::start(Redis::start(), Bounds::default()).await;
+const LOCK: &str = "BEGIN; LOCK TABLE respg.keyspace IN ACCESS EXCLUSIVE MODE";
+const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+/// Everything that the follower wants is locked away while `work` runs; at its end its connections are cut if `cut`.
+fn while_postgres_hangs(shadow: &Shadow, cut: bool, work: impl FnOnce()) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let postgres = runtime.block_on(pg::connect(&shadow.database));
+    runtime.block_on(postgres.batch_execute(LOCK)).expect("locked");
+    work();
+    if cut {
+        runtime.block_on(postgres.simple_query(CUT)).expect("cut");
+        sleep(Duration::from_millis(500));
+    }
+    runtime.block_on(postgres.batch_execute("ROLLBACK")).expect("released");
+}
+
+#[test]
+fn killed_and_started_again() {
+    let mut shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
     for round in 0..3 {
-        let working = work(&shadow, 4, 1000);
-        // In the middle of it.
-        let _ = tokio::time::timeout(Duration::from_millis(300 + 200 * round), working).await;
-        let (redis, database, scratch) = shadow.kill().await;
+        let address = shadow.address();
+        let clients: Vec<_> = (0..4)
+            .map(|number| {
+                thread::spawn(move || {
+                    let mut client = connect(address);
+                    let mut random = Random::new(number + 1);
+                    loop {
+                        let calls = next(&mut random, &[]);
+                        // Ends with a panic, which is caught, when respg is gone.
+                        super::send(&mut client, &calls);
+                    }
+                })
+            })
+            .collect();
+        sleep(Duration::from_millis(300 + 200 * round));
         // What is done while nobody follows is not marked: only what was under way is repaired.
-        shadow = Shadow::on(redis, database, scratch, Bounds::default()).await;
-        assert!(shadow.following.dirty.is_any_broken(), "nothing was under way");
-        shadow.assert_equal().await;
+        shadow = shadow.kill();
+        let gone: Vec<_> = clients.into_iter().map(thread::JoinHandle::<()>::join).collect();
+        assert!(gone.iter().all(Result::is_err));
+        assert!(shadow.number("marked_slots") > 0, "nothing was under way");
+        shadow.assert_equal();
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres_is_away_for_a_while() {
-    let shadow = Shadow::start(Redis::start(), Bounds::default()).await;
-    work(&shadow, 2, 100).await;
-    shadow.settle().await;
-    let postgres = pg::connect(&shadow.database).await;
-    // Everything that the follower wants is locked away; then its connections are cut.
-    postgres
-        .batch_execute("BEGIN; LOCK TABLE respg.keyspace IN ACCESS EXCLUSIVE MODE")
-        .await
-        .expect("locked");
-    let started = Instant::now();
-    work(&shadow, 4, 500).await;
-    let while_away = started.elapsed();
-    assert!(!shadow.following.queue.is_empty() || shadow.following.report.lag_ms() > 0);
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    postgres.simple_query(cut).await.expect("cut");
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    postgres.batch_execute("ROLLBACK").await.expect("released");
-    shadow.assert_equal().await;
-    assert!(shadow.following.report.counts.unreachable.load(Relaxed) > 0);
-    // The clients' path did not wait for it.
-    assert!(while_away < Duration::from_secs(10), "{while_away:?}");
+#[test]
+fn postgres_is_away_for_a_while() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    work(&shadow, 2, 100);
+    shadow.settle();
+    while_postgres_hangs(&shadow, true, || {
+        let started = Instant::now();
+        work(&shadow, 4, 500);
+        // The clients' path did not wait for it.
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        let status = shadow.status();
+        assert!(status["lag_records"] > 0 || status["lag_ms"] > 0, "{status:?}");
+        sleep(Duration::from_secs(3));
+    });
+    shadow.assert_equal();
+    assert!(shadow.number("unreachable") > 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_spool_is_full() {
-    let shadow = Shadow::start(Redis::start(), SMALL).await;
-    work(&shadow, 2, 100).await;
-    shadow.settle().await;
-    let postgres = pg::connect(&shadow.database).await;
-    postgres
-        .batch_execute("BEGIN; LOCK TABLE respg.keyspace IN ACCESS EXCLUSIVE MODE")
-        .await
-        .expect("locked");
-    work(&shadow, 4, 3000).await;
-    // Bounded, and nothing forgotten.
-    let (memory, disk) = shadow.following.queue.bytes();
-    assert!(memory <= 2 * SMALL.memory && disk <= SMALL.disk, "{memory} and {disk} bytes");
-    let counts = &shadow.following.queue.counts;
-    assert!(counts.spilled.load(Relaxed) > 0 && counts.dirty.load(Relaxed) > 0, "{counts:?}");
-    assert!(shadow.following.dirty.is_any_broken());
-    postgres.batch_execute("ROLLBACK").await.expect("released");
-    shadow.assert_equal().await;
+#[test]
+fn the_spool_is_full() {
+    let shadow = Shadow::start(Redis::start(), SMALL);
+    work(&shadow, 2, 100);
+    shadow.settle();
+    while_postgres_hangs(&shadow, false, || {
+        let started = Instant::now();
+        while shadow.number("dirty") == 0 {
+            work(&shadow, 4, 1000);
+            assert!(started.elapsed() < Duration::from_secs(60), "{:?}", shadow.status());
+        }
+        // Bounded, and nothing forgotten.
+        let status = shadow.status();
+        assert!(status["queue_memory"] <= 2 << 20 && status["queue_disk"] <= 1 << 20, "{status:?}");
+        assert!(status["spilled"] > 0 && status["dirty_slots"] > 0, "{status:?}");
+    });
+    shadow.assert_equal();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_changes_on_the_follower_is_found_and_undone() {
-    let shadow = Shadow::start(Redis::start(), Bounds::default()).await;
-    shadow.call("SET n 1; SET other 1; XADD s 1-1 f v").await;
-    shadow.settle().await;
-    let postgres = pg::connect(&shadow.database).await;
-    postgres.batch_execute("SELECT respg.set('n', '41')").await.expect("set");
-    shadow.call("INCR n; INCR other").await;
-    shadow.settle().await;
-    let differences = shadow.following.report.differences();
+#[test]
+fn what_somebody_changes_on_the_follower_is_found_and_undone() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    shadow.call("SET n 1; SET other 1; XADD s 1-1 f v");
+    shadow.settle();
+    blocking(async {
+        let postgres = pg::connect(&shadow.database).await;
+        postgres.batch_execute("SELECT respg.set('n', '41')").await.expect("set");
+    });
+    shadow.call("INCR n; INCR other");
+    shadow.settle();
+    let differences = shadow.differences();
     let found = |class: &str| {
         differences
             .iter()
-            .any(|(group, _)| group.class == class && group.command == "INCR" && group.pattern == "n")
+            .any(|found| found.class == class && found.command == "INCR" && found.pattern == "n")
     };
     assert!(found("reply: value") && found("value"), "{differences:#?}");
-    shadow.assert_equal().await;
+    shadow.assert_equal();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_upstream_is_away_for_a_while() {
-    let shadow = Shadow::start(Redis::start(), Bounds::default()).await;
-    work(&shadow, 2, 100).await;
-    // Its connections are cut in the middle of things: what was under way may have happened or not.
-    for _ in 0..3 {
-        let pipe = shadow.pipe.clone();
-        let task = tokio::spawn(async move {
-            for i in 0..2000 {
-                let calls = vec![vec!["INCR".into(), format!("cut:{}", i % 7).into()]];
-                let followed = respg::upstream::Calls {
-                    db: 0,
-                    protocol: respg::resp::Protocol::Resp2,
-                    calls: calls.clone(),
-                    mark: 0,
-                };
-                let calls = calls.iter().map(Vec::as_slice);
-                let _ = pipe.call(0, respg::resp::Protocol::Resp2, calls, Some(followed)).await;
-            }
-        });
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        shadow.redis.connect().plain("CLIENT KILL TYPE normal SKIPME yes");
-        task.await.expect("no panic");
-    }
-    shadow.assert_equal().await;
+#[test]
+fn the_upstream_is_away_for_a_while() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    work(&shadow, 2, 100);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            let (done, address) = (&done, shadow.address());
+            scope.spawn(move || {
+                let mut client = connect(address);
+                for i in (0..7).cycle() {
+                    client.plain(["INCR", &format!("cut:{i}")]);
+                    if done.load(Relaxed) {
+                        return;
+                    }
+                }
+            });
+        }
+        // Its connections are cut in the middle of things: what was under way may have happened or not.
+        for _ in 0..5 {
+            sleep(Duration::from_millis(100));
+            shadow.redis.connect().plain("CLIENT KILL TYPE normal SKIPME yes");
+        }
+        done.store(true, Relaxed);
+    });
+    shadow.assert_equal();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_quiet_process_has_no_dirty_slots() {
-    let shadow = Shadow::start(Redis::start(), Bounds::default()).await;
-    work(&shadow, 2, 200).await;
-    shadow.settle().await;
+#[test]
+fn a_quiet_process_has_no_dirty_slots() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    work(&shadow, 2, 200);
+    shadow.settle();
     let started = Instant::now();
-    while shadow.following.dirty.marked() > 0 {
-        assert!(started.elapsed() < Duration::from_secs(20), "{} slots", shadow.following.dirty.marked());
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    while shadow.number("marked_slots") > 0 {
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", shadow.status());
+        sleep(Duration::from_millis(50));
     }
-    let (redis, database, scratch) = shadow.kill().await;
-    let file = std::fs::read(folder(&scratch).join("dirty-slots")).expect("the file");
+    let file = std::fs::read(shadow.folder().join("dirty-slots")).expect("the file");
     assert!(file[48..].iter().all(|byte| *byte == 0));
-    let shadow = Shadow::on(redis, database, scratch, Bounds::default()).await;
-    assert!(!shadow.following.dirty.is_any_broken());
+    let shadow = shadow.kill();
+    assert_eq!(shadow.number("marked_slots"), 0);
 }

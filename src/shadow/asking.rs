@@ -1,0 +1,181 @@
+//! The follower's own calls to the side that answers, and what their answers are good for.
+
+use std::sync::MutexGuard;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::effect::Name;
+use super::following::Following;
+use super::record::{Record, Touched, What};
+use super::report::now_ms;
+use crate::command::copy::{Ask, Reading};
+use crate::copy::{exec_replies, in_multi};
+use crate::keyspace::DbIndex;
+use crate::resp::{Protocol, Reply};
+use crate::upstream::{Calls, Raw};
+
+/// Marks of such calls; those of clients have 0. Counted over all, so that answers for one who no longer follows are nobody's.
+static MARKS: AtomicU64 = AtomicU64::new(1);
+
+/// Why a call was sent.
+pub enum Asked {
+    /// To read a key's state, for this ticket.
+    State { name: Name, ticket: u64, reading: Box<Reading> },
+    /// To learn the keys of a call.
+    Keys(oneshot::Sender<Vec<Bytes>>),
+    /// To find a place behind everything that had happened.
+    Fence(Box<Behind>),
+    /// To know that everything before it has been answered.
+    Passed(oneshot::Sender<()>),
+}
+
+/// What is put behind everything that had happened.
+pub enum Behind {
+    /// Calls that were answered elsewhere, or whose outcome is not known.
+    Aside { record: Record, sent_at: u64, waits: bool },
+    /// What was lost on the way.
+    Lost(Record),
+}
+
+impl Following {
+    /// Reads a key's state where it stands now in the leader's order; it comes through the queue with this ticket.
+    pub fn ask_state(&self, name: Name, ticket: u64) {
+        let reading = Box::new(Reading::new(name.1.clone(), self.leader().dialect()));
+        self.go_on(name, ticket, reading);
+    }
+
+    fn go_on(&self, name: Name, ticket: u64, reading: Box<Reading>) {
+        let Ask { calls, transaction } = reading.ask();
+        let calls = if transaction { in_multi(calls) } else { calls };
+        self.send(name.0, Protocol::Resp2, calls, Asked::State { name, ticket, reading });
+    }
+
+    /// Asks for the keys of a call. The sender is dropped if there is no answer.
+    pub fn ask_keys(&self, db: DbIndex, argv: &[Bytes]) -> oneshot::Receiver<Vec<Bytes>> {
+        let mut call = vec![Bytes::from_static(b"COMMAND"), Bytes::from_static(b"GETKEYS")];
+        call.extend(argv.iter().cloned());
+        let (answer, receiver) = oneshot::channel();
+        self.send(db, Protocol::Resp2, vec![call], Asked::Keys(answer));
+        receiver
+    }
+
+    /// Waits until what was sent to the leader up to now is in the queue; false if that cannot be known.
+    pub async fn pass_all(&self) -> bool {
+        let (passed, waiting) = oneshot::channel();
+        self.send(self.leader().db(), Protocol::Resp2, vec![ping()], Asked::Passed(passed));
+        waiting.await.is_ok()
+    }
+
+    /// Puts a record into the queue behind everything that has happened up to now.
+    pub(super) fn fence(&self, protocol: Protocol, behind: Behind) {
+        let (Behind::Aside { record, .. } | Behind::Lost(record)) = &behind;
+        self.send(record.db, protocol, vec![ping()], Asked::Fence(Box::new(behind)));
+    }
+
+    fn send(&self, db: DbIndex, protocol: Protocol, calls: Vec<Vec<Bytes>>, asked: Asked) {
+        let mark = MARKS.fetch_add(1, Relaxed);
+        self.asking.fetch_add(1, SeqCst);
+        self.asked().insert(mark, asked);
+        if !self.leader().ask(Calls { db: db.0, protocol, calls, mark }) {
+            self.failed(mark);
+        }
+    }
+
+    /// A call of our own has no answer.
+    pub(super) fn failed(&self, mark: u64) {
+        let asked = self.asked().remove(&mark);
+        match asked {
+            None => return,
+            Some(Asked::State { name: (db, key), ticket, .. }) => {
+                let what = What::State { key, ticket, state: None, size: 0 };
+                self.queue.push(Record { db, at: now_ms(), touched: Touched::none(), beside: false, what });
+            }
+            // The sender is dropped.
+            Some(Asked::Keys(_) | Asked::Passed(_)) => {}
+            Some(Asked::Fence(behind)) => {
+                if let Behind::Aside { record, waits: false, .. } = &*behind {
+                    self.order.end_aside(&record.touched);
+                }
+                let (Behind::Aside { record, .. } | Behind::Lost(record)) = *behind;
+                self.dirty.give_up(&record.touched);
+            }
+        }
+        self.asking.fetch_sub(1, SeqCst);
+    }
+
+    /// A call of our own was answered.
+    pub(super) fn heard(&self, mark: u64, replies: &[Raw]) {
+        let asked = self.asked().remove(&mark);
+        let Some(asked) = asked else { return };
+        let replies: Result<Vec<Reply>, _> = replies.iter().map(Raw::parse).collect();
+        match asked {
+            Asked::Fence(behind) => self.placed(*behind),
+            Asked::Passed(passed) => drop(passed.send(())),
+            Asked::Keys(answer) => {
+                let keys = match replies.ok().and_then(|mut replies| replies.pop()) {
+                    Some(Reply::Array(keys)) => {
+                        Some(keys.iter().filter_map(crate::command::follow::bytes).collect())
+                    }
+                    // An error says that it has none.
+                    Some(_) => Some(Vec::new()),
+                    None => None,
+                };
+                let _ = keys.map(|keys| answer.send(keys));
+            }
+            Asked::State { name, ticket, reading } => self.state_came(name, ticket, reading, replies.ok()),
+        }
+        self.asking.fetch_sub(1, SeqCst);
+    }
+
+    fn state_came(&self, name: Name, ticket: u64, mut reading: Box<Reading>, replies: Option<Vec<Reply>>) {
+        let replies = match reading.ask().transaction {
+            true => replies.and_then(|replies| exec_replies(replies).ok()),
+            false => replies,
+        };
+        let size = replies.as_ref().map_or(0, |_| reading.size() as usize);
+        let state = match replies.map(|replies| reading.answer(replies)) {
+            Some(Ok(None)) => return self.go_on(name, ticket, reading),
+            Some(Ok(state)) => state,
+            Some(Err(_)) | None => None,
+        };
+        // What was under way elsewhere is in it, or is not.
+        self.order.wrote(&Touched::of(std::slice::from_ref(&name.1)));
+        let what = What::State { key: name.1, ticket, state, size };
+        self.queue.push(Record { db: name.0, at: now_ms(), touched: Touched::none(), beside: false, what });
+    }
+
+    /// Everything that was answered before it is in the queue. If somebody else has written the same slots meanwhile nobody knows who was first, and the keys are read
+    /// again; but a call that waits is woken by such writes and comes after them, and what else comes in between its reply shows.
+    fn placed(&self, behind: Behind) {
+        let (record, sent_at, waits) = match behind {
+            Behind::Aside { record, sent_at, waits } => (record, sent_at, waits),
+            Behind::Lost(record) => return self.queue.push(record),
+        };
+        let overtaken = self.order.is_overtaken(&record.touched, sent_at);
+        self.order.wrote(&record.touched);
+        if !waits {
+            self.order.end_aside(&record.touched);
+        }
+        match &record.what {
+            What::Calls { calls, .. } if overtaken && !waits => {
+                if let Some(record) = self.to_reread(record.db, calls) {
+                    self.queue.push(record);
+                }
+            }
+            _ => {
+                let beside = self.order.is_aside(&record.touched);
+                self.queue.push(Record { beside, ..record });
+            }
+        }
+    }
+
+    pub(super) fn asked(&self) -> MutexGuard<'_, std::collections::HashMap<u64, Asked>> {
+        self.asked.lock().expect("no panic while held")
+    }
+}
+
+fn ping() -> Vec<Bytes> {
+    vec![Bytes::from_static(b"PING")]
+}

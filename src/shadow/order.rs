@@ -1,0 +1,107 @@
+//! Which slots were written since when: whether calls that were answered elsewhere may have been overtaken.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use super::record::Touched;
+use crate::keyspace::slot::SLOTS;
+
+/// Times are numbers of answers.
+pub struct Order {
+    now: AtomicU64,
+    /// When each slot was written last.
+    slots: Vec<AtomicU64>,
+    /// When all were.
+    all: AtomicU64,
+    /// How many writes of each slot are under way elsewhere.
+    aside: Vec<AtomicU32>,
+    all_aside: AtomicU32,
+}
+
+impl Default for Order {
+    fn default() -> Order {
+        let slots = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
+        let aside = (0..SLOTS).map(|_| AtomicU32::new(0)).collect();
+        Order { now: AtomicU64::new(0), slots, all: AtomicU64::new(0), aside, all_aside: AtomicU32::new(0) }
+    }
+}
+
+impl Order {
+    pub fn now(&self) -> u64 {
+        self.now.load(Relaxed)
+    }
+
+    /// Something was written.
+    pub fn wrote(&self, touched: &Touched) {
+        let now = self.now.fetch_add(1, Relaxed) + 1;
+        match touched {
+            Touched::All => {
+                self.all.fetch_max(now, Relaxed);
+            }
+            Touched::Slots(slots) => slots.iter().for_each(|slot| {
+                self.slots[usize::from(*slot)].fetch_max(now, Relaxed);
+            }),
+        }
+    }
+
+    /// Whether anything of this was written after that time.
+    pub fn is_overtaken(&self, touched: &Touched, since: u64) -> bool {
+        let later = |at: &AtomicU64| at.load(Relaxed) > since;
+        later(&self.all)
+            || match touched {
+                Touched::All => self.now() > since,
+                Touched::Slots(slots) => slots.iter().any(|slot| later(&self.slots[usize::from(*slot)])),
+            }
+    }
+
+    /// A write is under way elsewhere.
+    pub fn begin_aside(&self, touched: &Touched) {
+        self.each_aside(touched, |count| {
+            count.fetch_add(1, Relaxed);
+        });
+    }
+
+    pub fn end_aside(&self, touched: &Touched) {
+        self.each_aside(touched, |count| {
+            count.fetch_sub(1, Relaxed);
+        });
+    }
+
+    /// Whether any write of this is under way elsewhere.
+    pub fn is_aside(&self, touched: &Touched) -> bool {
+        let mut is_aside = self.all_aside.load(Relaxed) > 0;
+        // Of everything something may be, but nothing is compared of that.
+        self.each_aside(touched, |count| is_aside |= count.load(Relaxed) > 0);
+        is_aside
+    }
+
+    fn each_aside(&self, touched: &Touched, mut what: impl FnMut(&AtomicU32)) {
+        match touched {
+            Touched::All => what(&self.all_aside),
+            Touched::Slots(slots) => slots.iter().for_each(|slot| what(&self.aside[usize::from(*slot)])),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_in_between() {
+        let slots = |slots: &[u16]| Touched::Slots(slots.iter().copied().collect());
+        let order = Order::default();
+        order.wrote(&slots(&[1, 2]));
+        let since = order.now();
+        assert!(!order.is_overtaken(&slots(&[1]), since) && !order.is_overtaken(&Touched::All, since));
+        order.wrote(&slots(&[2, 3]));
+        assert!(order.is_overtaken(&slots(&[1, 3]), since) && order.is_overtaken(&Touched::All, since));
+        assert!(!order.is_overtaken(&slots(&[1]), since));
+        order.wrote(&Touched::All);
+        assert!(order.is_overtaken(&slots(&[1]), since) && !order.is_overtaken(&slots(&[1]), order.now()));
+        order.begin_aside(&slots(&[1]));
+        assert!(order.is_aside(&slots(&[1, 2])) && !order.is_aside(&slots(&[2])));
+        order.end_aside(&slots(&[1]));
+        order.begin_aside(&Touched::All);
+        assert!(order.is_aside(&slots(&[1])));
+    }
+}

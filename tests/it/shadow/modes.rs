@@ -1,0 +1,117 @@
+//! RESPG.MODE with a follower: who is to answer has everything first.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use super::{Shadow, change_mode, connect};
+use crate::support::client::{Value, ok};
+use crate::support::pg::fresh_database;
+use crate::support::redis::Redis;
+use crate::support::respg::{Respg, blocking, refusal};
+
+/// Increments a counter of its own and notes the last answer, which must always be one more.
+fn increment(address: SocketAddr, key: &str, stop: &AtomicBool, calls: &AtomicU64) -> i64 {
+    let mut client = connect(address);
+    let mut last = 0;
+    while !stop.load(Relaxed) {
+        let value = client.plain(["INCR", key]).integer();
+        assert_eq!(value, last + 1, "{key}");
+        last = value;
+        calls.fetch_add(1, Relaxed);
+    }
+    last
+}
+
+#[test]
+fn no_write_is_lost_when_the_follower_becomes_who_answers() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    let (stop, calls) = (AtomicBool::new(false), AtomicU64::new(0));
+    let keys: Vec<String> = (0..6).map(|number| format!("counter:{number}")).collect();
+    thread::scope(|scope| {
+        let clients: Vec<_> = keys
+            .iter()
+            .map(|key| (key, scope.spawn(|| increment(shadow.address(), key, &stop, &calls))))
+            .collect();
+        let some = || {
+            let (begun, before) = (Instant::now(), calls.load(Relaxed));
+            while calls.load(Relaxed) < before + 200 && begun.elapsed() < Duration::from_secs(20) {
+                sleep(Duration::from_millis(5));
+            }
+        };
+        some();
+        shadow.change_mode("postgres");
+        some();
+        stop.store(true, Relaxed);
+        let mut client = shadow.respg.connect();
+        for (key, thread) in clients {
+            let last = thread.join().expect("no number was left out");
+            assert_eq!(client.plain(["GET", key]).to_string_lossy(), last.to_string());
+            assert!(
+                shadow.redis.connect().plain(["GET", key]).to_string_lossy().parse::<i64>().unwrap() < last
+            );
+        }
+    });
+    assert_eq!(shadow.number("following"), 0);
+}
+
+#[test]
+fn what_happens_while_nobody_follows_is_brought_over_afterwards() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.call("SET a 1; SET b 1; XADD s 1-1 f v");
+    shadow.assert_equal();
+    shadow.change_mode("redis");
+    shadow.call("SET a 2; DEL b; XADD s 2-1 f v; SET c 1");
+    assert_eq!(shadow.number("following"), 0);
+    shadow.change_mode("shadow");
+    shadow.assert_equal();
+    shadow.assert_no_differences();
+    assert_eq!(shadow.call("GET a"), [Value::from("2")]);
+    shadow.change_mode("postgres");
+    assert_eq!(shadow.call("GET a; GET b; XLEN s; GET c").len(), 4);
+    assert_eq!(
+        shadow.call("GET a; GET b; XLEN s; GET c"),
+        [Value::from("2"), Value::Null, Value::Integer(2), Value::from("1")]
+    );
+}
+
+/// Postgres's keys are not replaced by older ones unless somebody says so.
+#[test]
+fn what_postgres_has_answered_is_not_lost_by_mistake() {
+    let redis = Redis::start();
+    let (url, upstream) = (blocking(fresh_database()), redis.url());
+    let scratch = crate::support::pg::Scratch::new();
+    let folder = scratch.path().display().to_string();
+    let options = ["--upstream", &upstream, "--shadow-dir", &folder];
+    let respg = Respg::on(&url, &options);
+    let mut admin = respg.connect();
+    assert_eq!(admin.plain("SET k postgres"), ok());
+    let refused = admin.plain("RESPG.MODE SET shadow").to_string_lossy();
+    assert!(refused.contains("would be replaced"), "{refused}");
+    assert_eq!(admin.plain("RESPG.MODE GET"), Value::from("postgres"));
+    drop((admin, respg));
+    let begun = Instant::now();
+    let said = loop {
+        let said = refusal(&url, &[&options[..], &["--mode", "shadow"]].concat());
+        // Until the first one is known to be gone.
+        if !said.contains("others are in mode") || begun.elapsed() > Duration::from_secs(30) {
+            break said;
+        }
+    };
+    assert!(said.contains("would be replaced"), "{said}");
+    let respg = Respg::on(&url, &options);
+    let mut admin = respg.connect();
+    assert_eq!(admin.plain("GET k"), Value::from("postgres"));
+    change_mode(&mut admin, "redis");
+    change_mode(&mut admin, "postgres");
+    assert_eq!(admin.plain("RESPG.MODE SET shadow FORCE"), ok());
+    let begun = Instant::now();
+    while admin.plain("RESPG.SHADOW STATUS").map().iter().any(|(name, n)| *name == "dirty_slots" && *n != 0) {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        sleep(Duration::from_millis(20));
+    }
+    change_mode(&mut admin, "postgres");
+    assert_eq!(admin.plain("GET k"), Value::Null);
+}
