@@ -68,9 +68,7 @@ impl Planned {
 
     /// The keys in other databases.
     fn elsewhere(&self) -> Vec<Name> {
-        let context =
-            PlanContext { db: self.db, databases: u32::MAX, max_string: usize::MAX, subscriber: false };
-        match self.request.plan(&context) {
+        match self.request.plan(&PlanContext { db: self.db, ..ANY }) {
             Ok(Plan::Keys(op)) => {
                 let others = op.keys.into_iter().filter(|key| key.db != self.db);
                 others.map(|key| (key.db, key.key)).collect()
@@ -245,8 +243,16 @@ fn command_of(argv: &[Bytes]) -> Option<&'static Command> {
 
 /// Whether a call is one that waits.
 pub fn blocks(argv: &[Bytes]) -> bool {
-    command_of(argv).is_some_and(|command| command.flags.has(Flags::BLOCKING))
+    if !command_of(argv).is_some_and(|command| command.flags.has(Flags::BLOCKING)) {
+        return false;
+    }
+    let Incoming::Known(request) = Incoming::new(argv.to_vec()) else { return false };
+    matches!(request.plan(&ANY), Ok(Plan::Block(_)))
 }
+
+/// Enough to plan what has been done.
+const ANY: PlanContext =
+    PlanContext { db: DbIndex(0), databases: u32::MAX, max_string: usize::MAX, subscriber: false };
 
 /// The database that the calls after this one run in, if it changes that.
 pub fn selects(argv: &[Bytes]) -> Option<DbIndex> {

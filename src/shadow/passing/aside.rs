@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::sent::{Effect, Sent};
+use super::sent::{Effect, Sent, is_subscription, number};
 use crate::keyspace::DbIndex;
 use crate::resp::{Protocol, Reply};
 use crate::session::Session;
@@ -388,26 +388,4 @@ async fn interrupted(mut changes: watch::Receiver<Mode>, state: &State) {
     }
     // The process is about to end.
     std::future::pending().await
-}
-
-fn number(word: Option<&Bytes>) -> Option<u32> {
-    std::str::from_utf8(word?).ok()?.parse().ok()
-}
-
-/// Whether this is what RESP2 subscribers get instead of pushes.
-fn is_subscription(wire: &[u8]) -> bool {
-    const KINDS: [&str; 9] = [
-        "message",
-        "pmessage",
-        "smessage",
-        "subscribe",
-        "unsubscribe",
-        "psubscribe",
-        "punsubscribe",
-        "ssubscribe",
-        "sunsubscribe",
-    ];
-    let mut lines = wire.splitn(4, |byte| *byte == b'\n');
-    let (Some(count), Some(_), Some(kind)) = (lines.next(), lines.next(), lines.next()) else { return false };
-    matches!(count, b"*3\r" | b"*4\r") && KINDS.iter().any(|known| kind.trim_ascii() == known.as_bytes())
 }

@@ -56,3 +56,26 @@ impl Sent {
         }
     }
 }
+
+/// A word that is a number.
+pub fn number(word: Option<&Bytes>) -> Option<u32> {
+    std::str::from_utf8(word?).ok()?.parse().ok()
+}
+
+/// Whether this is what RESP2 subscribers get instead of pushes.
+pub fn is_subscription(wire: &[u8]) -> bool {
+    const KINDS: [&str; 9] = [
+        "message",
+        "pmessage",
+        "smessage",
+        "subscribe",
+        "unsubscribe",
+        "psubscribe",
+        "punsubscribe",
+        "ssubscribe",
+        "sunsubscribe",
+    ];
+    let mut lines = wire.splitn(4, |byte| *byte == b'\n');
+    let (Some(count), Some(_), Some(kind)) = (lines.next(), lines.next(), lines.next()) else { return false };
+    matches!(count, b"*3\r" | b"*4\r") && KINDS.iter().any(|known| kind.trim_ascii() == known.as_bytes())
+}
