@@ -212,6 +212,9 @@ BEGIN
     IF cardinality(fields) < 2 OR cardinality(fields) % 2 <> 0 OR array_position(fields, NULL) IS NOT NULL OR fields IS NULL THEN
         RAISE EXCEPTION 'fields must be names and values in turn' USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    IF maxlen < 0 THEN
+        RAISE EXCEPTION 'maxlen must be at least 0' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     added := respg.append_entry(object, CASE WHEN id <> '*' THEN respg.stream_id(id) END, fields);
     IF maxlen IS NOT NULL THEN
         PERFORM respg.trim_entries(object, maxlen, NULL, 9223372036854775807);

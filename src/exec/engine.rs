@@ -214,13 +214,7 @@ impl Engine {
     pub async fn rows(&self, call: &Call) -> Result<Vec<Row>, StoreError> {
         let store = &self.process.store;
         let connection = store.acquire().await?;
-        match tokio::time::timeout(store.patience, connection.prepare(call.statement)).await {
-            Ok(prepared) => prepared.map_err(|error| StoreError::before_commit(&error))?,
-            Err(_) => {
-                connection.abandon();
-                return Err(StoreError::no_answer());
-            }
-        };
+        store.in_time(&connection, connection.prepare(call.statement)).await?;
         match tokio::time::timeout(store.patience, call.run(&connection)).await {
             Ok(Err(error)) if call.writes => Err(StoreError::at_commit(&error)),
             Ok(rows) => rows.map_err(|error| StoreError::before_commit(&error)),

@@ -66,20 +66,11 @@ impl Expirer {
     async fn remove(&self, store: &Store) -> Result<Vec<(DbIndex, Bytes)>, StoreError> {
         let (spaces, keys) = self.take_due();
         let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-        let connection = store.acquire().await?;
-        match tokio::time::timeout(store.patience, connection.query(&EXPIRE_KEYS, &[&spaces, &keys])).await {
-            Ok(rows) => {
-                let rows = rows.map_err(|error| StoreError::before_commit(&error))?;
-                let key = |row: &tokio_postgres::Row| {
-                    (DbIndex(row.get::<_, i32>(0) as u32), Bytes::from(row.get::<_, Vec<u8>>(1)))
-                };
-                Ok(rows.iter().map(key).collect())
-            }
-            Err(_) => {
-                connection.abandon();
-                Err(StoreError::no_answer())
-            }
-        }
+        let rows = store.query(&EXPIRE_KEYS, &[&spaces, &keys]).await?;
+        let key = |row: &tokio_postgres::Row| {
+            (DbIndex(row.get::<_, i32>(0) as u32), Bytes::from(row.get::<_, Vec<u8>>(1)))
+        };
+        Ok(rows.iter().map(key).collect())
     }
 
     fn take_due(&self) -> (Vec<i32>, Vec<Vec<u8>>) {

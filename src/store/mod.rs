@@ -36,6 +36,8 @@ pub use sweep::{Sweeping, sweep_forever};
 pub use tls::{Target, TargetError};
 pub use tokio_postgres::Row;
 
+use statements::Statement;
+
 /// The store of one process.
 pub struct Store {
     pub target: Target,
@@ -86,6 +88,31 @@ impl Store {
         connection.abandon();
         drop(connection);
         pool::acquire(&self.pool).await
+    }
+
+    /// The rows of a statement on a pooled connection.
+    pub async fn query(
+        &self,
+        statement: &'static Statement,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let connection = self.acquire().await?;
+        self.in_time(&connection, connection.query(statement, params)).await
+    }
+
+    /// What is asked on a connection, which is given up if there is no answer in time.
+    pub async fn in_time<T>(
+        &self,
+        connection: &Connection,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.patience, asked).await {
+            Ok(outcome) => outcome.map_err(|error| StoreError::before_commit(&error)),
+            Err(_) => {
+                connection.abandon();
+                Err(StoreError::no_answer())
+            }
+        }
     }
 }
 

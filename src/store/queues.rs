@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::statements::Statement;
 use super::statements::queues::{ADD_SCHEDULED, APPLY_RETENTION, CLEAN_ARCHIVE, WITH_OPTIONS};
 use super::{Row, Store, StoreError};
 
@@ -25,7 +24,7 @@ pub async fn tend_queues(store: Arc<Store>) {
 
 async fn add_forever(store: &Store) {
     loop {
-        let pause = match query(store, &ADD_SCHEDULED, &[&MOST_ADDED]).await {
+        let pause = match store.query(&ADD_SCHEDULED, &[&MOST_ADDED]).await {
             Ok(rows) => {
                 let added: i64 = rows.first().map_or(0, |row| row.get(0));
                 let next: Option<f64> = rows.first().and_then(|row| row.get(1));
@@ -61,7 +60,7 @@ async fn trim_forever(store: &Store) {
 }
 
 async fn trim(store: &Store) -> Result<(), StoreError> {
-    for stream in query(store, &WITH_OPTIONS, &[]).await? {
+    for stream in store.query(&WITH_OPTIONS, &[]).await? {
         // One that cannot be trimmed is no reason not to trim the others.
         if let Err(error) = trim_one(store, stream.get(0)).await {
             tracing::warn!(%error, "a stream's retention");
@@ -71,32 +70,17 @@ async fn trim(store: &Store) -> Result<(), StoreError> {
 }
 
 async fn trim_one(store: &Store, object_id: i64) -> Result<(), StoreError> {
-    while count(&query(store, &APPLY_RETENTION, &[&object_id, &MOST_TRIMMED]).await?) >= MOST_TRIMMED {}
+    while count(&store.query(&APPLY_RETENTION, &[&object_id, &MOST_TRIMMED]).await?) >= MOST_TRIMMED {}
     Ok(())
 }
 
 async fn clean(store: &Store) -> Result<(), StoreError> {
-    while count(&query(store, &CLEAN_ARCHIVE, &[&MOST_REMOVED]).await?) >= i64::from(MOST_REMOVED) {}
+    while count(&store.query(&CLEAN_ARCHIVE, &[&MOST_REMOVED]).await?) >= i64::from(MOST_REMOVED) {}
     Ok(())
 }
 
 fn count(rows: &[Row]) -> i64 {
     rows.first().map_or(0, |row| row.get(0))
-}
-
-async fn query(
-    store: &Store,
-    statement: &'static Statement,
-    params: &[&(dyn tokio_postgres::types::ToSql + Sync)],
-) -> Result<Vec<Row>, StoreError> {
-    let connection = store.acquire().await?;
-    match tokio::time::timeout(store.patience, connection.query(statement, params)).await {
-        Ok(outcome) => outcome.map_err(|error| StoreError::before_commit(&error)),
-        Err(_) => {
-            connection.abandon();
-            Err(StoreError::no_answer())
-        }
-    }
 }
 
 #[cfg(test)]

@@ -35,21 +35,8 @@ const BUSY: u32 = 4;
 async fn sweep_objects(store: &Store) {
     loop {
         let started = Instant::now();
-        let swept = async {
-            let connection = store.acquire().await?;
-            let swept = connection.query(&streams::SWEEP, &[&(MOST_ROWS as i32)]);
-            match tokio::time::timeout(store.patience, swept).await {
-                Ok(rows) => {
-                    let rows = rows.map_err(|error| StoreError::before_commit(&error))?;
-                    Ok(i64::from(rows[0].get::<_, i32>(0)))
-                }
-                Err(_) => {
-                    connection.abandon();
-                    Err(StoreError::no_answer())
-                }
-            }
-        };
-        let pause = match swept.await {
+        let swept = store.query(&streams::SWEEP, &[&(MOST_ROWS as i32)]).await;
+        let pause = match swept.map(|rows| i64::from(rows[0].get::<_, i32>(0))) {
             Ok(MOST_ROWS..) => started.elapsed() * (BUSY - 1),
             Ok(_) => OBJECTS_REST,
             Err(error) => {
@@ -166,13 +153,7 @@ async fn sweep_part(
         }
         Ok(Some(part))
     };
-    match tokio::time::timeout(store.patience, swept).await {
-        Ok(outcome) => outcome.map_err(|error| StoreError::before_commit(&error)),
-        Err(_) => {
-            connection.abandon();
-            Err(StoreError::no_answer())
-        }
-    }
+    store.in_time(&connection, swept).await
 }
 
 #[cfg(test)]

@@ -55,23 +55,38 @@ struct Data {
     versions: HashMap<String, u64>,
 }
 
-/// Serves as two "processes" until the returned set is dropped.
-pub async fn start(defect: Defect) -> (Vec<SocketAddr>, JoinSet<()>) {
-    let fake = Arc::new(Fake { defect, data: Mutex::default(), old: Mutex::default() });
+/// Two "processes" that serve until the returned set is dropped: `serve` gets a connection, its process's number and its own.
+pub async fn serve_as_two<F>(
+    serve: impl Fn(TcpStream, usize, usize) -> F + Clone + Send + 'static,
+) -> (Vec<SocketAddr>, JoinSet<()>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let mut tasks = JoinSet::new();
     let mut addresses = Vec::new();
-    for _ in 0..2 {
+    for process in 0..2 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         addresses.push(listener.local_addr().unwrap());
-        let fake = fake.clone();
+        let serve = serve.clone();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let skew = Duration::from_millis(connections.len() as u64 % 3 * 4);
-                connections.spawn(fake.clone().serve(stream, skew));
+                connections.spawn(serve(stream, process, connections.len()));
             }
         });
     }
+    (addresses, tasks)
+}
+
+/// Serves as two "processes" until the returned set is dropped.
+pub async fn start(defect: Defect) -> (Vec<SocketAddr>, JoinSet<()>) {
+    let fake = Arc::new(Fake { defect, data: Mutex::default(), old: Mutex::default() });
+    let served = fake.clone();
+    let (addresses, mut tasks) = serve_as_two(move |stream, _, number| {
+        let skew = Duration::from_millis(number as u64 % 3 * 4);
+        served.clone().serve(stream, skew)
+    })
+    .await;
     if defect == Defect::StaleReads {
         tasks.spawn(async move {
             loop {

@@ -11,7 +11,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::{Topic, Waiters};
 use crate::store::statements::blocking::VERSIONS;
-use crate::store::{Row, Store, StoreError, Xid};
+use crate::store::{Store, StoreError, Xid};
 
 /// Between two rounds.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -97,15 +97,8 @@ async fn versions(store: &Store, topics: &[Topic]) -> Result<Vec<Version>, Store
     let parts = || topics.iter().map(|topic| topic.parts().unwrap_or_default());
     let dbs: Vec<i32> = parts().map(|(db, _)| db.0 as i32).collect();
     let keys: Vec<&[u8]> = parts().map(|(_, key)| key).collect();
-    let asked = async {
-        let connection = store.acquire().await?;
-        let rows = connection.query(&VERSIONS, &[&dbs, &keys]).await;
-        rows.map_err(|error| StoreError::before_commit(&error))
-    };
-    let rows = tokio::time::timeout(store.patience, asked).await;
-    let rows: Vec<Row> = rows.unwrap_or_else(|_| Err(StoreError::no_answer()))?;
     let mut versions = vec![None; topics.len()];
-    for row in &rows {
+    for row in &store.query(&VERSIONS, &[&dbs, &keys]).await? {
         let place = row.get::<_, i32>(0) as usize;
         versions[place] = Some((row.get::<_, Xid>(1).0, row.get(2)));
     }

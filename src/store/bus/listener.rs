@@ -216,22 +216,13 @@ fn happen(bus: &Bus, receiver: &dyn Receiver, process: i32, item: &Item) -> i64 
 
 /// Reads an item that did not fit its packet. What comes after it waits, for the order is to be the same for all.
 async fn fetch(store: &Store, id: i64) -> Option<Item> {
-    let read = async {
-        let connection = store.acquire().await?;
-        let rows = connection.query(&MESSAGE, &[&id]).await;
-        rows.map_err(|error| StoreError::before_commit(&error))
-    };
-    match tokio::time::timeout(store.patience, read).await {
-        Ok(Ok(rows)) => rows.first().and_then(|row| {
+    match store.query(&MESSAGE, &[&id]).await {
+        Ok(rows) => rows.first().and_then(|row| {
             let (name, body): (Vec<u8>, Vec<u8>) = (row.get(2), row.get(3));
             Item::from_columns(row.get(0), row.get(1), name.into(), body.into())
         }),
-        Ok(Err(error)) => {
+        Err(error) => {
             tracing::error!(%error, "a message is lost: it cannot be read");
-            None
-        }
-        Err(_) => {
-            tracing::error!("a message is lost: it cannot be read in time");
             None
         }
     }

@@ -3,19 +3,30 @@
 
 use super::Statement;
 
-/// $1 db, $2 stored key, $3 the group's stored name. First row: type, whether there is the group (n), lowest and highest pending id. Then consumers
-/// and how many entries they have pending.
-pub static PENDING_SUMMARY: Statement = Statement::new(
-    "WITH k AS MATERIALIZED (SELECT k.type, k.object_id FROM respg.live_object($1, $2) k),
+/// The key $1, $2 as `k`, its group $3 as `g`; and how many entries each consumer of it has pending, as `p`.
+macro_rules! of_group {
+    () => {
+        "WITH k AS MATERIALIZED (SELECT k.type, k.object_id FROM respg.live_object($1, $2) k),
           g AS MATERIALIZED (
               SELECT k.object_id, g.group_id, c.pending_from FROM k
               JOIN respg.stream_groups g ON g.object_id = k.object_id AND g.name = $3
               CROSS JOIN LATERAL (SELECT * FROM respg.stream_cursors c WHERE c.object_id = k.object_id AND c.group_id = g.group_id
-                  ORDER BY c.version DESC LIMIT 1) c),
+                  ORDER BY c.version DESC LIMIT 1) c)"
+    };
+    (pending) => {
+        ",
           p AS MATERIALIZED (
               SELECT p.consumer_id, count(*) AS n FROM g
               JOIN respg.stream_pending p ON p.object_id = g.object_id AND p.group_id = g.group_id AND p.id >= g.pending_from
-              GROUP BY p.consumer_id)
+              GROUP BY p.consumer_id)"
+    };
+}
+
+/// $1 db, $2 stored key, $3 the group's stored name. First row: type, whether there is the group (n), lowest and highest pending id. Then consumers
+/// and how many entries they have pending.
+pub static PENDING_SUMMARY: Statement = Statement::new(concat!(
+    of_group!(), of_group!(pending),
+    "
      SELECT k.type, NULL::bytea AS name, (SELECT count(*) FROM g) AS n,
             (SELECT p.id FROM g CROSS JOIN LATERAL (SELECT p.id FROM respg.stream_pending p
                  WHERE p.object_id = g.object_id AND p.group_id = g.group_id AND p.id >= g.pending_from ORDER BY p.id LIMIT 1) p) AS first,
@@ -26,18 +37,14 @@ pub static PENDING_SUMMARY: Statement = Statement::new(
      SELECT 6::smallint, coalesce(o.long_name, o.name), p.n, NULL, NULL FROM g
      CROSS JOIN p
      JOIN respg.stream_consumers o ON o.object_id = g.object_id AND o.group_id = g.group_id AND o.consumer_id = p.consumer_id
-     ORDER BY name NULLS FIRST",
-);
+     ORDER BY name NULLS FIRST"
+));
 
 /// $1 db, $2 stored key, $3 the group's stored name, $4 a consumer's stored name (null: of all), $5 lowest id, $6 highest id, $7 how many, $8 the
 /// shortest idle time in milliseconds. First row: type and whether there is the group (idle). Then pending entries.
-pub static PENDING_RANGE: Statement = Statement::new(
-    "WITH k AS MATERIALIZED (SELECT k.type, k.object_id FROM respg.live_object($1, $2) k),
-          g AS MATERIALIZED (
-              SELECT k.object_id, g.group_id, c.pending_from FROM k
-              JOIN respg.stream_groups g ON g.object_id = k.object_id AND g.name = $3
-              CROSS JOIN LATERAL (SELECT * FROM respg.stream_cursors c WHERE c.object_id = k.object_id AND c.group_id = g.group_id
-                  ORDER BY c.version DESC LIMIT 1) c)
+pub static PENDING_RANGE: Statement = Statement::new(concat!(
+    of_group!(),
+    "
      SELECT k.type, NULL::uuid AS id, NULL::bytea AS name, (SELECT count(*) FROM g) AS idle, 0::bigint AS deliveries FROM k
      UNION ALL
      SELECT 6::smallint, p.id, coalesce(o.long_name, o.name), greatest(respg.now_ms() - p.delivered_at, 0), p.deliveries FROM g
@@ -49,22 +56,14 @@ pub static PENDING_RANGE: Statement = Statement::new(
                     WHERE o.object_id = g.object_id AND o.group_id = g.group_id AND o.name = $4))
          ORDER BY p.id LIMIT $7) p
      JOIN respg.stream_consumers o ON o.object_id = g.object_id AND o.group_id = g.group_id AND o.consumer_id = p.consumer_id
-     ORDER BY id NULLS FIRST",
-);
+     ORDER BY id NULLS FIRST"
+));
 
 /// $1 db, $2 stored key, $3 the group's stored name. First row: type and whether there is the group (n). Then consumers: how many entries they have
 /// pending, milliseconds since they were seen, and since they were active.
-pub static CONSUMERS: Statement = Statement::new(
-    "WITH k AS MATERIALIZED (SELECT k.type, k.object_id FROM respg.live_object($1, $2) k),
-          g AS MATERIALIZED (
-              SELECT k.object_id, g.group_id, c.pending_from FROM k
-              JOIN respg.stream_groups g ON g.object_id = k.object_id AND g.name = $3
-              CROSS JOIN LATERAL (SELECT * FROM respg.stream_cursors c WHERE c.object_id = k.object_id AND c.group_id = g.group_id
-                  ORDER BY c.version DESC LIMIT 1) c),
-          p AS MATERIALIZED (
-              SELECT p.consumer_id, count(*) AS n FROM g
-              JOIN respg.stream_pending p ON p.object_id = g.object_id AND p.group_id = g.group_id AND p.id >= g.pending_from
-              GROUP BY p.consumer_id)
+pub static CONSUMERS: Statement = Statement::new(concat!(
+    of_group!(), of_group!(pending),
+    "
      SELECT k.type, NULL::bytea AS name, (SELECT count(*) FROM g) AS n, 0::bigint AS idle, 0::bigint AS inactive FROM k
      UNION ALL
      SELECT 6::smallint, coalesce(o.long_name, o.name), coalesce(p.n, 0), greatest(respg.now_ms() - a.seen_at, 0),
@@ -73,8 +72,8 @@ pub static CONSUMERS: Statement = Statement::new(
      CROSS JOIN LATERAL (SELECT * FROM respg.stream_activity a
          WHERE a.object_id = g.object_id AND a.group_id = g.group_id AND a.consumer_id = o.consumer_id ORDER BY a.version DESC LIMIT 1) a
      LEFT JOIN p ON p.consumer_id = o.consumer_id
-     ORDER BY name NULLS FIRST",
-);
+     ORDER BY name NULLS FIRST"
+));
 
 /// $1 db, $2 stored key. First row: type, length, entries added, highest deleted id, last id, first entry's id. Then groups: name, how many consumers
 /// and pending entries, entries read, last id.

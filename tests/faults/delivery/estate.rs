@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
 
 use super::super::client::{Client, Reply};
 use super::journal::{Entry, Id, items, text};
@@ -22,6 +25,35 @@ pub struct GroupEstate {
 
 /// The producer number of the entry that is added afterwards.
 const EPILOGUE: u64 = 1_000_000;
+
+/// Waits until whatever was under way when its client left has come to its end.
+pub async fn quiet(servers: &[SocketAddr], streams: &[&str]) -> Result<(), String> {
+    let mut clients = Vec::new();
+    for &server in servers {
+        clients.push(Client::connect(server).await.map_err(|failure| failure.to_string())?);
+    }
+    let (end, mut before) = (Instant::now() + Duration::from_secs(30), None);
+    while Instant::now() < end {
+        sleep(Duration::from_millis(300)).await;
+        let mut seen = String::new();
+        let mut alone = true;
+        for client in &mut clients {
+            // The fake does not know; there all happens at once.
+            if let Ok(info) = call(client, "INFO clients").await {
+                alone &= text(&info).is_some_and(|info| info.contains("connected_clients:1\r"));
+            }
+            for stream in streams {
+                seen += &format!("{:?}", call(client, &format!("XLEN {stream}")).await?);
+                seen += &format!("{:?}", call(client, &format!("XINFO GROUPS {stream}")).await?);
+            }
+        }
+        // What a process that was killed has left in Postgres is nobody's client.
+        if alone && before.replace(seen.clone()).is_some_and(|before| before == seen) {
+            return Ok(());
+        }
+    }
+    Err("what the workers have left behind does not end".into())
+}
 
 /// Reads everything, then claims, reads and acknowledges what is left, and finds nothing missing and nothing left over.
 pub async fn settle(

@@ -71,8 +71,7 @@ impl Queues {
         self.journal.stop_producing();
         sleep(Duration::from_millis(50)).await;
         self.workers.shutdown().await;
-        // Whatever was under way when its client left has come to its end after this.
-        sleep(Duration::from_millis(300)).await;
+        estate::quiet(&self.servers, &self.names.all().map(String::as_str).collect::<Vec<_>>()).await?;
         let mut found = Vec::new();
         for (at, stream) in self.names.all().enumerate() {
             let estate = estate::settle(&self.servers, at, stream, self.names.groups(stream));

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::super::client::Reply;
-use super::super::fake::{encode, read_words};
+use super::super::fake::{encode, read_words, serve_as_two};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Defect {
@@ -94,20 +94,7 @@ impl Subscription {
 /// Serves as two "processes" until the returned set is dropped.
 pub async fn start(defect: Defect) -> (Vec<SocketAddr>, JoinSet<()>) {
     let fake = Arc::new(Fake { defect, room: Mutex::default() });
-    let mut tasks = JoinSet::new();
-    let mut addresses = Vec::new();
-    for process in 0..2 {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        addresses.push(listener.local_addr().unwrap());
-        let fake = fake.clone();
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(fake.clone().serve(stream, process));
-            }
-        });
-    }
-    (addresses, tasks)
+    serve_as_two(move |stream, process, _| fake.clone().serve(stream, process)).await
 }
 
 impl Fake {

@@ -67,7 +67,8 @@ fn no_wake_up_is_lost() {
         slowest = slowest.max(begun.elapsed());
     }
     println!("slowest wake-up: {slowest:?}");
-    assert!(slowest < Duration::from_millis(1500), "{slowest:?}");
+    // One that is lost for good would not be found at all, one that waits for the poll in a second.
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
 }
 
 #[test]

@@ -59,6 +59,7 @@ fn errors_of_streams() {
         ("SELECT respg.xadd('q', '{}')", SqlState::INVALID_PARAMETER_VALUE),
         ("SELECT respg.xadd('q', '[1]')", SqlState::INVALID_PARAMETER_VALUE),
         ("SELECT respg.xadd('q', '{\"n\": 1}', '5-x')", SqlState::INVALID_TEXT_REPRESENTATION),
+        ("SELECT respg.xadd('q', '{\"n\": 1}', maxlen => -1)", SqlState::INVALID_PARAMETER_VALUE),
         ("SELECT respg.xadd_raw('q', ARRAY['n'::bytea])", SqlState::INVALID_PARAMETER_VALUE),
         ("SELECT * FROM respg.xreadgroup('q', 'g', 'c')", SqlState::UNDEFINED_OBJECT),
         ("SELECT respg.xadd('q', '{\"n\": 1}', db => 99)", SqlState::INVALID_PARAMETER_VALUE),
