@@ -209,6 +209,9 @@ BEGIN
     IF o.max_length IS NOT NULL THEN
         count := count + respg.trim_entries(object_id, o.max_length, NULL, most);
     END IF;
+    IF count > 0 THEN
+        PERFORM respg.changed(p.key, p.db) FROM respg.place_of(o) p;
+    END IF;
     RETURN count;
 EXCEPTION WHEN lock_not_available THEN
     RETURN 0;

@@ -72,7 +72,7 @@ END $$;
 CREATE OR REPLACE FUNCTION respg.stream_row(object_id bigint) RETURNS SETOF respg.streams LANGUAGE sql STABLE ROWS 1
     AS $$ SELECT s.* FROM respg.streams s WHERE s.object_id = stream_row.object_id ORDER BY s.version DESC LIMIT 1 $$;
 
--- Locks the key and gives its stream's object id: null if the key is absent and not to be made. Made streams are empty.
+-- Locks the key, which is about to be changed, and gives its stream's object id: null if the key is absent and not to be made. Made streams are empty.
 CREATE OR REPLACE FUNCTION respg.lock_stream(key bytea, db integer, make boolean) RETURNS bigint LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
@@ -85,6 +85,7 @@ BEGIN
     IF key IS NULL THEN
         RAISE EXCEPTION 'the key must not be null' USING ERRCODE = 'null_value_not_allowed';
     END IF;
+    PERFORM respg.changed(key, db);
     LOOP
         SELECT k.* INTO row FROM respg.keys k WHERE k.space = place AND k.key = stored FOR UPDATE;
         EXIT WHEN FOUND OR NOT make;

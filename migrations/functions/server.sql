@@ -2,6 +2,13 @@
 -- respg.keyspace or respg.databases in the same transaction and so holds a share lock. A transaction that has used keys and stays open
 -- (a pg_dump, a client of SQL) would hold all of them up, hence the short patience.
 
+-- To be called by whatever writes keys outside of a client's command: while the mode is reverse (or changes) somebody follows. key null: whole databases.
+CREATE OR REPLACE FUNCTION respg.changed(key bytea, db integer) RETURNS void LANGUAGE sql VOLATILE
+AS $$
+    INSERT INTO respg.changed_keys (db, key)
+    SELECT changed.db, changed.key FROM respg.settings s WHERE s.name = 'shadow-mode' AND s.value LIKE '%reverse%'
+$$;
+
 -- FLUSHDB, FLUSHALL (NULL: all): a fresh space. The sweeper removes the rows of the old one.
 CREATE OR REPLACE FUNCTION respg.flush(dbs integer[]) RETURNS void LANGUAGE plpgsql SET lock_timeout = '2s'
 AS $$
@@ -12,6 +19,7 @@ BEGIN
     SET space = CASE d.durability WHEN 'cache' THEN -nextval('respg.space') ELSE nextval('respg.space') END::integer
     WHERE dbs IS NULL OR d.db = ANY (dbs);
     UPDATE respg.keyspace SET version = version + 1;
+    PERFORM respg.changed(NULL, 0);
 END $$;
 
 -- FLUSHDB, for clients of SQL too.
@@ -43,6 +51,7 @@ BEGIN
     END IF;
     UPDATE respg.databases SET space = CASE db WHEN a THEN new_a ELSE new_b END WHERE db IN (a, b);
     UPDATE respg.keyspace SET version = version + 1;
+    PERFORM respg.changed(NULL, 0);
 END $$;
 
 -- A setting of the database; all processes hear of it.

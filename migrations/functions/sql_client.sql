@@ -86,6 +86,7 @@ BEGIN
     IF key IS NULL OR value IS NULL THEN
         RAISE EXCEPTION 'key and value must not be null' USING ERRCODE = 'null_value_not_allowed';
     END IF;
+    PERFORM respg.changed(key, db);
     INSERT INTO respg.keys AS k (space, key, long_key, type, value, expires_at)
     VALUES (respg.space_of(db), respg.stored_key(key), respg.long_key(key), 1, value, respg.expiry_after(ttl))
     ON CONFLICT ON CONSTRAINT keys_pkey DO UPDATE
@@ -110,6 +111,7 @@ DECLARE
     place CONSTANT integer := respg.space_of(db);
     was_live boolean;
 BEGIN
+    PERFORM respg.changed(key, db);
     PERFORM respg.drop_object(place, respg.stored_key(del.key));
     DELETE FROM respg.keys k WHERE k.space = place AND k.key = respg.stored_key(del.key) AND respg.is_live(k.type, k.expires_at)
     RETURNING true INTO was_live;
@@ -130,6 +132,7 @@ DECLARE
     digits text;
     total  numeric;
 BEGIN
+    PERFORM respg.changed(key, db);
     LOOP
         SELECT k.* INTO row FROM respg.keys k WHERE k.space = place AND k.key = stored FOR UPDATE;
         EXIT WHEN FOUND;
@@ -172,6 +175,7 @@ BEGIN
     IF ttl <= interval '0' THEN
         RETURN respg.del(key, db);
     END IF;
+    PERFORM respg.changed(key, db);
     UPDATE respg.keys k SET expires_at = respg.expiry_after(ttl)
     WHERE k.space = place AND k.key = respg.stored_key(expire.key) AND respg.is_live(k.type, k.expires_at);
     RETURN FOUND;

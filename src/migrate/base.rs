@@ -10,9 +10,10 @@ use super::MigrateError;
 use crate::config::Config;
 use crate::exec::{Engine, Executor, LaneQueue, keep_lane};
 use crate::server::{Foundation, StartError};
-use crate::state::KeyspaceCount;
+use crate::state::{KeyspaceCount, Mode};
 use crate::store::StoreError;
 use crate::store::statements::server::KEYSPACE;
+use crate::store::statements::shadow::CHANGED;
 
 /// Tasks have Postgres mostly for themselves.
 const LANES: usize = 3;
@@ -59,6 +60,26 @@ impl Base {
         let count = KeyspaceCount::new(&counted.await.map_err(unusable)?, Instant::now());
         let sizes = count.databases.iter();
         Ok(sizes.map(|count| (count.db.cast_unsigned(), count.keys.cast_unsigned())).collect())
+    }
+
+    /// Whether Postgres answers and the Redis follows: then it is Postgres that is right.
+    pub async fn is_reversed(&self) -> Result<bool, MigrateError> {
+        let mode = self.foundation.process().common_mode().await;
+        let unusable =
+            |error: StoreError| MigrateError::Other(format!("cannot use the database: {}", error.reason()));
+        Ok(mode.map_err(unusable)? == Mode::Reverse)
+    }
+
+    /// In reverse mode: has a key brought over by a process, which knows of all writes.
+    pub async fn hand_over(&self, db: u32, key: &[u8]) -> Result<(), MigrateError> {
+        let asked = async {
+            let connection = self.foundation.process().store.acquire().await?;
+            let asked = connection.query(&CHANGED, &[&key, &db.cast_signed()]).await;
+            asked.map(drop).map_err(|error| StoreError::at_commit(&error))
+        };
+        let unusable =
+            |error: StoreError| MigrateError::Other(format!("cannot use the database: {}", error.reason()));
+        asked.await.map_err(unusable)
     }
 
     pub async fn close(self) -> Result<(), StartError> {

@@ -22,6 +22,11 @@ pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
     let mut redis = Redis::open(options.scope.redis(&options.config)?).await?;
     let sizes = databases(&mut redis).await?;
     let base = Base::open(options.config).await?;
+    if base.is_reversed().await? {
+        let why =
+            "the mode is reverse: Postgres answers, and what clients have written there would be overwritten";
+        return Err(MigrateError::Other(why.to_owned()));
+    }
     let wanted = choose(options.scope.databases(redis.url()), sizes.as_ref(), base.databases())?;
     let source = redis.url().place.to_string();
     let run_id = redis.run_id().unwrap_or_default().to_owned();

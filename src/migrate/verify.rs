@@ -54,6 +54,9 @@ enum Verdict {
 }
 
 struct Verify {
+    base: Base,
+    /// Postgres answers: what differs is put right on the other side.
+    reversed: bool,
     redis: Redis,
     own: Own,
     tolerance: u64,
@@ -80,8 +83,11 @@ pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
     }
     let all_sizes = || sizes.iter().chain([&ours]);
     let total = wanted.iter().flat_map(|db| all_sizes().filter_map(move |sizes| sizes.get(db))).sum();
-    let follower = if options.repair { follower::find(&base, &redis).await? } else { None };
+    let reversed = base.is_reversed().await?;
+    let follower = if options.repair && !reversed { follower::find(&base, &redis).await? } else { None };
     let mut verify = Verify {
+        base,
+        reversed,
         redis,
         follower,
         own,
@@ -104,8 +110,9 @@ pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
         true => println!("{:#}", verify.report.json()),
         false => println!("{}", verify.report.text()),
     }
+    let Verify { base, report, .. } = verify;
     base.close().await?;
-    Ok(verify.report.is_good())
+    Ok(report.is_good())
 }
 
 impl Verify {
@@ -265,10 +272,14 @@ impl Verify {
         }
     }
 
-    /// Makes our key what Redis's is.
+    /// Makes our key what Redis's is, or the other way round.
     async fn mend(&mut self, suspect: Suspect) -> Result<(), MigrateError> {
         let key = suspect.key.clone();
         let mended = match &self.follower {
+            _ if self.reversed => {
+                self.base.hand_over(suspect.db, &key).await?;
+                Ok(())
+            }
             Some(follower) => {
                 let outcomes = brought_over(follower, suspect.db, std::slice::from_ref(&key)).await?;
                 outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))

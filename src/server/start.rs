@@ -152,8 +152,9 @@ impl Server {
         };
         let Foundation { process, ids, own_postgres } = foundation;
         let config = &process.settings.config;
-        let (threads, handles) = Threads::start(config.threads(), config.lanes, &process, ids)
-            .map_err(|error| StartError::new("cannot start a thread", error))?;
+        let (threads, handles) =
+            Threads::start(config.threads(), config.lanes, &process, ids, keeper.as_ref())
+                .map_err(|error| StartError::new("cannot start a thread", error))?;
         let threads = Arc::new(threads);
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let mut background = JoinSet::new();

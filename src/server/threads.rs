@@ -15,7 +15,7 @@ use super::placement::Placement;
 use crate::exec::{Engine, Executor, LaneQueue, keep_lane};
 use crate::layer;
 use crate::session::Session;
-use crate::shadow::Passing;
+use crate::shadow::{Keeper, Noting, Passing};
 use crate::state::{ClientHandle, ClientIds, Process};
 
 /// An accepted client's socket, of no thread.
@@ -48,6 +48,7 @@ impl Threads {
         lanes: usize,
         process: &Arc<Process>,
         ids: ClientIds,
+        keeper: Option<&Arc<Keeper>>,
     ) -> io::Result<(Threads, Vec<JoinHandle<()>>)> {
         let mut senders = Vec::new();
         let mut handles = Vec::new();
@@ -56,14 +57,14 @@ impl Threads {
             let (sender, receiver) = unbounded_channel();
             senders.push(sender);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let (process, ways) = (process.clone(), ways.clone());
+            let (process, ways, keeper) = (process.clone(), ways.clone(), keeper.cloned());
             let thread = std::thread::Builder::new().name(format!("respg-{number}"));
             let tasks = async move {
                 // The pipe to an upstream has clients of all threads; where most of them are it wakes nobody across threads.
                 if let Some(upstream) = process.upstream.clone().filter(|_| number == 0) {
                     tokio::spawn(async move { upstream.pipe.run().await });
                 }
-                serve(receiver, lanes, process, ways).await;
+                serve(receiver, lanes, process, ways, keeper).await;
             };
             handles.push(thread.spawn(move || runtime.block_on(tasks))?);
         }
@@ -86,15 +87,24 @@ impl Threads {
 }
 
 /// One thread: its lanes, and every client it is given.
-async fn serve(mut clients: UnboundedReceiver<Client>, lanes: usize, process: Arc<Process>, ways: Ways) {
+async fn serve(
+    mut clients: UnboundedReceiver<Client>,
+    lanes: usize,
+    process: Arc<Process>,
+    ways: Ways,
+    keeper: Option<Arc<Keeper>>,
+) {
     let queue = Arc::new(LaneQueue::default());
     for _ in 0..lanes {
         tokio::spawn(keep_lane(process.clone(), queue.clone()));
     }
     let engine = Engine::new(process.clone(), queue);
-    let executor = match process.upstream.clone() {
+    let executor = match process.upstream.clone().zip(keeper) {
         None => layer::around(engine, &process),
-        Some(upstream) => layer::around(Passing::on(engine, process.clone(), upstream), &process),
+        Some((upstream, keeper)) => {
+            let noting = Noting::on(engine, process.clone(), keeper);
+            layer::around(Passing::on(noting, process.clone(), upstream), &process)
+        }
     };
     let mut sessions = JoinSet::new();
     loop {

@@ -4,15 +4,16 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex as Held;
 
 use super::dirty::Dirty;
+use super::followed::Followed;
 use super::following::Following;
 use super::queue::Bounds;
 use super::report::Report;
+use super::reverse::Reverse;
 use super::runs;
 use super::start::Run;
 use crate::copy::no_more_requests;
@@ -34,15 +35,10 @@ pub struct Keeper {
     options: Options,
     pub(super) report: Arc<Report>,
     run: Held<Option<Run>>,
-    following: Mutex<Option<Arc<Following>>>,
+    followed: Mutex<Option<Followed>>,
     /// Taken when it is needed.
     folder: Mutex<Option<Folder>>,
 }
-
-/// More than this is not done in the time for which commands may be held back.
-const SOON: u64 = 20_000;
-const SOON_UNSETTLED: u64 = 1000;
-const GLANCE: Duration = Duration::from_millis(2);
 
 impl Keeper {
     pub fn new(process: &Arc<Process>, pipe: &Arc<Pipe>, options: Options) -> Arc<Keeper> {
@@ -52,24 +48,40 @@ impl Keeper {
             options,
             report: Arc::default(),
             run: Held::default(),
-            following: Mutex::default(),
+            followed: Mutex::default(),
             folder: Mutex::default(),
         });
         let _ = process.shadow.set(keeper.clone());
         keeper
     }
 
-    /// The follower, if there is one at the moment.
-    pub fn following(&self) -> Option<Arc<Following>> {
+    /// Who follows, if anybody does at the moment.
+    pub fn followed(&self) -> Option<Followed> {
         self.current().clone()
+    }
+
+    /// Who follows the upstream, if Postgres does.
+    pub fn following(&self) -> Option<Arc<Following>> {
+        match &*self.current() {
+            Some(Followed::Shadow(following)) => Some(following.clone()),
+            _ => None,
+        }
+    }
+
+    /// Who follows Postgres, if the upstream does.
+    pub fn reverse(&self) -> Option<Arc<Reverse>> {
+        match &*self.current() {
+            Some(Followed::Reverse(reverse)) => Some(reverse.clone()),
+            _ => None,
+        }
     }
 
     pub(super) fn upstream(&self) -> Option<Arc<Upstream>> {
         self.process.upgrade()?.upstream.clone()
     }
 
-    fn current(&self) -> MutexGuard<'_, Option<Arc<Following>>> {
-        self.following.lock().expect("no panic while held")
+    fn current(&self) -> MutexGuard<'_, Option<Followed>> {
+        self.followed.lock().expect("no panic while held")
     }
 
     /// Takes possession of the folder; what this process is called in the database, over its runs.
@@ -88,16 +100,16 @@ impl Keeper {
 
     async fn start(&self, mode: Mode) -> Result<(), String> {
         let process = self.process.upgrade().ok_or("respg is stopping")?;
-        if mode != Mode::Shadow {
-            return Err("nobody follows in this mode yet".to_owned());
-        }
         let name = self.own_folder()?;
         let ended_cleanly = runs::begin(&process.store, &name, process.bus.process).await;
         let ended_cleanly = ended_cleanly.map_err(|error| error.reason().to_owned())?;
         let place = (&*self.options.folder, self.options.bounds);
-        let run = Run::of_shadow(&process, &self.pipe, place, !ended_cleanly, &self.report);
+        let run = match mode {
+            Mode::Reverse => Run::of_reverse(&process, &self.pipe, place, !ended_cleanly, &self.report),
+            _ => Run::of_shadow(&process, &self.pipe, place, !ended_cleanly, &self.report),
+        };
         let run = run.map_err(|error| self.complaint(&error))?;
-        *self.current() = Some(run.following.clone());
+        *self.current() = Some(run.followed.clone());
         *self.run.lock().await = Some(run);
         Ok(())
     }
@@ -105,13 +117,13 @@ impl Keeper {
     async fn stop(&self) {
         self.pipe.set_tap(None);
         let Some(run) = self.run.lock().await.take() else { return };
-        let following = run.following.clone();
+        let followed = run.followed.clone();
         run.end().await;
         *self.current() = None;
         let (Some(process), Ok(name)) = (self.process.upgrade(), self.own_folder()) else { return };
         let told = async {
             no_more_requests(&process.store, process.bus.process).await?;
-            match following.dirty.marked() {
+            match followed.dirty().marked() {
                 0 => runs::end(&process.store, &name).await,
                 _ => Ok(()),
             }
@@ -125,7 +137,7 @@ impl Keeper {
 
 impl Shadow for Keeper {
     fn follows(&self, mode: Mode) -> bool {
-        mode == Mode::Shadow
+        mode.is_followed()
     }
 
     fn lose_track(&self) -> Result<(), String> {
@@ -138,28 +150,13 @@ impl Shadow for Keeper {
     }
 
     fn behind(&self) -> Option<String> {
-        let following = self.following()?;
-        let (waiting, broken) = (following.queue.len(), following.dirty.unsure());
-        let unsettled = following.report.counts.unsettled.load(std::sync::atomic::Ordering::Relaxed);
-        if broken > 0 {
-            Some(format!("{broken} hash slots have not been compared and repaired"))
-        } else if waiting > SOON {
-            Some(format!("the follower is {waiting} commands behind"))
-        } else if unsettled > SOON_UNSETTLED {
-            Some(format!("{unsettled} keys are to be read again"))
-        } else {
-            None
-        }
+        self.followed()?.behind()
     }
 
     fn caught_up(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let Some(following) = self.following() else { return };
-            while !following.pass_all().await {
-                tokio::time::sleep(GLANCE).await;
-            }
-            while !following.is_caught_up() {
-                tokio::time::sleep(GLANCE).await;
+            if let Some(followed) = self.followed() {
+                followed.caught_up().await;
             }
         })
     }

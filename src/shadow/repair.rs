@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::dirty::Dirty;
 use super::following::Following;
 use super::target::Target;
 use crate::copy::{Redis, Scan, Speaker, databases};
@@ -17,7 +18,34 @@ use crate::upstream::{UpstreamError, Url};
 const STEP: u32 = 500;
 /// The walk waits while more than this is waiting for the follower.
 const MOST_WAITING: u64 = 2000;
+/// When so few are, it is over. Under load there are always some, and each key of them is marked by itself.
+const FEW_WAITING: u64 = 500;
 const TICK: Duration = Duration::from_millis(500);
+
+/// Who brings keys over from the side that answers to the other.
+pub trait Repairable: Send + Sync {
+    fn dirty(&self) -> &Dirty;
+
+    /// Has keys brought over as they are, at its pace; their slots are marked meanwhile.
+    fn bring_over(&self, db: DbIndex, keys: Vec<Bytes>);
+
+    /// How much is waiting for that.
+    fn waiting(&self) -> u64;
+}
+
+impl Repairable for Following {
+    fn dirty(&self) -> &Dirty {
+        &self.dirty
+    }
+
+    fn bring_over(&self, db: DbIndex, keys: Vec<Bytes>) {
+        self.push_keys(db, keys);
+    }
+
+    fn waiting(&self) -> u64 {
+        self.queue.len() + self.report.counts.unsettled.load(Relaxed)
+    }
+}
 
 /// Where the two sides' keys are walked through: connections of the repair's own.
 pub struct Sides {
@@ -28,31 +56,31 @@ pub struct Sides {
 }
 
 /// Keeps the file of dirty slots short, and repairs what is broken, for ever.
-pub async fn repair_forever(following: Arc<Following>, mut sides: Sides) {
+pub async fn repair_forever(following: Arc<dyn Repairable>, mut sides: Sides) {
     loop {
         tokio::time::sleep(TICK).await;
-        if let Err(error) = following.dirty.sweep() {
+        if let Err(error) = following.dirty().sweep() {
             tracing::warn!(%error, "the file of dirty slots cannot be written");
         }
         // As long as it is behind, more may be given up.
-        if following.dirty.broken() == 0 || following.queue.len() > MOST_WAITING {
+        if following.dirty().broken() == 0 || following.waiting() > MOST_WAITING {
             continue;
         }
-        following.dirty.begin_repair();
-        let outcome = repair(&following, &mut sides).await;
+        following.dirty().begin_repair();
+        let outcome = repair(following.as_ref(), &mut sides).await;
         if let Err(error) = &outcome {
             tracing::warn!(%error, "dirty keys cannot be repaired yet");
         } else {
-            calm(&following, 0, Duration::from_secs(60)).await;
+            calm(following.as_ref(), FEW_WAITING, Duration::from_secs(60)).await;
         }
-        following.dirty.end_repair(outcome.is_ok());
+        following.dirty().end_repair(outcome.is_ok());
         if outcome.is_err() {
             tokio::time::sleep(TICK * 4).await;
         }
     }
 }
 
-async fn repair(following: &Following, sides: &mut Sides) -> Result<(), UpstreamError> {
+async fn repair(following: &dyn Repairable, sides: &mut Sides) -> Result<(), UpstreamError> {
     let mut redis = Redis::open(&sides.upstream).await?;
     let theirs = databases(&mut redis).await?;
     let theirs: Vec<u32> = match theirs {
@@ -76,26 +104,24 @@ async fn repair(following: &Following, sides: &mut Sides) -> Result<(), Upstream
 }
 
 /// Has the keys of the slots in repair read again.
-async fn walk(following: &Following, speaker: &mut impl Speaker, db: u32) -> Result<(), UpstreamError> {
+async fn walk(following: &dyn Repairable, speaker: &mut impl Speaker, db: u32) -> Result<(), UpstreamError> {
     let mut scan = Scan::new(None, STEP, None);
     loop {
         let refused = |error: crate::command::copy::CopyError| UpstreamError::Lost(error.to_string());
         let Some(keys) = scan.next(speaker).await?.map_err(refused)? else { return Ok(()) };
         let keys: Vec<Bytes> =
-            keys.into_iter().filter(|key| following.dirty.in_repair(Slot::of(key).0)).collect();
+            keys.into_iter().filter(|key| following.dirty().in_repair(Slot::of(key).0)).collect();
         if !keys.is_empty() {
-            following.push_keys(DbIndex(db), keys);
+            following.bring_over(DbIndex(db), keys);
         }
         calm(following, MOST_WAITING, Duration::MAX).await;
     }
 }
 
 /// Waits, up to a time, until no more than this is waiting.
-async fn calm(following: &Following, most: u64, longest: Duration) {
+async fn calm(following: &dyn Repairable, most: u64, longest: Duration) {
     let started = tokio::time::Instant::now();
-    while following.queue.len() + following.report.counts.unsettled.load(Relaxed) > most
-        && started.elapsed() < longest
-    {
+    while following.waiting() > most && started.elapsed() < longest {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

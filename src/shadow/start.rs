@@ -9,11 +9,13 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::dirty::Dirty;
 use super::follow::Follower;
+use super::followed::Followed;
 use super::following::{Following, Leader};
 use super::leader::Upstream;
 use super::queue::{Bounds, Queue};
 use super::repair::{Sides, repair_forever};
 use super::report::Report;
+use super::reverse::{Pump, Reverse};
 use super::served::serve_forever;
 use super::spool::Spool;
 use super::target::Target;
@@ -26,7 +28,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The follower at work, from one change of the mode to the next.
 pub struct Run {
-    pub following: Arc<Following>,
+    pub followed: Followed,
     follower: JoinHandle<()>,
     _tasks: JoinSet<()>,
 }
@@ -43,36 +45,67 @@ impl Run {
         let mut tasks = JoinSet::new();
         let leader = Arc::new(Upstream(pipe.clone()));
         let following = following(folder, bounds, all_dirty, report, leader)?;
-        let lanes = Arc::new(LaneQueue::default());
-        tasks.spawn(keep_lane(process.clone(), lanes.clone()));
-        let executor: Arc<dyn Executor> = Arc::new(Engine::new(process.clone(), lanes));
-        let follower = Follower::new(following.clone(), Target::own(executor.clone()));
-        let sides = Sides {
-            upstream: pipe.url().clone(),
-            own: Target::own(executor),
-            databases: process.settings.config.databases,
-        };
+        let (executor, sides) = own_side(process, pipe, &mut tasks);
+        let follower = Follower::new(following.clone(), Target::own(executor));
         tasks.spawn(repair_forever(following.clone(), sides));
         tasks.spawn(serve_forever(following.clone(), process.clone(), pipe.clone()));
         pipe.set_tap(Some(following.clone()));
-        Ok(Run { following, follower: tokio::spawn(follower.run()), _tasks: tasks })
+        let followed = Followed::Shadow(following);
+        Ok(Run { followed, follower: tokio::spawn(follower.run()), _tasks: tasks })
+    }
+
+    /// The other way round: what is written in Postgres is brought over to the upstream.
+    pub fn of_reverse(
+        process: &Arc<Process>,
+        pipe: &Arc<Pipe>,
+        (folder, bounds): (&Path, Bounds),
+        all_dirty: bool,
+        report: &Arc<Report>,
+    ) -> io::Result<Run> {
+        let mut tasks = JoinSet::new();
+        let dirty = Arc::new(Dirty::open(folder, all_dirty)?);
+        let reverse = Reverse::new(dirty, folder, bounds.memory, report.clone(), process.store.clone());
+        let reverse = Arc::new(reverse);
+        let (executor, sides) = own_side(process, pipe, &mut tasks);
+        let pump = Pump::new(reverse.clone(), Target::own(executor), pipe.url().clone());
+        tasks.spawn(repair_forever(reverse.clone(), sides));
+        tasks.spawn(reverse.clone().read_journal());
+        Ok(Run { followed: Followed::Reverse(reverse), follower: tokio::spawn(pump.run()), _tasks: tasks })
     }
 
     /// What has not been followed stays marked.
     pub async fn end(mut self) {
-        let Run { following, follower, .. } = &mut self;
-        following.queue.close();
+        let Run { followed, follower, .. } = &mut self;
+        match followed {
+            Followed::Shadow(following) => following.queue.close(),
+            Followed::Reverse(reverse) => reverse.changes.close(),
+        }
         if tokio::time::timeout(FAREWELL, &mut *follower).await.is_err() {
             tracing::warn!("the side that follows does not answer: what it is doing is left alone");
             follower.abort();
         }
-        following.waiting.forget();
-        if let Err(error) = following.dirty.sweep() {
+        if let Err(error) = followed.dirty().sweep() {
             tracing::warn!(%error, "the file of dirty slots cannot be written");
         }
-        let queue = following.queue.clone();
-        let _ = tokio::task::spawn_blocking(move || queue.join()).await;
+        if let Followed::Shadow(following) = followed {
+            following.waiting.forget();
+            let queue = following.queue.clone();
+            let _ = tokio::task::spawn_blocking(move || queue.join()).await;
+        }
     }
+}
+
+/// Who executes on our side, and what is walked through when something has to be repaired.
+fn own_side(process: &Arc<Process>, pipe: &Pipe, tasks: &mut JoinSet<()>) -> (Arc<dyn Executor>, Sides) {
+    let lanes = Arc::new(LaneQueue::default());
+    tasks.spawn(keep_lane(process.clone(), lanes.clone()));
+    let executor: Arc<dyn Executor> = Arc::new(Engine::new(process.clone(), lanes));
+    let sides = Sides {
+        upstream: pipe.url().clone(),
+        own: Target::own(executor.clone()),
+        databases: process.settings.config.databases,
+    };
+    (executor, sides)
 }
 
 fn following(

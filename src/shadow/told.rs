@@ -7,8 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::dirty::Dirty;
+use super::followed::Followed;
 use super::keeper::Keeper;
 use super::queue::Counts;
+use super::reverse::Written;
 use crate::resp::Reply;
 use crate::state::{ShadowDifference, ShadowReport};
 use crate::store::statements::shadow::TELL;
@@ -19,25 +21,34 @@ impl ShadowReport for Keeper {
         let number = |count: &AtomicU64| count.load(Relaxed).cast_signed();
         let counts = &self.report.counts;
         let differences: u64 = self.report.differences().iter().map(|(_, found)| found.count).sum();
-        let following = self.following();
-        let following = following.as_ref();
-        let of_queue = |count: fn(&Counts) -> &AtomicU64| {
-            following.map_or(0, |following| number(count(&following.queue.counts)))
+        let followed = self.followed();
+        let followed = followed.as_ref();
+        let (queue, reverse) = match followed {
+            Some(Followed::Shadow(following)) => (Some(&following.queue), None),
+            Some(Followed::Reverse(reverse)) => (None, Some(reverse)),
+            None => (None, None),
         };
-        let (memory, disk) = following.map_or((0, 0), |following| following.queue.bytes());
+        let of_queue =
+            |count: fn(&Counts) -> &AtomicU64| queue.map_or(0, |queue| number(count(&queue.counts)));
+        let of_changes = |count: fn(&Written) -> &AtomicU64| {
+            reverse.map_or(0, |reverse| number(count(&reverse.changes.counts)))
+        };
+        let memory = reverse.map_or(0, |reverse| reverse.changes.bytes());
+        let (memory, disk) = queue.map_or((memory, 0), |queue| queue.bytes());
         let of_slots =
-            |count: fn(&Dirty) -> u32| following.map_or(0, |following| i64::from(count(&following.dirty)));
+            |count: fn(&Dirty) -> u32| followed.map_or(0, |followed| i64::from(count(followed.dirty())));
+        let lag_ms = reverse.map_or_else(|| self.report.lag_ms(), |reverse| reverse.lag_ms());
         vec![
-            ("following", i64::from(following.is_some())),
-            ("queued", of_queue(|counts| &counts.queued)),
+            ("following", i64::from(followed.is_some())),
+            ("queued", of_queue(|counts| &counts.queued) + of_changes(|counts| &counts.queued)),
             ("followed", number(&counts.followed)),
             ("spilled", of_queue(|counts| &counts.spilled)),
-            ("dirty", of_queue(|counts| &counts.dirty)),
+            ("dirty", of_queue(|counts| &counts.dirty) + of_changes(|counts| &counts.dirty)),
             ("repaired", number(&counts.repaired)),
             ("confirmed", number(&counts.confirmed)),
             ("failed", number(&counts.failed)),
-            ("lag_records", following.map_or(0, |following| following.queue.unfinished().cast_signed())),
-            ("lag_ms", self.report.lag_ms()),
+            ("lag_records", followed.map_or(0, |followed| followed.waiting().cast_signed())),
+            ("lag_ms", lag_ms),
             ("queue_memory", memory as i64),
             ("queue_disk", disk.cast_signed()),
             ("marked_slots", of_slots(Dirty::marked)),
@@ -45,6 +56,8 @@ impl ShadowReport for Keeper {
             ("unsettled_keys", number(&counts.unsettled)),
             ("reply_mismatches", number(&counts.mismatches)),
             ("differences", differences.cast_signed()),
+            ("coalesced", of_changes(|counts| &counts.coalesced)),
+            ("overtaken", reverse.map_or(0, |reverse| number(&reverse.overtaken))),
             ("unreachable", number(&counts.unreachable)),
         ]
     }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::first_mode::LOSES;
 use super::{Blockage, ClientHandle, Mode, Process, random_hex};
 use crate::store::statements::server::{BEGIN_MODE, CHANGE_MODE, LIVE_PROCESSES};
 use crate::store::{self, StoreError};
@@ -35,8 +34,8 @@ pub enum SwitchError {
     NoUpstream,
     #[error("nobody follows in this version yet")]
     NobodyFollows,
-    #[error("{LOSES}")]
-    Loses,
+    #[error("{0}")]
+    Loses(&'static str),
     #[error("cannot follow: {0}")]
     CannotFollow(String),
     #[error("{0}; nothing was changed")]
@@ -121,6 +120,11 @@ impl Process {
         Ok(store::setting(&connection, SETTING).await?.and_then(|text| Stored::parse(&text)))
     }
 
+    /// The mode of all processes, as the database has it.
+    pub async fn common_mode(&self) -> Result<Mode, StoreError> {
+        Ok(self.stored_mode().await?.map_or(Mode::Postgres, |stored| stored.settled()))
+    }
+
     pub(super) async fn begin_mode(&self, mode: Mode) -> Result<(), StoreError> {
         let connection = self.store.acquire().await?;
         let begun = connection.query(&BEGIN_MODE, &[&SETTING, &mode.name()]).await;
@@ -161,8 +165,8 @@ impl Process {
             Some(Stored::Settled(from)) => from,
             _ => return Err(SwitchError::Busy),
         };
-        if !force && self.would_lose(from, to).await? {
-            return Err(SwitchError::Loses);
+        if !force && let Some(why) = self.would_lose(from, to).await? {
+            return Err(SwitchError::Loses(why));
         }
         let token = random_hex(16) + if force { FORCED } else { "" };
         let changing = Stored::Changing { from, to, token: token.clone() };

@@ -24,6 +24,7 @@ const MIGRATIONS: &[(i32, &str)] = &[
     (10, include_str!("../../migrations/0010_resyncs.sql")),
     (11, include_str!("../../migrations/0011_shadow.sql")),
     (12, include_str!("../../migrations/0012_shadow_runs.sql")),
+    (13, include_str!("../../migrations/0013_changes.sql")),
 ];
 
 /// Function files: `CREATE OR REPLACE` and views, applied again whenever their text changes, in this order.

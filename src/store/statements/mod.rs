@@ -30,6 +30,9 @@ impl Statement {
 pub fn all() -> Vec<&'static Statement> {
     let mut all: Vec<&'static Statement> = [
         &shadow::TELL,
+        &shadow::CHANGED_KEYS,
+        &shadow::FORGET_CHANGED,
+        &shadow::CHANGED,
         &blocking::VERSIONS,
         &bus::PROCESS_ID,
         &bus::ENCODING,

@@ -21,3 +21,14 @@ pub static BEGIN_RUN: Statement = Statement::new(
 
 /// $1 name.
 pub static END_RUN: Statement = Statement::new("DELETE FROM respg.shadow_runs r WHERE r.name = $1");
+
+/// Some of what was written outside of commands: id, database and key, which is null for whole databases.
+pub static CHANGED_KEYS: Statement =
+    Statement::new("SELECT c.id, c.db, c.key FROM respg.changed_keys c ORDER BY c.id LIMIT 1000");
+
+/// $1 ids.
+pub static FORGET_CHANGED: Statement =
+    Statement::new("DELETE FROM respg.changed_keys c WHERE c.id = ANY ($1::bigint[])");
+
+/// $1 key, $2 db: has the key brought over, if the mode is reverse.
+pub static CHANGED: Statement = Statement::new("SELECT respg.changed($1::bytea, $2::int)");

@@ -3,6 +3,8 @@
 mod follow;
 mod modes;
 mod report;
+mod reverse;
+mod round_trip;
 mod trouble;
 mod workload;
 

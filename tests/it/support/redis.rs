@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::client::{Client, Protocol};
 use super::pg::Scratch;
 
@@ -52,6 +54,10 @@ impl Redis {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
     }
 
     pub fn connect(&self) -> Client {

@@ -1,0 +1,131 @@
+//! Reverse mode: Postgres answers, the upstream follows. A key that was written is read here and put there, at the follower's pace, so neither the order of
+//! writes nor what they were is of any matter: the last reading comes after the last write, whoever made it.
+
+mod changes;
+mod journal;
+mod layer;
+mod pump;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use changes::{Changes, Counts as Written};
+pub use layer::Noting;
+pub use pump::Pump;
+
+use super::dirty::Dirty;
+use super::effect::Name;
+use super::record::Touched;
+use super::repair::Repairable;
+use super::report::{Report, now_ms};
+use crate::keyspace::DbIndex;
+use crate::store::Store;
+
+/// What the side that answers and the follower share.
+pub struct Reverse {
+    pub changes: Changes,
+    pub dirty: Arc<Dirty>,
+    pub report: Arc<Report>,
+    /// Keys that had changed from what was read when that was written, so that they were read again.
+    pub overtaken: AtomicU64,
+    /// Where it is kept which upstream it was that followed last.
+    folder: PathBuf,
+    /// How long it may take until it is known whether a write of unknown outcome has happened.
+    patience: Duration,
+    /// Keys of such writes.
+    uncertain: AtomicU64,
+    store: Arc<Store>,
+}
+
+impl Reverse {
+    /// `memory`: what the names of keys may take.
+    pub fn new(
+        dirty: Arc<Dirty>,
+        folder: &Path,
+        memory: usize,
+        report: Arc<Report>,
+        store: Arc<Store>,
+    ) -> Reverse {
+        Reverse {
+            changes: Changes::new(dirty.clone(), memory),
+            dirty,
+            report,
+            overtaken: AtomicU64::new(0),
+            folder: folder.to_owned(),
+            patience: store.patience,
+            uncertain: AtomicU64::new(0),
+            store,
+        }
+    }
+
+    /// Takes over what is noted by SQL, for ever.
+    pub async fn read_journal(self: Arc<Reverse>) {
+        journal::read_forever(&self, &self.store).await;
+    }
+
+    /// Whether everything is followed that was done before the call.
+    pub async fn is_caught_up(&self) -> bool {
+        journal::read(self, &self.store).await.is_ok() && self.behind() == 0 && self.dirty.unsure() == 0
+    }
+
+    /// Where it stands which upstream it was, and what our last connection to it.
+    fn noted(&self) -> PathBuf {
+        self.folder.join("upstream")
+    }
+
+    /// Marks slots; without that nothing may be written, so a disk that fails is said loudly.
+    fn begin(&self, touched: &Touched) {
+        if let Err(error) = self.dirty.begin(touched) {
+            tracing::error!(%error, "the file of dirty slots cannot be written: a crash now would leave differences");
+        }
+    }
+
+    /// All keys of both sides are to be compared.
+    pub fn compare_all(&self) {
+        self.begin(&Touched::All);
+        self.dirty.give_up(&Touched::All);
+    }
+
+    /// Nobody knows whether these were written, nor when: they are brought over now, and once more when it is certain.
+    fn changed_perhaps(self: &Arc<Reverse>, names: Vec<Name>) {
+        names.iter().for_each(|name| self.begin(&changes::slot(name)));
+        self.changes.add(names.iter().cloned());
+        self.uncertain.fetch_add(names.len() as u64, Relaxed);
+        let reverse = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(reverse.patience * 2).await;
+            reverse.uncertain.fetch_sub(names.len() as u64, Relaxed);
+            reverse.changes.add(names);
+        });
+    }
+
+    /// How many keys may differ, as far as they are known by name.
+    pub fn behind(&self) -> u64 {
+        self.changes.len() + self.uncertain.load(Relaxed)
+    }
+
+    /// The age of the oldest write that was not followed.
+    pub fn lag_ms(&self) -> i64 {
+        self.changes.behind_since().map_or(0, |since| (now_ms() - since).max(0))
+    }
+}
+
+impl Repairable for Reverse {
+    fn dirty(&self) -> &Dirty {
+        &self.dirty
+    }
+
+    fn bring_over(&self, db: DbIndex, keys: Vec<Bytes>) {
+        let names: Vec<Name> = keys.into_iter().map(|key| (db, key)).collect();
+        names.iter().for_each(|name| self.begin(&changes::slot(name)));
+        self.changes.add(names);
+    }
+
+    fn waiting(&self) -> u64 {
+        self.changes.len()
+    }
+}

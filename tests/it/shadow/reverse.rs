@@ -1,0 +1,401 @@
+//! Reverse mode: Postgres answers, a real Redis follows. With processes of their own, as they are run.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rustix::process::Signal;
+
+use super::workload::{Random, next};
+use crate::support::client::{Client, Protocol, Value, ok};
+use crate::support::pg::{self, Scratch, fresh_database};
+use crate::support::redis::{PROGRAMS, Redis};
+use crate::support::respg::{Respg, blocking, refusal};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A database, the Redis that follows it, and folders for respg processes.
+pub struct Pair {
+    pub database: String,
+    pub scratch: Scratch,
+    program: &'static str,
+}
+
+impl Pair {
+    pub fn new(program: &'static str) -> Pair {
+        Pair { database: blocking(fresh_database()), scratch: Scratch::new(), program }
+    }
+
+    fn socket(&self) -> String {
+        self.scratch.path().join("redis.sock").display().to_string()
+    }
+
+    pub fn upstream(&self) -> String {
+        format!("unix://{}", self.socket())
+    }
+
+    /// With what an earlier one has saved in its folder.
+    pub fn redis(&self) -> Redis {
+        let (socket, folder) = (self.socket(), self.scratch.path().display().to_string());
+        Redis::of(self.program, &["--unixsocket", &socket, "--dir", &folder])
+    }
+
+    /// One that has compared all keys, as the first one does, so that nothing is found by that which should have been followed.
+    pub fn settled(&self, number: usize, options: &[&str]) -> Respg {
+        let respg = self.respg(number, options);
+        let begun = Instant::now();
+        settle(&respg);
+        while self::number(&mut respg.connect(), "marked_slots") > 0 {
+            assert!(begun.elapsed() < PATIENCE);
+            thread::sleep(Duration::from_millis(20));
+        }
+        respg
+    }
+
+    pub fn respg(&self, number: usize, options: &[&str]) -> Respg {
+        let all = self.options(number, options);
+        Respg::on(&self.database, &all.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Why one does not start.
+    pub fn refusal(&self, options: &[&str]) -> String {
+        let all = self.options(9, options);
+        refusal(&self.database, &all.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn options(&self, number: usize, options: &[&str]) -> Vec<String> {
+        let folder = self.scratch.path().join(format!("shadow-{number}")).display().to_string();
+        let upstream = self.upstream();
+        let all = [&["--upstream", &upstream, "--shadow-dir", &folder], options].concat();
+        all.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Runs `import` or `verify`.
+    pub fn task(&self, name: &str, options: &[&str]) -> Output {
+        let mut task = Command::new(env!("CARGO_BIN_EXE_respg"));
+        task.args([name, &self.upstream()]).args(options).env("RESPG_DATABASE_URL", &self.database);
+        task.output().expect("respg")
+    }
+
+    /// What `respg verify` counts as different.
+    pub fn different(&self) -> i64 {
+        let output = self.task("verify", &["--json", "--settle", "600"]);
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        let different = json["different"].as_i64().expect("a number");
+        if different > 0 {
+            eprintln!("{json:#}");
+        }
+        different
+    }
+
+    pub fn assert_equal<'a>(&self, processes: impl IntoIterator<Item = &'a Respg>) {
+        processes.into_iter().for_each(settle);
+        assert_eq!(self.different(), 0);
+    }
+}
+
+pub fn number(client: &mut Client, name: &str) -> i64 {
+    let status = client.plain("RESPG.SHADOW STATUS").map();
+    let found = status.iter().find(|(key, _)| *key == name);
+    found.unwrap_or_else(|| panic!("no {name}: {status:?}")).1.clone().integer()
+}
+
+/// Waits until nothing is left to be followed.
+pub fn settle(respg: &Respg) {
+    let (begun, mut client, mut quiet) = (Instant::now(), respg.connect(), 0);
+    while quiet < 5 {
+        let names = ["lag_records", "dirty_slots"];
+        let busy = names.iter().any(|name| number(&mut client, name) > 0);
+        quiet = if busy { 0 } else { quiet + 1 };
+        assert!(begun.elapsed() < PATIENCE, "{:?}", client.plain("RESPG.SHADOW STATUS"));
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Commands of every kind, until `stop`; says how many, and how long the slowest took. Whole databases are left alone unless the seed is 1: after
+/// that all keys are compared, and nothing else would be noticed.
+fn work(address: std::net::SocketAddr, seed: u64, stop: &AtomicBool) -> (usize, Duration) {
+    let (mut client, mut random) = (Client::connect(address, Protocol::Resp2), Random::new(seed));
+    let (mut seen, mut count, mut slowest): (Vec<Bytes>, _, _) = (Vec::new(), 0, Duration::ZERO);
+    while !stop.load(Relaxed) {
+        let calls = next(&mut random, &seen);
+        if seed != 1 && [b"FLUSHDB".as_slice(), b"SWAPDB"].contains(&&calls[0][0][..]) {
+            continue;
+        }
+        let (expected, begun) = (calls.len(), Instant::now());
+        client.send(calls);
+        for _ in 0..expected {
+            if let Value::Bulk(text) = client.read()
+                && text.contains(&b'-')
+                && text.len() > 12
+            {
+                seen.push(text);
+            }
+        }
+        slowest = slowest.max(begun.elapsed());
+        let surplus = seen.len().saturating_sub(30);
+        seen.drain(..surplus);
+        count += expected;
+    }
+    (count, slowest)
+}
+
+/// Several clients at once, while something happens; the slowest call.
+pub fn work_while<'a>(
+    processes: impl IntoIterator<Item = &'a Respg>,
+    clients: u64,
+    happens: impl FnOnce(),
+) -> Duration {
+    let stop = AtomicBool::new(false);
+    let addresses: Vec<_> = processes.into_iter().map(Respg::address).collect();
+    thread::scope(|scope| {
+        let stop = &stop;
+        let addresses = &addresses;
+        let clients: Vec<_> = (2..clients + 2)
+            .map(|seed| {
+                let address = addresses[seed as usize % addresses.len()];
+                scope.spawn(move || work(address, seed, stop))
+            })
+            .collect();
+        happens();
+        stop.store(true, Relaxed);
+        let done: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+        assert!(done.iter().all(|(count, _)| *count > 10), "{done:?}");
+        done.into_iter().map(|(_, slowest)| slowest).max().unwrap_or_default()
+    })
+}
+
+fn pause(seconds: f64) {
+    thread::sleep(Duration::from_secs_f64(seconds));
+}
+
+#[test]
+fn a_workload_of_everything() {
+    for program in PROGRAMS {
+        let pair = Pair::new(program);
+        let _redis = pair.redis();
+        let respg = pair.respg(0, &["--mode", "reverse"]);
+        work_while([&respg], 6, || {
+            let stop = AtomicBool::new(false);
+            thread::scope(|scope| {
+                let whole = scope.spawn(|| work(respg.address(), 1, &stop));
+                pause(1.5);
+                stop.store(true, Relaxed);
+                whole.join().unwrap();
+            });
+        });
+        pair.assert_equal([&respg]);
+        work_while([&respg], 6, || pause(2.0));
+        pair.assert_equal([&respg]);
+    }
+}
+
+/// Whatever way a key is written, it gets there.
+#[test]
+fn every_way_to_write() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let redis = pair.redis();
+    let respg = pair.settled(0, &["--mode", "reverse"]);
+    let (mut client, mut other) = (respg.connect(), respg.connect());
+    client.send([
+        "SET plain 1",
+        "SELECT 2",
+        "SET there 2 PX 4000000",
+        "COPY there here DB 0",
+        "SELECT 0",
+        "SET moved 1",
+        "MOVE moved 3",
+        "MULTI",
+        "SET in-exec 1",
+        "SELECT 4",
+        "SET in-exec 4",
+        "EXEC",
+        "SET after-exec 4",
+        "SELECT 0",
+        "XADD jobs * n 1",
+        "XGROUP CREATE jobs workers 0",
+        "XREADGROUP GROUP workers a STREAMS jobs >",
+        "RESPG.STREAM ADD jobs DELAY 300 n 3",
+    ]);
+    for _ in 0..18 {
+        let reply = client.read();
+        assert!(!reply.is_error(), "{reply:?}");
+    }
+    // A client that waits is served later.
+    other.send(["XREADGROUP GROUP workers b BLOCK 0 STREAMS jobs >"]);
+    while !client.plain("CLIENT LIST").to_string_lossy().contains("flags=b") {}
+    client.plain("XADD jobs * n 2");
+    assert!(!other.read().is_error());
+    // Two parts: MULTI in one packet, EXEC in the next.
+    client.send(["MULTI", "INCR parts"]);
+    (0..2).for_each(|_| drop(client.read()));
+    assert_eq!(client.plain("EXEC"), Value::Array(vec![Value::Integer(1)]));
+    client.send(["CLIENT REPLY OFF", "SET silent 1", "CLIENT REPLY ON"]);
+    assert_eq!(client.read(), ok());
+    let database = pair.database.clone();
+    blocking(async move {
+        let postgres = pg::connect(&database).await;
+        let sql = "SELECT respg.set('sql', 'v'); SELECT respg.incr('sql:n', 5); SELECT respg.set('sql:gone', 'v'); SELECT respg.expire('sql', '1 hour');
+                   SELECT respg.xadd('jobs', '{\"n\": 4}'); SELECT respg.xadd_at('jobs', '{\"n\": 5}', now()); SELECT respg.xreadgroup('jobs', 'workers', 'sql');";
+        postgres.batch_execute(sql).await.expect("SQL");
+        postgres.batch_execute("SELECT respg.del('sql:gone')").await.expect("SQL");
+    });
+    let mut upstream = redis.connect();
+    let begun = Instant::now();
+    while upstream.plain("XLEN jobs") != Value::Integer(5) {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", upstream.plain("XRANGE jobs - +"));
+    }
+    pair.assert_equal([&respg]);
+    upstream.select(4);
+    assert_eq!(upstream.plain("GET in-exec").to_string_lossy(), "4");
+    for flush in ["SWAPDB 0 2", "FLUSHDB", "FLUSHALL"] {
+        assert_eq!(client.plain(flush), ok());
+        assert_eq!(client.plain("SET after 1"), ok());
+        pair.assert_equal([&respg]);
+    }
+    let database = pair.database.clone();
+    blocking(async move {
+        pg::connect(&database).await.batch_execute("SELECT respg.flushall()").await.expect("SQL");
+    });
+    upstream.select(0);
+    let begun = Instant::now();
+    while upstream.plain("DBSIZE") != Value::Integer(0) {
+        assert!(begun.elapsed() < PATIENCE);
+    }
+}
+
+#[test]
+fn respg_is_killed_and_started_again() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    drop(pair.settled(0, &["--mode", "reverse"]));
+    for round in 0..3 {
+        let respg = pair.respg(0, &["--mode", "reverse"]);
+        let address = respg.address();
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for seed in 0..4 {
+                let stop = &stop;
+                // Its connection breaks.
+                scope.spawn(move || std::panic::catch_unwind(|| work(address, seed + 2, stop)));
+            }
+            pause(0.5 + 0.3 * f64::from(round));
+            respg.signal(Signal::KILL);
+            stop.store(true, Relaxed);
+        });
+        drop(respg);
+    }
+    let respg = pair.respg(0, &[]);
+    assert_eq!(respg.connect().plain("RESPG.MODE GET").to_string_lossy(), "reverse");
+    pair.assert_equal([&respg]);
+}
+
+#[test]
+fn the_upstream_goes_and_comes_back() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let mut redis = pair.redis();
+    let respg = pair.respg(0, &["--mode", "reverse"]);
+    work_while([&respg], 2, || pause(0.5));
+    // Hung: nobody notices.
+    let slowest = work_while([&respg], 4, || {
+        redis.signal(Signal::STOP);
+        pause(2.0);
+        redis.signal(Signal::CONT);
+    });
+    assert!(slowest < Duration::from_millis(1500), "{slowest:?}");
+    pair.assert_equal([&respg]);
+    // Away, and empty when it is back.
+    let slowest = work_while([&respg], 4, || {
+        drop(std::mem::replace(&mut redis, Redis::start()));
+        pause(1.0);
+        redis = pair.redis();
+    });
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+    pair.assert_equal([&respg]);
+    // With old data, and nobody writes.
+    redis.connect().plain("SAVE");
+    work_while([&respg], 2, || pause(0.5));
+    settle(&respg);
+    drop(std::mem::replace(&mut redis, Redis::start()));
+    redis = pair.redis();
+    assert!(pair.different() > 0 || number(&mut respg.connect(), "dirty_slots") > 0);
+    let begun = Instant::now();
+    while pair.different() > 0 {
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    pair.assert_equal([&respg]);
+    drop(redis);
+}
+
+/// A way to a Redis on which what is sent can be held up.
+struct Slow {
+    address: std::net::SocketAddr,
+    held: &'static AtomicBool,
+}
+
+impl Slow {
+    fn to(redis: &Redis) -> Slow {
+        let held: &'static AtomicBool = Box::leak(Box::default());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, target) = (listener.local_addr().unwrap(), redis.address());
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, server) = (client.unwrap(), TcpStream::connect(target).unwrap());
+                let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                thread::spawn(move || {
+                    let mut bytes = [0; 65536];
+                    while let Ok(count @ 1..) = from.read(&mut bytes) {
+                        while held.load(Relaxed) {
+                            pause(0.01);
+                        }
+                        to.write_all(&bytes[..count]).unwrap();
+                    }
+                });
+                thread::spawn(move || std::io::copy(&mut &server, &mut &client));
+            }
+        });
+        Slow { address, held }
+    }
+}
+
+/// Two processes bring over the same key, and what the slower one has read is old when it is written.
+#[test]
+fn what_is_old_does_not_stay() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let redis = pair.redis();
+    let slow = Slow::to(&redis);
+    let upstream = format!("redis://{}", slow.address);
+    let folder = pair.scratch.path().join("slow").display().to_string();
+    let a =
+        Respg::on(&pair.database, &["--upstream", &upstream, "--shadow-dir", &folder, "--mode", "reverse"]);
+    settle(&a);
+    let b = pair.settled(0, &[]);
+    slow.held.store(true, Relaxed);
+    assert_eq!(a.connect().plain("SET k old"), ok());
+    // Long enough for it to be read.
+    pause(0.5);
+    assert_eq!(b.connect().plain("SET k new"), ok());
+    let (mut upstream, begun) = (redis.connect(), Instant::now());
+    while upstream.plain("GET k").to_string_lossy() != "new" {
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    slow.held.store(false, Relaxed);
+    settle(&a);
+    assert_eq!(upstream.plain("GET k").to_string_lossy(), "new");
+    assert!(number(&mut a.connect(), "overtaken") > 0);
+}
+
+/// Both write the same keys; nobody knows who was first, and nobody has to.
+#[test]
+fn several_processes() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let processes = [pair.settled(0, &["--mode", "reverse"]), pair.settled(1, &[])];
+    work_while(&processes, 6, || pause(3.0));
+    pair.assert_equal(&processes);
+}
