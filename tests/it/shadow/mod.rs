@@ -2,6 +2,7 @@
 
 mod follow;
 mod modes;
+mod pair;
 mod report;
 mod reverse;
 mod round_trip;

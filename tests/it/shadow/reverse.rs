@@ -1,178 +1,18 @@
 //! Reverse mode: Postgres answers, a real Redis follows. With processes of their own, as they are run.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Output};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use rustix::process::Signal;
 
-use super::workload::{Random, next};
-use crate::support::client::{Client, Protocol, Value, ok};
-use crate::support::pg::{self, Scratch, fresh_database};
+use super::pair::{PATIENCE, Pair, number, pause, settle, work, work_while};
+use crate::support::client::{Value, ok};
+use crate::support::pg;
 use crate::support::redis::{PROGRAMS, Redis};
-use crate::support::respg::{Respg, blocking, refusal};
-
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A database, the Redis that follows it, and folders for respg processes.
-pub struct Pair {
-    pub database: String,
-    pub scratch: Scratch,
-    program: &'static str,
-}
-
-impl Pair {
-    pub fn new(program: &'static str) -> Pair {
-        Pair { database: blocking(fresh_database()), scratch: Scratch::new(), program }
-    }
-
-    fn socket(&self) -> String {
-        self.scratch.path().join("redis.sock").display().to_string()
-    }
-
-    pub fn upstream(&self) -> String {
-        format!("unix://{}", self.socket())
-    }
-
-    /// With what an earlier one has saved in its folder.
-    pub fn redis(&self) -> Redis {
-        let (socket, folder) = (self.socket(), self.scratch.path().display().to_string());
-        Redis::of(self.program, &["--unixsocket", &socket, "--dir", &folder])
-    }
-
-    /// One that has compared all keys, as the first one does, so that nothing is found by that which should have been followed.
-    pub fn settled(&self, number: usize, options: &[&str]) -> Respg {
-        let respg = self.respg(number, options);
-        let begun = Instant::now();
-        settle(&respg);
-        while self::number(&mut respg.connect(), "marked_slots") > 0 {
-            assert!(begun.elapsed() < PATIENCE);
-            thread::sleep(Duration::from_millis(20));
-        }
-        respg
-    }
-
-    pub fn respg(&self, number: usize, options: &[&str]) -> Respg {
-        let all = self.options(number, options);
-        Respg::on(&self.database, &all.iter().map(String::as_str).collect::<Vec<_>>())
-    }
-
-    /// Why one does not start.
-    pub fn refusal(&self, options: &[&str]) -> String {
-        let all = self.options(9, options);
-        refusal(&self.database, &all.iter().map(String::as_str).collect::<Vec<_>>())
-    }
-
-    fn options(&self, number: usize, options: &[&str]) -> Vec<String> {
-        let folder = self.scratch.path().join(format!("shadow-{number}")).display().to_string();
-        let upstream = self.upstream();
-        let all = [&["--upstream", &upstream, "--shadow-dir", &folder], options].concat();
-        all.into_iter().map(str::to_owned).collect()
-    }
-
-    /// Runs `import` or `verify`.
-    pub fn task(&self, name: &str, options: &[&str]) -> Output {
-        let mut task = Command::new(env!("CARGO_BIN_EXE_respg"));
-        task.args([name, &self.upstream()]).args(options).env("RESPG_DATABASE_URL", &self.database);
-        task.output().expect("respg")
-    }
-
-    /// What `respg verify` counts as different.
-    pub fn different(&self) -> i64 {
-        let output = self.task("verify", &["--json", "--settle", "600"]);
-        let json: serde_json::Value = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-        let different = json["different"].as_i64().expect("a number");
-        if different > 0 {
-            eprintln!("{json:#}");
-        }
-        different
-    }
-
-    pub fn assert_equal<'a>(&self, processes: impl IntoIterator<Item = &'a Respg>) {
-        processes.into_iter().for_each(settle);
-        assert_eq!(self.different(), 0);
-    }
-}
-
-pub fn number(client: &mut Client, name: &str) -> i64 {
-    let status = client.plain("RESPG.SHADOW STATUS").map();
-    let found = status.iter().find(|(key, _)| *key == name);
-    found.unwrap_or_else(|| panic!("no {name}: {status:?}")).1.clone().integer()
-}
-
-/// Waits until nothing is left to be followed.
-pub fn settle(respg: &Respg) {
-    let (begun, mut client, mut quiet) = (Instant::now(), respg.connect(), 0);
-    while quiet < 5 {
-        let names = ["lag_records", "dirty_slots"];
-        let busy = names.iter().any(|name| number(&mut client, name) > 0);
-        quiet = if busy { 0 } else { quiet + 1 };
-        assert!(begun.elapsed() < PATIENCE, "{:?}", client.plain("RESPG.SHADOW STATUS"));
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// Commands of every kind, until `stop`; says how many, and how long the slowest took. Whole databases are left alone unless the seed is 1: after
-/// that all keys are compared, and nothing else would be noticed.
-fn work(address: std::net::SocketAddr, seed: u64, stop: &AtomicBool) -> (usize, Duration) {
-    let (mut client, mut random) = (Client::connect(address, Protocol::Resp2), Random::new(seed));
-    let (mut seen, mut count, mut slowest): (Vec<Bytes>, _, _) = (Vec::new(), 0, Duration::ZERO);
-    while !stop.load(Relaxed) {
-        let calls = next(&mut random, &seen);
-        if seed != 1 && [b"FLUSHDB".as_slice(), b"SWAPDB"].contains(&&calls[0][0][..]) {
-            continue;
-        }
-        let (expected, begun) = (calls.len(), Instant::now());
-        client.send(calls);
-        for _ in 0..expected {
-            if let Value::Bulk(text) = client.read()
-                && text.contains(&b'-')
-                && text.len() > 12
-            {
-                seen.push(text);
-            }
-        }
-        slowest = slowest.max(begun.elapsed());
-        let surplus = seen.len().saturating_sub(30);
-        seen.drain(..surplus);
-        count += expected;
-    }
-    (count, slowest)
-}
-
-/// Several clients at once, while something happens; the slowest call.
-pub fn work_while<'a>(
-    processes: impl IntoIterator<Item = &'a Respg>,
-    clients: u64,
-    happens: impl FnOnce(),
-) -> Duration {
-    let stop = AtomicBool::new(false);
-    let addresses: Vec<_> = processes.into_iter().map(Respg::address).collect();
-    thread::scope(|scope| {
-        let stop = &stop;
-        let addresses = &addresses;
-        let clients: Vec<_> = (2..clients + 2)
-            .map(|seed| {
-                let address = addresses[seed as usize % addresses.len()];
-                scope.spawn(move || work(address, seed, stop))
-            })
-            .collect();
-        happens();
-        stop.store(true, Relaxed);
-        let done: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
-        assert!(done.iter().all(|(count, _)| *count > 10), "{done:?}");
-        done.into_iter().map(|(_, slowest)| slowest).max().unwrap_or_default()
-    })
-}
-
-fn pause(seconds: f64) {
-    thread::sleep(Duration::from_secs_f64(seconds));
-}
+use crate::support::respg::{Respg, blocking};
 
 #[test]
 fn a_workload_of_everything() {
@@ -334,7 +174,7 @@ fn the_upstream_goes_and_comes_back() {
 
 /// A way to a Redis on which what is sent can be held up.
 struct Slow {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     held: &'static AtomicBool,
 }
 

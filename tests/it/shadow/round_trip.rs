@@ -6,12 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::reverse::{Pair, settle};
+use super::pair::{PATIENCE, Pair, settle};
 use crate::support::client::{Client, Protocol, Value, ok};
 use crate::support::redis::PROGRAMS;
 use crate::support::respg::Respg;
-
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a client was told.
 #[derive(Default)]
