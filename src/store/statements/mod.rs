@@ -30,6 +30,8 @@ impl Statement {
 pub fn all() -> Vec<&'static Statement> {
     let mut all: Vec<&'static Statement> = [
         &shadow::TELL,
+        &shadow::BEGIN_RUN,
+        &shadow::END_RUN,
         &shadow::CHANGED_KEYS,
         &shadow::FORGET_CHANGED,
         &shadow::CHANGED,
@@ -87,6 +89,7 @@ pub fn all() -> Vec<&'static Statement> {
         &server::BEGIN_MODE,
         &server::CHANGE_MODE,
         &server::LIVE_PROCESSES,
+        &server::ANY_KEY,
         &server::CHANGE_SETTING,
         &sweep::EXPIRE_KEYS,
         &sweep::BEGIN_SWEEPING,
