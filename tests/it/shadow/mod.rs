@@ -1,5 +1,6 @@
 //! Shadow mode: what clients do to a real Redis is done again in Postgres.
 
+mod faults;
 mod follow;
 mod modes;
 mod pair;
@@ -15,8 +16,6 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-
-use rustix::process::Signal;
 
 use crate::support::client::{Client, Protocol, Value};
 use crate::support::pg::{Scratch, fresh_database};
@@ -43,20 +42,23 @@ pub struct Difference {
 
 impl Shadow {
     pub fn start(redis: Redis, options: &[&str]) -> Shadow {
-        let (database, scratch) = (blocking(fresh_database()), Scratch::new());
+        Shadow::on(redis, blocking(fresh_database()), options)
+    }
+
+    /// On a database that there is.
+    pub fn on(redis: Redis, database: String, options: &[&str]) -> Shadow {
+        let scratch = Scratch::new();
         let mode = ["--mode", "shadow"].iter();
         let options: Vec<String> = mode.chain(options).map(|word| (*word).to_owned()).collect();
         let respg = run(&redis, &database, &scratch, &options);
         Shadow { redis, database, respg, options, scratch }
     }
 
-    /// Kills respg in the middle of whatever it does, and starts it again.
-    pub fn kill(self) -> Shadow {
-        let Shadow { redis, database, respg, options, scratch } = self;
-        respg.signal(Signal::KILL);
-        respg.ended();
-        let respg = run(&redis, &database, &scratch, &options);
-        Shadow { redis, database, respg, options, scratch }
+    /// Kills respg in the middle of whatever it does, does something, and starts it again.
+    pub fn kill(&mut self, meanwhile: impl FnOnce()) {
+        self.respg.kill();
+        meanwhile();
+        self.respg = run(&self.redis, &self.database, &self.scratch, &self.options);
     }
 
     /// Where it keeps what is to survive it.
@@ -95,7 +97,7 @@ impl Shadow {
                 .iter()
                 .any(|name| status.iter().any(|(key, value)| *key == *name && *value != 0));
             quiet = if busy { 0 } else { quiet + 1 };
-            assert!(started.elapsed() < Duration::from_secs(120), "does not settle: {status:?}");
+            assert!(started.elapsed() < Duration::from_secs(180), "does not settle: {status:?}");
             sleep(Duration::from_millis(20));
         }
     }

@@ -5,7 +5,6 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use super::follow::work;
-use super::workload::{Random, next};
 use super::{Shadow, connect};
 use crate::support::pg;
 use crate::support::redis::Redis;
@@ -28,35 +27,6 @@ fn while_postgres_hangs(shadow: &Shadow, cut: bool, work: impl FnOnce()) {
         sleep(Duration::from_millis(500));
     }
     runtime.block_on(postgres.batch_execute("ROLLBACK")).expect("released");
-}
-
-#[test]
-fn killed_and_started_again() {
-    let mut shadow = Shadow::start(Redis::start(), &[]);
-    shadow.settle();
-    for round in 0..3 {
-        let address = shadow.address();
-        let clients: Vec<_> = (0..4)
-            .map(|number| {
-                thread::spawn(move || {
-                    let mut client = connect(address);
-                    let mut random = Random::new(number + 1);
-                    loop {
-                        let calls = next(&mut random, &[]);
-                        // Ends with a panic, which is caught, when respg is gone.
-                        super::send(&mut client, &calls);
-                    }
-                })
-            })
-            .collect();
-        sleep(Duration::from_millis(300 + 200 * round));
-        // What is done while nobody follows is not marked: only what was under way is repaired.
-        shadow = shadow.kill();
-        let gone: Vec<_> = clients.into_iter().map(thread::JoinHandle::<()>::join).collect();
-        assert!(gone.iter().all(Result::is_err));
-        assert!(shadow.number("marked_slots") > 0, "nothing was under way");
-        shadow.assert_equal();
-    }
 }
 
 #[test]
@@ -148,7 +118,7 @@ fn the_upstream_is_away_for_a_while() {
 
 #[test]
 fn a_quiet_process_has_no_dirty_slots() {
-    let shadow = Shadow::start(Redis::start(), &[]);
+    let mut shadow = Shadow::start(Redis::start(), &[]);
     work(&shadow, 2, 200);
     shadow.settle();
     let started = Instant::now();
@@ -158,6 +128,6 @@ fn a_quiet_process_has_no_dirty_slots() {
     }
     let file = std::fs::read(shadow.folder().join("dirty-slots")).expect("the file");
     assert!(file[48..].iter().all(|byte| *byte == 0));
-    let shadow = shadow.kill();
+    shadow.kill(|| {});
     assert_eq!(shadow.number("marked_slots"), 0);
 }

@@ -1,7 +1,7 @@
 //! A Redis client that blocks, and the values it receives. Replies are decoded by redis-protocol, not by our own code.
 
 use std::fmt;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -30,15 +30,19 @@ pub struct Client {
 
 impl Client {
     pub fn connect(address: SocketAddr, protocol: Protocol) -> Client {
-        let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_nodelay(true).expect("a socket");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+        Client::try_connect(address, protocol).expect("the server listens")
+    }
+
+    pub fn try_connect(address: SocketAddr, protocol: Protocol) -> io::Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
         // HELLO is answered in the protocol it asks for.
         let mut client = Client { stream, unread: BytesMut::new(), protocol, db: 0, in_multi: false };
         if protocol == Protocol::Resp3 {
-            assert!(!client.plain("HELLO 3").is_error());
+            assert!(!client.try_calls(["HELLO 3"])?[0].is_error());
         }
-        client
+        Ok(client)
     }
 
     /// Another connection that does everything in the same way.
@@ -92,8 +96,20 @@ impl Client {
 
     /// Sends calls in one write, without waiting.
     pub fn send(&mut self, calls: impl IntoIterator<Item = impl Words>) {
-        let mut bytes = Vec::new();
+        self.try_send(calls).expect("the server reads");
+    }
+
+    /// Sends calls in one write and waits for their replies.
+    pub fn try_calls(&mut self, calls: impl IntoIterator<Item = impl Words>) -> io::Result<Vec<Value>> {
+        let count = self.try_send(calls)?;
+        (0..count).map(|_| self.try_read()).collect()
+    }
+
+    /// How many calls these were.
+    fn try_send(&mut self, calls: impl IntoIterator<Item = impl Words>) -> io::Result<usize> {
+        let (mut bytes, mut count) = (Vec::new(), 0);
         for call in calls {
+            count += 1;
             let words = call.words();
             bytes.extend(format!("*{}\r\n", words.len()).bytes());
             for word in words {
@@ -102,22 +118,27 @@ impl Client {
                 bytes.extend(b"\r\n");
             }
         }
-        self.stream.write_all(&bytes).expect("the server reads");
+        self.stream.write_all(&bytes)?;
+        Ok(count)
     }
 
     /// The next reply, or out-of-band message.
     pub fn read(&mut self) -> Value {
+        self.try_read().unwrap_or_else(|error| panic!("the server answers: {error}"))
+    }
+
+    fn try_read(&mut self) -> io::Result<Value> {
         loop {
             if let Some(value) = self.decode() {
-                return value;
+                return Ok(value);
             }
             let mut chunk = [0; 64 * 1024];
             match self.stream.read(&mut chunk) {
-                Ok(0) => panic!("the server closed the connection"),
+                Ok(0) => return Err(io::Error::other("it closed the connection")),
                 Ok(count) => self.unread.extend_from_slice(&chunk[..count]),
                 // A child's end is a signal.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => panic!("the server answers: {error}"),
+                Err(error) => return Err(error),
             }
         }
     }

@@ -71,6 +71,12 @@ impl Respg {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
     }
 
+    /// Kills it, whatever it does.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("our child");
+        self.child.wait().expect("our child");
+    }
+
     /// Waits for its end.
     pub fn ended(mut self) -> ExitStatus {
         let begun = Instant::now();
