@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::MigrateError;
@@ -21,6 +22,7 @@ const LANES: usize = 3;
 pub struct Base {
     foundation: Foundation,
     pub executor: Arc<dyn Executor>,
+    busy: watch::Sender<Option<&'static str>>,
     _background: JoinSet<()>,
 }
 
@@ -35,8 +37,15 @@ impl Base {
         }
         // Clients of other processes may wait for what we write.
         background.spawn(process.bus.clone().run(process.store.clone(), process.clone()));
+        let busy = watch::Sender::new(None);
+        background.spawn(process.clone().go_along(busy.subscribe()));
         let executor = Arc::new(Engine::new(process, queue));
-        Ok(Base { foundation, executor, _background: background })
+        Ok(Base { foundation, executor, busy, _background: background })
+    }
+
+    /// From here on keys are written that a change of the mode would make wrong: there is none until the end.
+    pub fn prevent_changes(&self, why: &'static str) {
+        self.busy.send_replace(Some(why));
     }
 
     pub fn foundation(&self) -> &Foundation {

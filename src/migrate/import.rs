@@ -42,6 +42,9 @@ pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
     let total = wanted.iter().filter_map(|db| sizes.as_ref()?.get(db)).sum();
     let mut progress = Progress::new("import", total);
     let follower = follower::find(&base, &redis).await?;
+    if follower.is_none() {
+        base.prevent_changes("respg import is writing");
+    }
     if let Some(follower) = &follower {
         println!("a server in shadow mode follows {}: it is asked to bring the keys over", follower.upstream);
     }

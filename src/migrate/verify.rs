@@ -85,6 +85,9 @@ pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
     let total = wanted.iter().flat_map(|db| all_sizes().filter_map(move |sizes| sizes.get(db))).sum();
     let reversed = base.is_reversed().await?;
     let follower = if options.repair && !reversed { follower::find(&base, &redis).await? } else { None };
+    if options.repair && follower.is_none() {
+        base.prevent_changes("respg verify --repair is writing");
+    }
     let mut verify = Verify {
         base,
         reversed,

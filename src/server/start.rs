@@ -23,6 +23,8 @@ use crate::store::{self, DatabaseOptions, Durability, Store, StoreError, Sweepin
 /// Longest time that clients get to finish what is in flight when the process stops.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+const GLANCE: Duration = Duration::from_millis(5);
+
 /// Longest wait for a connection to Postgres, unless the URL has a connect_timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -216,6 +218,17 @@ impl Server {
     pub async fn stop(mut self) -> Result<(), StartError> {
         self.process.shutdown.send_replace(true);
         self.background.shutdown().await;
+        if let Some(shadow) = self.process.shadow.get() {
+            // It needs the pipe, which ends with the threads. What is left stays marked.
+            let finished = async {
+                while !self.process.clients.all().is_empty() {
+                    tokio::time::sleep(GLANCE).await;
+                }
+                shadow.caught_up().await;
+            };
+            let _ = tokio::time::timeout(FAREWELL, finished).await;
+            shadow.end().await;
+        }
         drop(self.threads.take());
         let handles = std::mem::take(&mut self.handles);
         // On a thread of its own, for which the end of the runtime does not wait as it does for blocking tasks.
@@ -223,11 +236,6 @@ impl Server {
         std::thread::spawn(move || done.send(handles.into_iter().all(|handle| handle.join().is_ok())));
         if tokio::time::timeout(FAREWELL, joined).await.is_err() {
             tracing::warn!("some clients did not finish in time");
-        }
-        if let Some(shadow) = self.process.shadow.get() {
-            // What is left stays marked.
-            let _ = tokio::time::timeout(FAREWELL, shadow.caught_up()).await;
-            shadow.end().await;
         }
         if let Some(path) = &self.process.settings.config.unixsocket {
             let _ = std::fs::remove_file(path);

@@ -18,6 +18,10 @@ impl Process {
         let mode = match (self.stored_mode().await?, given) {
             (None, given) => {
                 let mode = given.unwrap_or(Mode::Postgres);
+                // No server would have left it open.
+                if mode.is_followed() && !self.live_processes().await?.is_empty() {
+                    return Ok(Err("another process (respg import?) is at work in this database".to_owned()));
+                }
                 // What is in Postgres may be what was imported.
                 if mode == Mode::Reverse
                     && let Some(why) = self.would_lose(Mode::Postgres, mode).await?

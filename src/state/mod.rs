@@ -1,6 +1,7 @@
 //! What one respg process knows besides the data: its settings, its clients, its counters. Shared by all sessions; knows
 //! nothing of sockets and of how commands are executed.
 
+mod bystander;
 mod clients;
 mod commands;
 mod first_mode;

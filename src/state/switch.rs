@@ -15,7 +15,7 @@ use crate::store::statements::server::{BEGIN_MODE, CHANGE_MODE, LIVE_PROCESSES};
 use crate::store::{self, StoreError};
 
 const SETTING: &str = "shadow-mode";
-const CHANGED: &[u8] = b"respg:mode";
+pub(super) const CHANGED: &[u8] = b"respg:mode";
 const READY: &[u8] = b"respg:mode:ready:";
 /// Before a token, a blank and the reason.
 const REFUSED: &[u8] = b"respg:mode:refused:";
@@ -106,12 +106,17 @@ impl Stored {
 const FORCED: &str = "!";
 
 /// What is said for a change when one goes by its outcome.
-fn done(token: &str) -> String {
+pub(super) fn done(token: &str) -> String {
     format!("{token}/done")
 }
 
-fn ready_topic(token: &str, process: i32) -> Bytes {
+pub(super) fn ready_topic(token: &str, process: i32) -> Bytes {
     [READY, format!("{token}:{process}").as_bytes()].concat().into()
+}
+
+/// What somebody says who cannot go along.
+pub(super) fn refusal(token: &str, why: &str) -> Bytes {
+    [REFUSED, token.as_bytes(), b" ", why.as_bytes()].concat().into()
 }
 
 impl Process {
@@ -300,10 +305,7 @@ impl Process {
                     self.bus.signal(ready_topic(&token, self.bus.process));
                     return;
                 }
-                Err(why) => {
-                    let refusal = [REFUSED, token.as_bytes(), b" ", why.as_bytes()].concat();
-                    self.bus.signal(Bytes::from(refusal));
-                }
+                Err(why) => self.bus.signal(refusal(&token, &why)),
             }
         }
         let is_overdue = since.as_ref().is_some_and(|(since, _)| since.elapsed() > PATIENCE + DRAIN);

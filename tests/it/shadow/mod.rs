@@ -1,5 +1,6 @@
 //! Shadow mode: what clients do to a real Redis is done again in Postgres.
 
+mod brought;
 mod faults;
 mod follow;
 mod modes;
@@ -58,6 +59,12 @@ impl Shadow {
     pub fn kill(&mut self, meanwhile: impl FnOnce()) {
         self.respg.kill();
         meanwhile();
+        self.respg = run(&self.redis, &self.database, &self.scratch, &self.options);
+    }
+
+    /// Waits for its end and starts it again.
+    pub fn restart(&mut self) {
+        self.respg.wait();
         self.respg = run(&self.redis, &self.database, &self.scratch, &self.options);
     }
 

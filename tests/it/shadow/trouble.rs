@@ -131,3 +131,33 @@ fn a_quiet_process_has_no_dirty_slots() {
     shadow.kill(|| {});
     assert_eq!(shadow.number("marked_slots"), 0);
 }
+
+/// If the file that tells what was under way is lost, everything is compared.
+#[test]
+fn the_folder_is_lost_after_a_crash() {
+    let mut shadow = Shadow::start(Redis::start(), &[]);
+    shadow.call("SET a 1; SET b 1; XADD s 1-1 f v");
+    shadow.assert_equal();
+    let lost = shadow.folder();
+    let upstream = shadow.redis.address();
+    shadow.kill(|| {
+        std::fs::remove_dir_all(lost).expect("it is there");
+        // What was under way, as far as anybody knows.
+        let mut client = connect(upstream);
+        client.send(["SET a 2", "DEL b", "XADD s 2-1 f v"]);
+        (0..3).for_each(|_| assert!(!client.read().is_error()));
+    });
+    shadow.assert_equal();
+    assert!(shadow.number("repaired") >= 3);
+}
+
+/// After a clean end nothing is left to be done, and nothing is compared again.
+#[test]
+fn ended_and_started_again() {
+    let mut shadow = Shadow::start(Redis::start(), &[]);
+    work(&shadow, 4, 200);
+    shadow.respg.signal(rustix::process::Signal::TERM);
+    shadow.restart();
+    assert_eq!(shadow.number("marked_slots"), 0);
+    shadow.assert_equal();
+}

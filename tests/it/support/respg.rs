@@ -79,6 +79,11 @@ impl Respg {
 
     /// Waits for its end.
     pub fn ended(mut self) -> ExitStatus {
+        self.wait()
+    }
+
+    /// The same.
+    pub fn wait(&mut self) -> ExitStatus {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("our child") {
