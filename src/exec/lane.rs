@@ -101,7 +101,8 @@ impl LaneQueue {
         drop(waiting);
         // At the first arrival, a free lane sets its alarm; at those after, it is left alone until it may start.
         if first || now {
-            self.arrived.notify_one();
+            // The lane that worked last: its Postgres process has everything at hand.
+            self.arrived.notify_last();
         }
         receiver
     }
@@ -120,7 +121,7 @@ impl LaneQueue {
                     && let Some((number, route, works)) = waiting.take()
                 {
                     if waiting.items > 0 {
-                        self.arrived.notify_one();
+                        self.arrived.notify_last();
                     }
                     return Batch { queue: self.clone(), number, route, works };
                 }

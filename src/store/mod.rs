@@ -7,6 +7,7 @@ mod connection;
 mod databases;
 mod error;
 mod expire;
+mod local;
 mod migrate;
 mod object_ids;
 pub mod pool;

@@ -4,6 +4,7 @@ use std::env;
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -17,10 +18,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, Notification, Socket};
+use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Notification, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::local::LocalSocket;
 use super::url;
 
 const WORDS: &[&str] = &["sslmode", "sslrootcert", "sslcert", "sslkey"];
@@ -116,8 +118,10 @@ impl Target {
     pub async fn connect(
         &self,
     ) -> Result<(Client, JoinHandle<Result<(), tokio_postgres::Error>>), tokio_postgres::Error> {
-        let (client, driver) = self.open().await?;
-        Ok((client, tokio::spawn(driver)))
+        Ok(match self.open().await? {
+            (client, Driver::Local(driver)) => (client, tokio::spawn(driver)),
+            (client, Driver::Other(driver)) => (client, tokio::spawn(driver)),
+        })
     }
 
     /// Connects for LISTEN. While nobody takes the notifications nothing is read from Postgres; they end with the connection.
@@ -144,14 +148,50 @@ impl Target {
         for mode in others {
             match config.ssl_mode(*mode).connect(self.tls.clone()).await {
                 Err(error) if another_way(&error) => {}
-                outcome => return outcome,
+                outcome => return outcome.map(|(client, driver)| (client, Driver::Other(driver))),
             }
         }
-        config.ssl_mode(*last).connect(self.tls.clone()).await
+        config.ssl_mode(*last);
+        // If there is none at the path, the ordinary way says why.
+        if let Some(path) = self.local()
+            && let Ok(socket) = LocalSocket::connect(&path).await
+        {
+            let (client, driver) = config.connect_raw(socket, NoTls).await?;
+            return Ok((client, Driver::Local(driver)));
+        }
+        let (client, driver) = config.connect(self.tls.clone()).await?;
+        Ok((client, Driver::Other(driver)))
+    }
+
+    /// The unix socket, if that is the only way there is.
+    fn local(&self) -> Option<PathBuf> {
+        match (self.config.get_hosts(), self.config.get_hostaddrs(), self.config.get_ports()) {
+            ([Host::Unix(folder)], [], ports) if ports.len() < 2 => {
+                let port = ports.first().copied().unwrap_or(5432);
+                Some(folder.join(format!(".s.PGSQL.{port}")))
+            }
+            _ => None,
+        }
     }
 }
 
-type Driver = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+/// What has to be polled for a connection to live.
+enum Driver {
+    Local(Connection<LocalSocket, NoTlsStream>),
+    Other(Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>),
+}
+
+impl Driver {
+    fn poll_message(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<AsyncMessage, tokio_postgres::Error>>> {
+        match self {
+            Driver::Local(connection) => connection.poll_message(context),
+            Driver::Other(connection) => connection.poll_message(context),
+        }
+    }
+}
 
 /// How many notifications wait here for who takes them; more wait in Postgres.
 const UNREAD_NOTIFICATIONS: usize = 1024;
