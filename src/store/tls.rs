@@ -148,7 +148,7 @@ impl Target {
         for mode in others {
             match config.ssl_mode(*mode).connect(self.tls.clone()).await {
                 Err(error) if another_way(&error) => {}
-                outcome => return outcome.map(|(client, driver)| (client, Driver::Other(driver))),
+                outcome => return outcome.map(|(client, driver)| (client, Driver::Other(Box::new(driver)))),
             }
         }
         config.ssl_mode(*last);
@@ -160,7 +160,7 @@ impl Target {
             return Ok((client, Driver::Local(driver)));
         }
         let (client, driver) = config.connect(self.tls.clone()).await?;
-        Ok((client, Driver::Other(driver)))
+        Ok((client, Driver::Other(Box::new(driver))))
     }
 
     /// The unix socket, if that is the only way there is.
@@ -178,7 +178,7 @@ impl Target {
 /// What has to be polled for a connection to live.
 enum Driver {
     Local(Connection<LocalSocket, NoTlsStream>),
-    Other(Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>),
+    Other(Box<Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>>),
 }
 
 impl Driver {
