@@ -157,7 +157,7 @@ impl Target {
             && let Ok(socket) = LocalSocket::connect(&path).await
         {
             let (client, driver) = config.connect_raw(socket, NoTls).await?;
-            return Ok((client, Driver::Local(driver)));
+            return Ok((client, Driver::Local(Box::new(driver))));
         }
         let (client, driver) = config.connect(self.tls.clone()).await?;
         Ok((client, Driver::Other(Box::new(driver))))
@@ -177,7 +177,7 @@ impl Target {
 
 /// What has to be polled for a connection to live.
 enum Driver {
-    Local(Connection<LocalSocket, NoTlsStream>),
+    Local(Box<Connection<LocalSocket, NoTlsStream>>),
     Other(Box<Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>>),
 }
 
