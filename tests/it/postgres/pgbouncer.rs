@@ -149,7 +149,9 @@ fn transaction_pooling() {
 #[test]
 fn a_listen_url_that_does_not_listen() {
     let (postgres, folder) = (postgres(), Scratch::new());
-    let settings = "pool_mode = transaction\ndefault_pool_size = 3\nmax_prepared_statements = 200";
+    // Without the reset, LISTEN may work by chance: when the same server process serves the connection again.
+    let settings = "pool_mode = transaction\ndefault_pool_size = 3\nmax_prepared_statements = 200\n\
+                    server_reset_query_always = 1\nserver_reset_query = UNLISTEN *";
     let bouncer = PgBouncer::start(NEW, &folder, settings, &postgres);
     let options = ["--transaction-pooling", "yes", "--postgres-timeout", "1000", "--listen-url"];
     let deaf = Respg::on(&bouncer.url(), &[&options[..], &[&bouncer.url()]].concat());
