@@ -145,6 +145,9 @@ impl Noted {
         if all {
             // Walking through all keys finds what has become of them, in whatever order others have written since.
             self.reverse.dirty.give_up(&Touched::All);
+            if !certain {
+                self.reverse.compare_later();
+            }
         }
         if names.is_empty() {
             return;

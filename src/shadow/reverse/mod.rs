@@ -98,8 +98,20 @@ impl Reverse {
         let reverse = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(reverse.patience * 2).await;
-            reverse.uncertain.fetch_sub(names.len() as u64, Relaxed);
+            let count = names.len() as u64;
             reverse.changes.add(names);
+            reverse.uncertain.fetch_sub(count, Relaxed);
+        });
+    }
+
+    /// The same for whole databases.
+    fn compare_later(self: &Arc<Reverse>) {
+        self.uncertain.fetch_add(1, Relaxed);
+        let reverse = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(reverse.patience * 2).await;
+            reverse.compare_all();
+            reverse.uncertain.fetch_sub(1, Relaxed);
         });
     }
 

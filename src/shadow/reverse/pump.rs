@@ -3,7 +3,7 @@
 //! After that each is read once more. If it is not what was written, it is brought over again: between reading and writing another process may have brought a later
 //! state. Whoever wrote last to the upstream has looked afterwards, so at rest both sides are the same without any lock between processes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,6 +19,8 @@ use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::shadow::effect::Name;
 use crate::shadow::target::Target;
+use crate::store::statements::shadow::LOCKED_KEYS;
+use crate::store::{Store, StoreError};
 use crate::upstream::{UpstreamError, Url};
 
 /// Keys at once, and about how many bytes of them.
@@ -38,6 +40,8 @@ pub struct Pump {
     url: Url,
     redis: Option<Upstream>,
     pause: Duration,
+    /// Keys that were locked when a batch could not be read.
+    locked: HashSet<Name>,
 }
 
 /// The upstream, on one connection: when that breaks it has to be asked who it is.
@@ -65,7 +69,7 @@ struct Outcomes {
 
 impl Pump {
     pub fn new(reverse: Arc<Reverse>, own: Target, url: Url) -> Pump {
-        Pump { reverse, own, url, redis: None, pause: FIRST_PAUSE }
+        Pump { reverse, own, url, redis: None, pause: FIRST_PAUSE, locked: HashSet::new() }
     }
 
     /// Follows until the changes are closed.
@@ -101,11 +105,19 @@ impl Pump {
     /// What of it is done when this fails may be done again.
     async fn bring_over_in(&mut self, db: DbIndex, keys: &[Bytes]) -> Result<Outcomes, UpstreamError> {
         self.connect().await?;
-        let Pump { own, redis: Some(redis), .. } = self else { return Ok(Outcomes::default()) };
-        own.select(db).await?;
         let mut outcomes = Outcomes::default();
-        let mut portions = Portions::survey(own, keys.iter().cloned()).await?;
-        while let Some(read) = portions.next(own, PORTION).await? {
+        let keys = self.readable(db, keys, &mut outcomes).await;
+        self.own.select(db).await?;
+        let mut portions = match Portions::survey(&mut self.own, keys.iter().cloned()).await {
+            Ok(portions) => portions,
+            Err(error) => return Err(self.unreadable(db, &keys, error).await),
+        };
+        loop {
+            let read = match portions.next(&mut self.own, PORTION).await {
+                Ok(Some(read)) => read,
+                Ok(None) => return Ok(outcomes),
+                Err(error) => return Err(self.unreadable(db, &keys, error).await),
+            };
             let mut states: Vec<(Bytes, KeyState)> = Vec::with_capacity(read.len());
             for (key, state) in read {
                 match state {
@@ -113,19 +125,25 @@ impl Pump {
                     Err(error) => outcomes.refuse(key, &error),
                 }
             }
+            let Some(redis) = &mut self.redis else {
+                return Err(UpstreamError::Lost("not connected".to_owned()));
+            };
             let select = vec![Bytes::from_static(b"SELECT"), Bytes::from(db.0.to_string())];
             if let Some(Reply::Error(why)) = redis.speak(vec![select]).await?.first() {
                 // It has fewer databases.
                 let why = why.as_bytes().escape_ascii();
                 tracing::warn!(%why, db = db.0, "the upstream does not take keys of this database");
-                return Ok(Outcomes { failed: keys.to_vec(), ..Outcomes::default() });
+                states.into_iter().for_each(|(key, _)| outcomes.failed.push(key));
+                continue;
             }
             let written = write_keys(redis, &states).await?;
             let digests: Vec<u64> = states.iter().map(|(_, state)| state.digest()).collect();
-            let keys = states.into_iter().map(|(key, _)| key);
-            let keys: Vec<Bytes> = keys.collect();
-            let now: HashMap<Bytes, Result<KeyState, CopyError>> =
-                read_keys(own, keys.clone()).await?.into_iter().collect();
+            let keys: Vec<Bytes> = states.into_iter().map(|(key, _)| key).collect();
+            let now = match read_keys(&mut self.own, keys.clone()).await {
+                Ok(now) => now,
+                Err(error) => return Err(self.unreadable(db, &keys, error).await),
+            };
+            let now: HashMap<Bytes, Result<KeyState, CopyError>> = now.into_iter().collect();
             for ((key, before), outcome) in keys.into_iter().zip(digests).zip(written) {
                 match (outcome, now.get(&key)) {
                     (Err(error), _) => outcomes.refuse(key, &error),
@@ -134,7 +152,36 @@ impl Pump {
                 }
             }
         }
-        Ok(outcomes)
+    }
+
+    /// The keys without those that were locked and still are: a stream that a transaction of SQL has written cannot be read until that ends, and others do not wait for it.
+    async fn readable(&mut self, db: DbIndex, keys: &[Bytes], outcomes: &mut Outcomes) -> Vec<Bytes> {
+        let was_locked = |key: &&Bytes| self.locked.contains(&(db, (*key).clone()));
+        let suspects: Vec<Bytes> = match self.locked.is_empty() {
+            true => Vec::new(),
+            false => keys.iter().filter(was_locked).cloned().collect(),
+        };
+        if suspects.is_empty() {
+            return keys.to_vec();
+        }
+        let still: HashSet<Bytes> = match locked(&self.reverse.store, db, &suspects).await {
+            Ok(still) => still,
+            Err(_) => return keys.to_vec(),
+        };
+        suspects.into_iter().filter(|key| !still.contains(key)).for_each(|key| {
+            self.locked.remove(&(db, key));
+        });
+        let (locked, free) = keys.iter().cloned().partition(|key| still.contains(key));
+        outcomes.failed = locked;
+        free
+    }
+
+    /// Keys could not be read: finds out which of them are locked.
+    async fn unreadable(&mut self, db: DbIndex, keys: &[Bytes], error: UpstreamError) -> UpstreamError {
+        if let Ok(locked) = locked(&self.reverse.store, db, keys).await {
+            self.locked.extend(locked.into_iter().map(|key| (db, key)));
+        }
+        error
     }
 
     async fn account(&mut self, db: DbIndex, outcomes: Outcomes) {
@@ -143,11 +190,11 @@ impl Pump {
         counts.followed.fetch_add(done.len() as u64, Relaxed);
         self.reverse.overtaken.fetch_add(overtaken.len() as u64, Relaxed);
         counts.failed.fetch_add(failed.len() as u64, Relaxed);
-        let is_refused = !failed.is_empty();
+        let only_refused = !failed.is_empty() && done.is_empty() && overtaken.is_empty();
         let names = |keys: Vec<Bytes>| keys.into_iter().map(move |key| (db, key));
         self.reverse.changes.done(names(done));
         self.reverse.changes.put_back(names(overtaken).chain(names(failed)).collect());
-        match is_refused {
+        match only_refused {
             true => self.rest().await,
             false => self.pause = FIRST_PAUSE,
         }
@@ -220,6 +267,14 @@ impl Pump {
         sleep(self.pause).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+async fn locked(store: &Store, db: DbIndex, keys: &[Bytes]) -> Result<HashSet<Bytes>, StoreError> {
+    let keys: Vec<&[u8]> = keys.iter().map(Bytes::as_ref).collect();
+    let connection = store.acquire().await?;
+    let rows = connection.query(&LOCKED_KEYS, &[&db.0.cast_signed(), &keys]).await;
+    let rows = rows.map_err(|error| StoreError::before_commit(&error))?;
+    Ok(rows.iter().map(|row| Bytes::copy_from_slice(row.get(0))).collect())
 }
 
 impl Outcomes {

@@ -35,6 +35,7 @@ pub fn all() -> Vec<&'static Statement> {
         &shadow::CHANGED_KEYS,
         &shadow::FORGET_CHANGED,
         &shadow::CHANGED,
+        &shadow::LOCKED_KEYS,
         &blocking::VERSIONS,
         &bus::PROCESS_ID,
         &bus::ENCODING,

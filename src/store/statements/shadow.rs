@@ -32,3 +32,14 @@ pub static FORGET_CHANGED: Statement =
 
 /// $1 key, $2 db: has the key brought over, if the mode is reverse.
 pub static CHANGED: Statement = Statement::new("SELECT respg.changed($1::bytea, $2::int)");
+
+/// $1 db, $2 keys: those whose rows somebody has locked at the moment.
+pub static LOCKED_KEYS: Statement = Statement::new(
+    "WITH named AS MATERIALIZED (
+         SELECT i.key, respg.stored_key(i.key) AS stored, (SELECT d.space FROM respg.databases d WHERE d.db = $1::int) AS space
+         FROM unnest($2::bytea[]) AS i (key)),
+     there AS MATERIALIZED (SELECT n.key, n.stored FROM named n JOIN respg.keys k ON k.key = n.stored AND k.space = n.space),
+     free AS MATERIALIZED (
+         SELECT k.key FROM named n JOIN respg.keys k ON k.key = n.stored AND k.space = n.space FOR NO KEY UPDATE OF k SKIP LOCKED)
+     SELECT t.key FROM there t WHERE NOT EXISTS (SELECT 1 FROM free f WHERE f.key = t.stored)",
+);

@@ -230,6 +230,37 @@ fn what_is_old_does_not_stay() {
     assert!(number(&mut a.connect(), "overtaken") > 0);
 }
 
+/// A transaction of SQL that stays open holds up the keys that it has written, and no others.
+#[test]
+fn a_locked_key() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let redis = pair.redis();
+    let respg = pair.settled(0, &["--mode", "reverse", "--postgres-timeout", "1000"]);
+    let (mut client, mut upstream, database) = (respg.connect(), redis.connect(), pair.database.clone());
+    client.plain("XADD locked 1-1 f v");
+    settle(&respg);
+    blocking(async move {
+        let postgres = pg::connect(&database).await;
+        postgres.batch_execute("BEGIN; SELECT respg.xadd('locked', '{\"f\": 1}')").await.expect("SQL");
+        // Noted, whether or not it was written.
+        pg::connect(&database)
+            .await
+            .batch_execute("INSERT INTO respg.changed_keys (db, key) VALUES (0, 'locked')")
+            .await
+            .expect("SQL");
+        for i in 0..50 {
+            assert_eq!(client.plain(["SET", &format!("free:{i}"), "1"]), ok());
+        }
+        let begun = Instant::now();
+        while upstream.plain("DBSIZE") != Value::Integer(51) {
+            assert!(begun.elapsed() < PATIENCE);
+        }
+        postgres.batch_execute("COMMIT").await.expect("SQL");
+    });
+    pair.assert_equal([&respg]);
+    assert_eq!(redis.connect().plain("XLEN locked"), Value::Integer(2));
+}
+
 /// Both write the same keys; nobody knows who was first, and nobody has to.
 #[test]
 fn several_processes() {
