@@ -47,8 +47,24 @@ impl Respg {
     }
 
     pub async fn restart(&mut self) -> Result<(), String> {
-        self.process = Some(self.command.spawn().map_err(|error| error.to_string())?);
-        self.wait_until_serving(Duration::from_secs(20)).await.map(|_| ())
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let mut process = self.command.spawn().map_err(|error| error.to_string())?;
+            // On a loaded machine a second may be too short to connect: it says so, ends, and is started again.
+            while process.try_wait().is_ok_and(|ended| ended.is_none()) {
+                if self.wait_until_serving(Duration::from_millis(500)).await.is_ok() {
+                    self.process = Some(process);
+                    return Ok(());
+                }
+                if Instant::now() > end {
+                    self.process = Some(process);
+                    return Err("respg does not serve after its start".into());
+                }
+            }
+            if Instant::now() > end {
+                return Err("respg ends when it is started".into());
+            }
+        }
     }
 
     /// How long it took until a write was acknowledged.

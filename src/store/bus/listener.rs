@@ -3,6 +3,7 @@
 //! It listens first and then learns what it has missed: who of the other processes has subscribed to what. Messages of the time without a
 //! connection are lost to the subscribers of this process, as they would be to subscribers of Redis that had to reconnect.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_postgres::{Client, Notification};
 
-use super::packet::{self, Item, Kind};
+use super::packet::{self, Encoding, Item, Kind};
 use super::{Bus, Outgoing, Receiver};
 use crate::store::statements::bus::{ENTER, LISTEN, MESSAGE, SUBSCRIPTIONS, TEND};
 use crate::store::tls::Target;
@@ -157,8 +158,8 @@ async fn hear(
     while let Some(notification) = notifications.recv().await {
         let session = notification.process_id();
         if notification.channel() == packet::CHANNEL {
-            let sent = hear_packet(bus, store, receiver, notification.payload()).await;
-            echoes.expect(bus, session, &sent);
+            echoes.forget(session);
+            hear_packet(bus, store, receiver, notification.payload(), &mut echoes).await;
         } else if !echoes.take(session, &notification) {
             let channel = Bytes::copy_from_slice(notification.channel().as_bytes());
             let body = Bytes::copy_from_slice(notification.payload().as_bytes());
@@ -167,27 +168,26 @@ async fn hear(
     }
 }
 
-/// Takes a packet and gives its items.
-async fn hear_packet(bus: &Bus, store: &Store, receiver: &dyn Receiver, text: &str) -> Vec<Item> {
+/// Takes a packet.
+async fn hear_packet(bus: &Bus, store: &Store, receiver: &dyn Receiver, text: &str, echoes: &mut Echoes) {
     let Some((process, number, items)) = packet::read_head(text) else {
-        tracing::warn!("a notification on respg's channel that is not of respg");
-        return Vec::new();
+        return tracing::warn!("a notification on respg's channel that is not of respg");
     };
     if process == bus.process
         && let Some(own) = bus.pending.take(number)
     {
-        let mut heard = Vec::with_capacity(own.len());
         for Outgoing { item, receipt } in own {
             let outcome = happen(bus, receiver, process, &item);
             if let Some(receipt) = receipt {
                 receipt(Ok(outcome));
             }
-            heard.push(item);
+            echoes.expect(bus.encoding, &item);
         }
-        return heard;
+        return;
     }
-    let mut heard = Vec::new();
     for item in packet::items(items) {
+        // One that cannot be read is lost; its number is no message.
+        echoes.expect(bus.encoding, &item);
         let item = match item {
             Item::Stored(id) => match fetch(store, id).await {
                 Some(item) => item,
@@ -196,9 +196,8 @@ async fn hear_packet(bus: &Bus, store: &Store, receiver: &dyn Receiver, text: &s
             item => item,
         };
         happen(bus, receiver, process, &item);
-        heard.push(item);
+        echoes.expect(bus.encoding, &item);
     }
-    heard
 }
 
 fn happen(bus: &Bus, receiver: &dyn Receiver, process: i32, item: &Item) -> i64 {
@@ -230,45 +229,56 @@ async fn fetch(store: &Store, id: i64) -> Option<Item> {
 
 /// What SQL's LISTEN receives of messages that came in a packet before. A session that listens to the channel under its own name receives
 /// both; the second follows the first, from the same session.
+///
+/// It is expected whether this session listens or not: that is known only later than the server knows. What does not come is forgotten
+/// with the next packet, and each subscription is announced by one.
 #[derive(Default)]
 struct Echoes {
     session: i32,
     messages: HashSet<(Bytes, Bytes)>,
-    /// A message that was too long for its notification.
+    /// Channels of messages that were too long for their notification, and what stands for messages that are in no packet.
     stored: HashSet<Bytes>,
+    references: HashSet<String>,
 }
 
 impl Echoes {
-    fn expect(&mut self, bus: &Bus, session: i32, items: &[Item]) {
+    /// Begins with another packet.
+    fn forget(&mut self, session: i32) {
         self.session = session;
         self.messages.clear();
         self.stored.clear();
-        for item in items {
-            let Item::Message { kind: Kind::Channel, channel, body } = item else { continue };
-            if !bus.encoding.sql_channel(channel).is_some_and(|name| bus.wanted.is_active(name)) {
-                continue;
-            }
-            match bus.encoding.sql_payload(body) {
-                Some(std::borrow::Cow::Borrowed(_)) => {
-                    self.messages.insert((channel.clone(), body.clone()));
-                }
-                Some(payload) => {
-                    self.messages.insert((channel.clone(), Bytes::from(payload.into_owned())));
-                }
-                None => {
-                    self.stored.insert(channel.clone());
-                }
-            }
+        self.references.clear();
+    }
+
+    fn expect(&mut self, encoding: Encoding, item: &Item) {
+        if let Item::Stored(id) = item {
+            self.references.insert(packet::stored_payload(*id));
         }
+        let Item::Message { kind: Kind::Channel, channel, body } = item else { return };
+        if encoding.sql_channel(channel).is_none() {
+            return;
+        }
+        let text = match encoding.sql_payload(body) {
+            Some(Cow::Borrowed(_)) => body.clone(),
+            Some(Cow::Owned(text)) => text.into(),
+            None => {
+                self.stored.insert(channel.clone());
+                return;
+            }
+        };
+        self.messages.insert((channel.clone(), text));
     }
 
     /// Whether it is one; it comes once.
     fn take(&mut self, session: i32, notification: &Notification) -> bool {
-        if session != self.session || (self.messages.is_empty() && self.stored.is_empty()) {
+        if session != self.session {
             return false;
         }
-        let channel = Bytes::copy_from_slice(notification.channel().as_bytes());
-        let payload = notification.payload();
+        let (channel, payload) = (notification.channel(), notification.payload());
+        if self.references.contains(payload) {
+            return true;
+        }
+        let channel = Bytes::copy_from_slice(channel.as_bytes());
         if self.stored.contains(&channel) && payload.starts_with("respg.message(") {
             return true;
         }

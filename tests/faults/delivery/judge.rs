@@ -7,6 +7,9 @@ use super::estate::{Estate, GroupEstate};
 use super::journal::{Body, Deed, Entry, Event, How, Id, Outage, Outcome, Pages, Read};
 use super::rules::{accounted_for, acks_count, not_after_ack, not_too_soon, once_new};
 
+/// Says that a run has tested nothing.
+pub const IDLE: &str = "nothing happened that could go wrong";
+
 /// Between two clocks' milliseconds.
 pub const ROUNDING: Duration = Duration::from_millis(3);
 
@@ -40,7 +43,7 @@ struct Totals {
 impl Totals {
     fn report(mut self) -> Result<String, String> {
         if self.entries.min(self.delivered).min(self.acked).min(self.again) == 0 {
-            return Err("nothing happened that could go wrong".into());
+            return Err(IDLE.into());
         }
         self.wakes.sort();
         let part = |share: usize| self.wakes.get(self.wakes.len() * share / 100).copied().unwrap_or_default();

@@ -21,6 +21,7 @@ use tokio::time::sleep;
 pub use defects::{DEFECTS, Defect};
 pub use fake::start as start_fake;
 pub use journal::{Journal, items, text};
+pub use judge::IDLE;
 
 /// Two streams that a crowd of consumers reads, and one stream for each server on which a single consumer sleeps.
 pub struct Names {

@@ -1,6 +1,6 @@
 //! Several processes on one database.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -91,4 +91,38 @@ fn a_lost_connection_is_made_again() {
         assert!(seen.iter().filter(|got| **got == message("a", "sql")).count() == 1, "{seen:?}");
     }
     assert_eq!(publisher.plain("PUBSUB NUMSUB a"), array!["a", 1]);
+}
+
+/// What others have said of their subscribers stands in the database: whoever has not heard it learns it when he listens again.
+#[test]
+fn who_listens_again_knows_the_others() {
+    let url = blocking(fresh_database());
+    let listening = || -> Vec<i32> {
+        let locks = "SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+                     WHERE l.locktype = 'advisory' AND l.mode = 'ExclusiveLock' AND d.datname = current_database()";
+        blocking(async {
+            connect(&url).await.query(locks, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+        })
+    };
+    let stable = Respg::on(&url, &[]);
+    let before = listening();
+    let cut = Respg::on(&url, &[]);
+    let mut subscriber = stable.connect();
+    subscribe(&mut subscriber, "SUBSCRIBE a b");
+    let mut client = cut.connect();
+    for round in 1..=3 {
+        assert_eq!(client.plain("PUBSUB NUMSUB a b"), array!["a", 1, "b", round % 2]);
+        let pid = listening().into_iter().find(|pid| !before.contains(pid)).expect("it listens");
+        blocking(async {
+            connect(&url).await.execute("SELECT pg_terminate_backend($1)", &[&pid]).await.unwrap()
+        });
+        subscribe(&mut subscriber, if round % 2 == 1 { "UNSUBSCRIBE b" } else { "SUBSCRIBE b" });
+        let again = format!("respg_listen_reconnects:{round}\r");
+        let begun = Instant::now();
+        while !matches!(client.plain("INFO respg"), Value::Bulk(info) if String::from_utf8_lossy(&info).contains(&again))
+        {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it does not listen again");
+        }
+    }
+    assert_eq!(client.plain("PUBLISH a x"), 1);
 }

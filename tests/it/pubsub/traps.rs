@@ -1,7 +1,9 @@
 //! What LISTEN and NOTIFY would get wrong (DESIGN.md, section 5).
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -94,6 +96,68 @@ fn all_subscribers_see_one_order() {
     for subscriber in &mut subscribers[1..] {
         assert!(seen(subscriber) == first, "another order");
     }
+}
+
+/// What is LISTENed to follows what is subscribed to a moment later; meanwhile nothing comes twice, and nothing that only SQL is to see.
+#[test]
+fn each_message_once_while_subscribers_come_and_go() {
+    let url = blocking(fresh_database());
+    let servers = [Respg::on(&url, &[]), Respg::on(&url, &[])];
+    let mut standing = servers[1].connect();
+    subscribe(&mut standing, "PSUBSCRIBE c*");
+    let publishing = AtomicUsize::new(servers.len());
+    thread::scope(|scope| {
+        for respg in &servers {
+            let mut publisher = respg.connect();
+            let prefix = publisher.plain("CLIENT ID").integer();
+            let publishing = &publishing;
+            scope.spawn(move || {
+                for number in 0..1500 {
+                    let long = if number % 5 == 0 { "x".repeat(9000) } else { String::new() };
+                    publisher.plain(["PUBLISH", "c", &format!("{prefix} {number} {long}")]);
+                }
+                publishing.fetch_sub(1, Relaxed);
+            });
+        }
+        for respg in servers.iter().chain(&servers) {
+            let (mut comer, publishing) = (respg.connect(), &publishing);
+            scope.spawn(move || {
+                while publishing.load(Relaxed) > 0 {
+                    comer.send(["SUBSCRIBE c", "UNSUBSCRIBE c"]);
+                    let mut last = HashMap::new();
+                    loop {
+                        let message = pushed(&mut comer);
+                        match (&message[0], &message[2]) {
+                            (Value::Bulk(word), Value::Bulk(body)) if word == "message" => {
+                                increases(&mut last, body);
+                            }
+                            (Value::Bulk(word), _) if word == "unsubscribe" => break,
+                            _ => {}
+                        }
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(servers[0].connect().plain("PUBLISH cc end"), 1);
+    let mut last = HashMap::new();
+    loop {
+        match &pushed(&mut standing)[3] {
+            Value::Bulk(body) if body == "end" => return,
+            Value::Bulk(body) => increases(&mut last, body),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The next message of a publisher.
+fn increases(last: &mut HashMap<String, u32>, body: &[u8]) {
+    let text = String::from_utf8_lossy(&body[..body.len().min(50)]).into_owned();
+    let mut words = text.split(' ');
+    let (publisher, number) =
+        (words.next().unwrap().to_owned(), words.next().and_then(|number| number.parse().ok()));
+    let number = number.unwrap_or_else(|| panic!("nobody has published {text}"));
+    assert!(last.insert(publisher, number).is_none_or(|last| last < number), "{text} came again");
 }
 
 #[test]
