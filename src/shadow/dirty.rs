@@ -141,6 +141,13 @@ impl Dirty {
             && (self.broken[word].load(SeqCst) | self.repairing[word].load(SeqCst)) & bit != 0
     }
 
+    /// Whether nothing is under way in the slot, and it is not known to differ.
+    pub fn is_quiet(&self, slot: u16) -> bool {
+        self.under_way[usize::from(slot)].load(SeqCst) == 0
+            && self.all_under_way.load(SeqCst) == 0
+            && !self.is_broken(slot)
+    }
+
     /// Whether any slot is known to differ.
     pub fn is_any_broken(&self) -> bool {
         self.any_broken.load(SeqCst)

@@ -153,6 +153,10 @@ impl Shadow for Keeper {
         self.followed()?.behind()
     }
 
+    fn has_followed(&self, slot: u16) -> bool {
+        self.following().is_some_and(|following| following.dirty.is_quiet(slot))
+    }
+
     fn caught_up(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             if let Some(followed) = self.followed() {

@@ -58,6 +58,7 @@ impl ShadowReport for Keeper {
             ("differences", differences.cast_signed()),
             ("coalesced", of_changes(|counts| &counts.coalesced)),
             ("overtaken", reverse.map_or(0, |reverse| number(&reverse.overtaken))),
+            ("reads_answered", self.upstream().map_or(0, |upstream| number(&upstream.read_here))),
             ("unreachable", number(&counts.unreachable)),
         ]
     }

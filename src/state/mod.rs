@@ -45,7 +45,7 @@ pub use pubsub::PubSub;
 pub use routing::{Passage, Routing};
 pub use settings::{OutputLimits, PARAMETERS, Parameter, Settings};
 pub use shadow::{Shadow, ShadowDifference, ShadowReport};
-pub use shared_settings::{NOTIFY_KEYSPACE_EVENTS, SharedSettings};
+pub use shared_settings::{NOTIFY_KEYSPACE_EVENTS, SHADOW_READS, SharedSettings};
 pub use slowlog::{SlowCall, SlowLog};
 pub use stats::Stats;
 pub use subscriptions::Subscriptions;

@@ -52,6 +52,9 @@ pub trait Shadow: ShadowReport {
     /// Why the other side cannot be what this one is soon, if so.
     fn behind(&self) -> Option<String>;
 
+    /// Whether all that was written to a hash slot through this process has been followed.
+    fn has_followed(&self, slot: u16) -> bool;
+
     /// Waits until the other side is what this one is.
     fn caught_up(&self) -> BoxFuture<'_, ()>;
 

@@ -1,6 +1,7 @@
 //! Settings that belong to the database: followed by all processes, and there again after a start.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::Process;
 use crate::keyspace::Classes;
@@ -8,6 +9,9 @@ use crate::store::{self, StoreError};
 
 /// What [`store::setting`] calls notify-keyspace-events.
 pub const NOTIFY_KEYSPACE_EVENTS: &str = "notify-keyspace-events";
+
+/// What [`store::setting`] calls the share of keys of which Postgres answers reads in shadow mode.
+pub const SHADOW_READS: &str = "shadow-reads";
 
 /// The signal that one has changed.
 const CHANGED: &[u8] = b"respg:settings";
@@ -25,6 +29,10 @@ impl Process {
             && let Some(classes) = Classes::parse(value.as_bytes())
         {
             self.settings.set_notify_keyspace_events(classes);
+        }
+        if let Some(upstream) = &self.upstream {
+            let share = store::setting(&connection, SHADOW_READS).await?.and_then(|share| share.parse().ok());
+            upstream.reads.store(share.unwrap_or(0), Relaxed);
         }
         Ok(())
     }

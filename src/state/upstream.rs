@@ -1,7 +1,7 @@
 //! The Redis that is moved from or to, as this process sees it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -17,11 +17,21 @@ pub struct Upstream {
     /// Replies that clients wait for on connections of their own, those aside that are sent more than replies.
     pub waiting: AtomicUsize,
     foreign: Mutex<BTreeMap<String, u64>>,
+    /// Of how many keys in a hundred Postgres answers reads in shadow mode, if it can.
+    pub reads: AtomicU8,
+    /// Reads that it has answered.
+    pub read_here: AtomicU64,
 }
 
 impl Upstream {
     pub fn new(url: Url) -> Upstream {
-        Upstream { pipe: Arc::new(Pipe::new(url)), waiting: AtomicUsize::new(0), foreign: Mutex::default() }
+        Upstream {
+            pipe: Arc::new(Pipe::new(url)),
+            waiting: AtomicUsize::new(0),
+            foreign: Mutex::default(),
+            reads: AtomicU8::new(0),
+            read_here: AtomicU64::new(0),
+        }
     }
 
     /// Counts a call of a command that respg does not know (or not in this form).

@@ -1,11 +1,16 @@
 //! RESPG.MODE: who answers for the data while a Redis is moved.
 
+use std::sync::atomic::Ordering::Relaxed;
+
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use crate::command::help::help;
 use crate::command::prelude::*;
 use crate::exec::Context;
-use crate::state::Mode;
+use crate::state::{Mode, SHADOW_READS};
+use crate::store::statements::server::CHANGE_SETTING;
+use crate::store::{Call, Param};
 
 const FAMILY: Command = Command {
     flags: Flags::MODULE.and(Flags::ADMIN).and(Flags::NOSCRIPT).and(Flags::NO_MULTI),
@@ -14,7 +19,7 @@ const FAMILY: Command = Command {
 };
 
 pub(super) static MODE: Command =
-    Command { name: "RESPG.MODE", arity: AtLeast(2), subcommands: &[&GET, &HELP, &SET], ..FAMILY };
+    Command { name: "RESPG.MODE", arity: AtLeast(2), subcommands: &[&GET, &HELP, &READS, &SET], ..FAMILY };
 
 /// `RESPG.MODE GET`
 static GET: Command = Command {
@@ -23,6 +28,9 @@ static GET: Command = Command {
     plan: |_, _| Ok(Plan::session(|context| Ok(Reply::text(context.process().routing.mode().name())))),
     ..FAMILY
 };
+
+/// `RESPG.MODE READS [percentage]`
+static READS: Command = Command { name: "RESPG.MODE|READS", arity: AtLeast(2), plan: reads, ..FAMILY };
 
 /// `RESPG.MODE SET <postgres | redis | shadow | reverse> [FORCE]`
 static SET: Command = Command { name: "RESPG.MODE|SET", arity: AtLeast(3), plan: set, ..FAMILY };
@@ -37,6 +45,8 @@ static HELP: Command = Command {
 const HELP_LINES: &[&str] = &[
     "GET",
     "    Return who answers for the data.",
+    "READS [<percentage>]",
+    "    Of how many keys in a hundred (by hash slot) Postgres answers reads in mode shadow already, in all processes: whatever has been followed.",
     "SET <postgres | redis | shadow | reverse> [FORCE]",
     "    Change it in all processes; return when all go by it. FORCE: also if the side that is to answer is behind, or has keys that would be lost.",
 ];
@@ -47,6 +57,22 @@ fn set(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     let force = args.take("FORCE");
     args.end()?;
     Ok(Plan::Steps(Box::new(Set { mode, force })))
+}
+
+fn reads(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
+    if args.left() == 0 {
+        return Ok(Plan::session(|context| {
+            let upstream = context.process().upstream.as_ref();
+            Ok(Reply::Integer(upstream.map_or(0, |upstream| upstream.reads.load(Relaxed).into())))
+        }));
+    }
+    let share = u8::try_from(args.integer()?).ok().filter(|share| *share <= 100);
+    args.end()?;
+    let share = share.ok_or(CommandError::text("ERR the percentage is between 0 and 100"))?;
+    let text = Bytes::from(share.to_string());
+    let params = vec![Param::Bytes(Bytes::from_static(SHADOW_READS.as_bytes())), Param::Bytes(text)];
+    // All processes, this one too, hear of it.
+    Ok(Plan::Call(Call::write(&CHANGE_SETTING, params, |_| Reply::Ok)))
 }
 
 struct Set {

@@ -3,6 +3,7 @@
 mod alone;
 mod aside;
 mod introduction;
+mod reads;
 mod sent;
 mod ways;
 
@@ -18,7 +19,7 @@ use self::introduction::{Introduction, introduction, tell_version};
 use self::sent::Effect;
 use self::ways::{Way, way, writes};
 
-use crate::command::{self, Flags, Incoming, PlanContext, Request};
+use crate::command::{self, Flags, Incoming, Request};
 use crate::exec::Executor;
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
@@ -118,10 +119,22 @@ impl<E: Executor> Passing<E> {
         let greeting = self.upstream.pipe.greeting();
         let greeting = greeting.as_deref();
         let mut run = Run::default();
-        for incoming in requests {
+        let mut at = 0;
+        // Up to here Postgres has been asked.
+        let mut asked = 0;
+        while let Some(incoming) = requests.get(at) {
             if session.close || session.blocked.is_some() {
                 break;
             }
+            if at >= asked && self.reads_here(session, incoming, &self.context(session)) {
+                let context = self.context(session);
+                let reads = |incoming: &&Incoming| self.reads_here(session, incoming, &context);
+                asked = at + requests[at..].iter().take_while(reads).count();
+                self.flush(session, &mut run, replies, greeting).await;
+                at += self.read_here(session, &requests[at..asked], replies).await;
+                continue;
+            }
+            at += 1;
             let way = self.way(session, incoming, greeting);
             if way != Way::Aside
                 && session.aside.is_some()
@@ -199,13 +212,7 @@ impl<E: Executor> Passing<E> {
             let is_ours = incoming.command().is_some_and(|command| command.flags.has(Flags::MODULE));
             return if is_ours { Way::Own } else { Way::Aside };
         }
-        let context = PlanContext {
-            db: session.db,
-            databases: self.process.settings.config.databases,
-            max_string: self.process.settings.max_string(),
-            subscriber: false,
-        };
-        way(session, incoming, greeting, &context)
+        way(session, incoming, greeting, &self.context(session))
     }
 
     fn count(&self, incoming: &Incoming) {

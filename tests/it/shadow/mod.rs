@@ -5,6 +5,7 @@ mod faults;
 mod follow;
 mod modes;
 mod pair;
+mod reads;
 mod report;
 mod reverse;
 mod round_trip;
