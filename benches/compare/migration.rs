@@ -149,7 +149,7 @@ impl Setting {
             let mut out = Vec::new();
             request(&mut out, &[b"RESPG.SHADOW", b"STATUS"]);
             let status = connection.exchange(&out, 1)?;
-            if !String::from_utf8_lossy(&status).contains("queued") {
+            if ["lag_records", "unsettled_keys", "dirty_slots"].iter().all(|name| count(&status, name) == 0) {
                 return Ok(());
             }
             if begun.elapsed() > Duration::from_secs(120) {
@@ -158,6 +158,13 @@ impl Setting {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// An integer of a status.
+fn count(status: &[u8], name: &str) -> u64 {
+    let text = String::from_utf8_lossy(status);
+    let after = text.split_once(&format!("{name}\r\n:")).map_or("0", |(_, after)| after);
+    after.split('\r').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
 struct Stopped(Vec<String>);

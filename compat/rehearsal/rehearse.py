@@ -120,10 +120,11 @@ class Rehearsal:
     # Stations
 
     def check(self, what, action):
+        begun = time.monotonic()
         try:
             action()
             self.passed += 1
-            print(f"ok    {what}\n", flush=True)
+            print(f"ok    {what} ({time.monotonic() - begun:.0f} s)\n", flush=True)
         except (Failed, AssertionError, redis.exceptions.RedisError, subprocess.TimeoutExpired) as error:
             self.failed += 1
             print(f"FAIL  {what}: {error}\n", flush=True)
@@ -283,6 +284,7 @@ def main():
     parser.add_argument("--port", type=int, default=24100, help="of redis-server; respg has the next one")
     parser.add_argument("--folder", required=True)
     rehearsal = Rehearsal(parser.parse_args())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         rehearsal.play()
     finally:

@@ -45,10 +45,27 @@ pub fn redacted(key: &Bytes) -> String {
     text
 }
 
-/// Words and what stands between them, alternately.
-fn words(key: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// Words and what stands between them, alternately. A UUID is one word.
+fn words(key: &[u8]) -> Vec<&[u8]> {
     let inside = |byte: u8| byte.is_ascii_alphanumeric() || byte >= 0x80;
-    key.chunk_by(move |a, b| inside(*a) && inside(*b))
+    let mut words = Vec::new();
+    let mut rest = key;
+    while let Some(first) = rest.chunk_by(|a, b| inside(*a) && inside(*b)).next() {
+        let uuid = rest.get(..UUID.len()).filter(|start| is_uuid(start));
+        let ends = rest.get(UUID.len()).is_none_or(|next| !inside(*next));
+        let (word, after) = rest.split_at(uuid.filter(|_| ends).unwrap_or(first).len());
+        words.push(word);
+        rest = after;
+    }
+    words
+}
+
+/// The form of a UUID, 0 for each hexadecimal digit.
+const UUID: &[u8] = b"00000000-0000-0000-0000-000000000000";
+
+fn is_uuid(text: &[u8]) -> bool {
+    let mut pairs = text.iter().zip(UUID);
+    pairs.all(|(byte, form)| if *form == b'0' { byte.is_ascii_hexdigit() } else { byte == form })
 }
 
 fn is_secret(word: &[u8]) -> bool {
@@ -68,6 +85,12 @@ mod tests {
             ("k12a", "k*a", "k12a"),
             ("sess:0123456789abcdef01", "sess:*", "sess:0123..."),
             ("id-550e8400-e29b-41d4", "id-*e*-e*b-*d*", "id-550e8400-e29b-41d4"),
+            ("s:550e8400-e29b-41d4-a716-446655440000:x", "s:*:x", "s:550e...:x"),
+            (
+                "550e8400-e29b-41d4-a716-446655440000z",
+                "*e*-e*b-*d*-a*-*z",
+                "550e8400-e29b-41d4-a716-446655440000z",
+            ),
             ("a\0b", "a\\x00b", "a\\x00b"),
             ("", "", ""),
         ] {
