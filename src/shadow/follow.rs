@@ -29,8 +29,9 @@ use crate::upstream::Raw;
 /// Taken from the queue at once: as much as a lane takes gladly.
 const RECORDS: usize = 500;
 const BYTES: usize = 200 * 1024;
-/// Keys whose states are asked for at the same time.
-const MOST_ASKED: usize = 256;
+/// Keys whose states are asked for at the same time, and at once. The answers come through the queue: few would be a trickle while that is long.
+const MOST_ASKED: usize = 4096;
+const ASKED_AT_ONCE: usize = 256;
 /// Unsettled keys beyond this are left to the repair of their slots.
 const MOST_UNSETTLED: usize = 100_000;
 /// Who waits for a key is told that it cannot be had after so many attempts.
@@ -246,7 +247,8 @@ impl Follower {
             return;
         }
         self.ask_again_at = None;
-        while self.asked < MOST_ASKED
+        let most = (self.asked + ASKED_AT_ONCE).min(MOST_ASKED);
+        while self.asked < most
             && let Some(name) = self.to_ask.pop_front()
         {
             self.tickets += 1;

@@ -14,7 +14,7 @@ from faststream.redis import RedisBroker
 from redis.exceptions import ConnectionError
 from store import GaveUp, Ledger, Store
 
-VISITORS = 8
+VISITORS = 4
 PAGES = 30
 PER_SECOND = 40  # requests that a visitor may make
 
@@ -118,7 +118,7 @@ class Shop:
                 await visitor.visit()
             except GaveUp as error:
                 self.ledger.problem(str(error))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.15)
 
     async def listen(self):
         """Hears what the others have rendered, as a page cache in memory would. Subscribes again when the connection is lost, as redis-py does."""
@@ -131,7 +131,7 @@ class Shop:
                             self.ledger.count["heard"] += 1
                 except ConnectionError:
                     self.ledger.count["subscribed again"] += 1
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(0.15)
 
     async def run(self):
         loop = asyncio.get_running_loop()
