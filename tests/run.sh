@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-STEPS=(install fmt clippy doc lint licences test faults compat proxy clients newest)
+STEPS=(install fmt clippy doc lint licences test faults compat proxy clients rehearsal newest)
 NEWEST=$(compgen -G '/opt/respg-oracles/postgres-*' | sort -V | tail -n 1 || true)
 # One profile for everything that is built to run, so that all of it shares one build.
 export RESPG_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/respg
@@ -22,6 +22,9 @@ step_compat() { cargo test --locked --test compat; }
 # respg as a proxy before a redis-server. COMPAT_SUBJECT=proxy cargo test --test compat plays all cases.
 step_proxy() { COMPAT_SUBJECT=proxy cargo test --locked --test compat -- transactions connection pubsub blocking programs; }
 step_clients() { cargo build --locked --bin respg && compat/clients/run.sh; }
+# An application that never stops is moved to Postgres, back, and again; compat/rehearsal/run.sh watches it for longer.
+step_rehearsal() { cargo build --locked --bin respg && compat/rehearsal/run.sh --seconds 2 --settle 1000 --port "$(free_port)"; }
+free_port() { python3 -c 'import random; print(random.randrange(20000, 30000))'; }
 step_newest() {
   NEWEST=${NEWEST:-$(compgen -G '/opt/respg-oracles/postgres-*' | sort -V | tail -n 1)}
   echo "with $("$NEWEST/bin/postgres" --version)"
@@ -52,7 +55,7 @@ run() {
 }
 
 export NEWEST
-export -f "${STEPS[@]/#/step_}"
+export -f free_port "${STEPS[@]/#/step_}"
 (($# > 0)) || set -- "${STEPS[@]}"
 for step in "$@"; do
   [[ " ${STEPS[*]} " == *" $step "* ]] || { echo "no step $step; there are: ${STEPS[*]}" >&2; exit 2; }

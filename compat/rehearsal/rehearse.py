@@ -24,6 +24,7 @@ class Failed(Exception):
 
 class Rehearsal:
     def __init__(self, options):
+        self.settle = str(options.settle)
         self.respg, self.seconds, self.folder = os.path.abspath(options.respg), options.seconds, options.folder
         self.redis_port, self.respg_port = options.port, options.port + 1
         self.redis_url = f"redis://127.0.0.1:{self.redis_port}"
@@ -110,7 +111,8 @@ class Rehearsal:
         begun = time.monotonic()
         while time.monotonic() - begun < 30:
             [group] = connection.xinfo_groups("orders") or [{"pending": None}]
-            if group["pending"] == 0 and not group["lag"]:
+            last = connection.xinfo_stream("orders")["last-generated-id"] if group["pending"] == 0 else None
+            if last == group.get("last-delivered-id", ""):
                 break
             time.sleep(0.2)
         else:
@@ -146,7 +148,7 @@ class Rehearsal:
     def compare(self):
         """No differences. Of a key that is written in every moment nothing can be said (exit code 2)."""
         self.caught_up()
-        text = self.run(self.respg, "verify", self.redis_url, "--database-url", self.database, ok=not self.shop)
+        text = self.run(self.respg, "verify", self.redis_url, "--database-url", self.database, "--settle", self.settle, ok=not self.shop)
         if not text.startswith("no differences"):
             raise Failed(text.splitlines()[0])
 
@@ -310,6 +312,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("respg")
     parser.add_argument("--seconds", type=float, default=20, help="how long the shop is watched at each station")
+    parser.add_argument("--settle", type=int, default=3000, help="milliseconds for which a difference must last")
     parser.add_argument("--port", type=int, default=24100, help="of redis-server; respg has the next one")
     parser.add_argument("--folder", required=True)
     rehearsal = Rehearsal(parser.parse_args())
