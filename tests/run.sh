@@ -23,7 +23,7 @@ step_compat() { cargo test --locked --test compat; }
 step_proxy() { COMPAT_SUBJECT=proxy cargo test --locked --test compat -- transactions connection pubsub blocking programs; }
 step_clients() { cargo build --locked --bin respg && compat/clients/run.sh; }
 # An application that never stops is moved to Postgres, back, and again; compat/rehearsal/run.sh watches it for longer.
-step_rehearsal() { cargo build --locked --bin respg && compat/rehearsal/run.sh --seconds 2 --settle 1000 --port "$(free_port)"; }
+step_rehearsal() { cargo build --locked --bin respg && compat/rehearsal/run.sh --seconds 1 --brief --port "$(free_port)"; }
 free_port() { python3 -c 'import random; print(random.randrange(20000, 30000))'; }
 step_newest() {
   NEWEST=${NEWEST:-$(compgen -G '/opt/respg-oracles/postgres-*' | sort -V | tail -n 1)}
