@@ -236,7 +236,8 @@ impl Queue {
 
     fn read_back<'q>(&'q self, inner: MutexGuard<'q, Inner>, spool: &mut Spool) -> MutexGuard<'q, Inner> {
         drop(inner);
-        let read = spool.take(PIECE.min(self.bounds.memory));
+        // What comes in meanwhile needs room, too, or it would be given up.
+        let read = spool.take(PIECE.min(self.bounds.memory / 8));
         let mut inner = self.lock();
         match read {
             Ok(records) => {
@@ -377,6 +378,7 @@ mod tests {
             }
         }
         assert!(case.2.counts.spilled.load(Relaxed) > 1000);
+        assert_eq!(case.2.counts.dirty.load(Relaxed), 0);
         assert_eq!((case.2.len(), case.2.bytes(), case.1.broken()), (0, (0, 0), 0));
         case.push(pushed, 1);
         assert_eq!(case.take(2).await, [pushed]);
