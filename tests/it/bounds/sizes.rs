@@ -186,7 +186,7 @@ fn a_value_of_512_megabytes() {
         socket.read_exact(&mut got).unwrap();
         assert_eq!(String::from_utf8(got).unwrap(), reply);
     };
-    socket.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    socket.set_read_timeout(Some(std::time::Duration::from_secs(300))).unwrap();
     write!(socket, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${LENGTH}\r\n").unwrap();
     let piece = bytes(0, 1 << 20);
     for _ in 0..LENGTH >> 20 {
