@@ -106,7 +106,7 @@ impl Keeper {
         let place = (&*self.options.folder, self.options.bounds);
         let run = match mode {
             Mode::Reverse => Run::of_reverse(&process, &self.pipe, place, !ended_cleanly, &self.report),
-            _ => Run::of_shadow(&process, &self.pipe, place, !ended_cleanly, &self.report),
+            _ => Run::of_shadow(&process, &self.pipe, place, (&name, !ended_cleanly), &self.report),
         };
         let run = run.map_err(|error| self.complaint(&error))?;
         *self.current() = Some(run.followed.clone());

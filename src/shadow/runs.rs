@@ -1,10 +1,16 @@
 //! Which processes follow, or have ended while they did, as the database remembers it: whoever finds no file of dirty slots knows by this whether there should be one.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::system::uname;
+use tokio::time::Instant;
 
-use crate::store::statements::shadow::{BEGIN_RUN, END_RUN};
+use super::following::Following;
+use super::record::Touched;
+use crate::store::statements::shadow::{BEGIN_RUN, DEAD_RUNS, END_RUN};
 use crate::store::{Store, StoreError};
 
 /// What a process is called over its runs: where its folder is.
@@ -26,4 +32,35 @@ pub async fn end(store: &Store, name: &str) -> Result<(), StoreError> {
     let connection = store.acquire().await?;
     let ended = connection.execute(&END_RUN, &[&name]).await;
     ended.map(drop).map_err(|error| StoreError::at_commit(&error))
+}
+
+/// How long somebody else may be gone until it is taken for granted that it does not come back soon.
+const GONE: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Looks for processes that have ended in the middle of something and do not come back: nobody but them knows of what, so everything is compared.
+pub async fn stand_in_forever(following: Arc<Following>, store: Arc<Store>, own: String) {
+    let mut missing: HashMap<String, Instant> = HashMap::new();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Ok(dead) = dead(&store, &own).await else { continue };
+        missing.retain(|name, _| dead.contains(name));
+        for name in dead {
+            if missing.entry(name.clone()).or_insert_with(Instant::now).elapsed() < GONE {
+                continue;
+            }
+            tracing::warn!(process = %name, "a process has ended while it followed and does not come back: all keys are compared and repaired");
+            following.begin(&Touched::All);
+            following.dirty.give_up(&Touched::All);
+            // If it is not forgotten now, then the next time.
+            let _ = end(&store, &name).await;
+        }
+    }
+}
+
+async fn dead(store: &Store, own: &str) -> Result<Vec<String>, StoreError> {
+    let connection = store.acquire().await?;
+    let rows = connection.query(&DEAD_RUNS, &[&own]).await;
+    let rows = rows.map_err(|error| StoreError::before_commit(&error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }

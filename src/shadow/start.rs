@@ -16,6 +16,7 @@ use super::queue::{Bounds, Queue};
 use super::repair::{Sides, repair_forever};
 use super::report::Report;
 use super::reverse::{Pump, Reverse};
+use super::runs::stand_in_forever;
 use super::served::serve_forever;
 use super::spool::Spool;
 use super::target::Target;
@@ -34,12 +35,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// Follows the upstream: what goes through the pipe is done again in Postgres. `all_dirty`: what a missing file of dirty slots means.
+    /// Follows the upstream: what goes through the pipe is done again in Postgres. `name`: of this process's runs. `all_dirty`: what a missing file of dirty slots means.
     pub fn of_shadow(
         process: &Arc<Process>,
         pipe: &Arc<Pipe>,
         (folder, bounds): (&Path, Bounds),
-        all_dirty: bool,
+        (name, all_dirty): (&str, bool),
         report: &Arc<Report>,
     ) -> io::Result<Run> {
         let mut tasks = JoinSet::new();
@@ -49,6 +50,7 @@ impl Run {
         let follower = Follower::new(following.clone(), Target::own(executor));
         tasks.spawn(repair_forever(following.clone(), sides));
         tasks.spawn(serve_forever(following.clone(), process.clone(), pipe.clone()));
+        tasks.spawn(stand_in_forever(following.clone(), process.store.clone(), name.to_owned()));
         pipe.set_tap(Some(following.clone()));
         let followed = Followed::Shadow(following);
         Ok(Run { followed, follower: tokio::spawn(follower.run()), _tasks: tasks })

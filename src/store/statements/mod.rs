@@ -32,6 +32,7 @@ pub fn all() -> Vec<&'static Statement> {
         &shadow::TELL,
         &shadow::BEGIN_RUN,
         &shadow::END_RUN,
+        &shadow::DEAD_RUNS,
         &shadow::CHANGED_KEYS,
         &shadow::FORGET_CHANGED,
         &shadow::CHANGED,

@@ -43,3 +43,12 @@ pub static LOCKED_KEYS: Statement = Statement::new(
          SELECT k.key FROM named n JOIN respg.keys k ON k.key = n.stored AND k.space = n.space FOR NO KEY UPDATE OF k SKIP LOCKED)
      SELECT t.key FROM there t WHERE NOT EXISTS (SELECT 1 FROM free f WHERE f.key = t.stored)",
 );
+
+/// $1 name: other runs whose process is gone.
+pub static DEAD_RUNS: Statement = Statement::new(
+    "SELECT r.name FROM respg.shadow_runs r
+     WHERE r.name <> $1 AND NOT EXISTS (
+         SELECT 1 FROM pg_locks l
+         WHERE l.locktype = 'advisory' AND l.classid::bigint = 1919250544 AND l.objid::bigint = r.process AND l.objsubid = 2 AND l.granted
+         AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))",
+);

@@ -25,12 +25,16 @@ fn remember(seen: &mut Vec<Bytes>, replies: &[Value]) {
 
 /// Several clients at once.
 pub fn work(shadow: &Shadow, clients: u64, calls: usize) {
+    work_from(shadow, clients, calls, 0);
+}
+
+fn work_from(shadow: &Shadow, clients: u64, calls: usize, seed: u64) {
     thread::scope(|scope| {
         for number in 0..clients {
             scope.spawn(move || {
                 let protocol = [Protocol::Resp2, Protocol::Resp3][number as usize % 2];
                 let mut client = Client::connect(shadow.address(), protocol);
-                let (mut random, mut seen) = (Random::new(number + 1), Vec::new());
+                let (mut random, mut seen) = (Random::new(seed + number + 1), Vec::new());
                 for _ in 0..calls {
                     let calls = next(&mut random, &seen);
                     remember(&mut seen, &send(&mut client, &calls));
@@ -40,14 +44,18 @@ pub fn work(shadow: &Shadow, clients: u64, calls: usize) {
     });
 }
 
+/// No difference is invented either. RESPG_CLEAN_RUNS=100 for the long form.
 #[test]
 fn both_sides_are_the_same_after_a_workload_of_everything() {
+    let runs = std::env::var("RESPG_CLEAN_RUNS").map_or(2, |runs| runs.parse().expect("a number"));
     for program in PROGRAMS {
         let shadow = Shadow::start(Redis::of(program, &[]), &[]);
         shadow.settle();
-        work(&shadow, 8, 1500);
-        shadow.assert_equal();
-        shadow.assert_no_differences();
+        for run in 0..runs / 2 {
+            work_from(&shadow, 8, 1500, run * 100);
+            shadow.assert_equal();
+            shadow.assert_no_differences();
+        }
     }
 }
 

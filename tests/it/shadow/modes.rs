@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use super::{Shadow, change_mode, connect};
+use super::{Shadow, change_mode, connect, verify};
 use crate::support::client::{Value, ok};
 use crate::support::pg::fresh_database;
 use crate::support::redis::Redis;
@@ -114,4 +114,48 @@ fn what_postgres_has_answered_is_not_lost_by_mistake() {
     }
     change_mode(&mut admin, "postgres");
     assert_eq!(admin.plain("GET k"), Value::Null);
+}
+
+/// The Redis is gone for good: Postgres has what it had.
+#[test]
+fn the_upstream_dies_and_postgres_takes_over() {
+    let mut shadow = Shadow::start(Redis::start(), &[]);
+    let mut client = shadow.respg.connect();
+    shadow.settle();
+    for number in 1..=500 {
+        assert_eq!(client.plain("INCR n"), number);
+    }
+    shadow.redis.kill();
+    assert!(client.plain("INCR n").is_error());
+    let mut admin = shadow.respg.connect();
+    let refused = admin.plain("RESPG.MODE SET postgres").to_string_lossy();
+    assert!(refused.contains("nothing was changed"), "{refused}");
+    let begun = Instant::now();
+    while admin.plain("RESPG.MODE SET postgres FORCE") != ok() {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+    }
+    assert_eq!(client.plain("GET n"), Value::from("500"));
+    assert_eq!(client.plain("INCR n"), 501);
+}
+
+/// What a process that ended in the middle of something and does not come back has not followed, another one finds.
+#[test]
+fn a_process_that_does_not_come_back_is_stood_in_for() {
+    let mut shadow = Shadow::start(Redis::start(), &[]);
+    shadow.call("SET a 1; SET b 1");
+    shadow.assert_equal();
+    let scratch = crate::support::pg::Scratch::new();
+    let (upstream, folder) = (shadow.redis.url(), scratch.path().display().to_string());
+    let other = Respg::on(&shadow.database, &["--upstream", &upstream, "--shadow-dir", &folder]);
+    assert_eq!(other.connect().plain("SET a 2"), ok());
+    shadow.assert_equal();
+    // It had sent this, and nobody knows.
+    shadow.respg.kill();
+    shadow.redis.connect().plain("SET b 2");
+    shadow.respg = other;
+    let begun = Instant::now();
+    while verify(&shadow.redis, &shadow.database)["different"] != 0 {
+        assert!(begun.elapsed() < Duration::from_secs(120));
+        sleep(Duration::from_secs(1));
+    }
 }

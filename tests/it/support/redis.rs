@@ -48,6 +48,12 @@ impl Redis {
         panic!("{program} does not start");
     }
 
+    /// Ends it for good.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("our child");
+        self.child.wait().expect("our child");
+    }
+
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
