@@ -2,6 +2,7 @@
 
 use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -19,6 +20,9 @@ use crate::upstream::{Calls, Raw};
 /// Marks of such calls; those of clients have 0. Counted over all, so that answers for one who no longer follows are nobody's.
 static MARKS: AtomicU64 = AtomicU64::new(1);
 
+/// Nothing that does not wait takes so long.
+const SURELY_WAITING: Duration = Duration::from_millis(20);
+
 /// Why a call was sent.
 pub enum Asked {
     /// To read a key's state, for this ticket.
@@ -35,8 +39,18 @@ pub enum Asked {
 pub enum Behind {
     /// Calls that were answered elsewhere, or whose outcome is not known.
     Aside { record: Record, sent_at: u64, waits: bool },
+    /// What a call does before it waits; it was sent at this time.
+    Waiting(Record, u64),
     /// What was lost on the way.
     Lost(Record),
+}
+
+impl Behind {
+    fn record(&self) -> &Record {
+        match self {
+            Behind::Aside { record, .. } | Behind::Waiting(record, _) | Behind::Lost(record) => record,
+        }
+    }
 }
 
 impl Following {
@@ -70,7 +84,7 @@ impl Following {
 
     /// Puts a record into the queue behind everything that has happened up to now.
     pub(super) fn fence(&self, protocol: Protocol, behind: Behind) {
-        let (Behind::Aside { record, .. } | Behind::Lost(record)) = &behind;
+        let record = behind.record();
         self.send(record.db, protocol, vec![ping()], Asked::Fence(Box::new(behind)));
     }
 
@@ -95,11 +109,11 @@ impl Following {
             // The sender is dropped.
             Some(Asked::Keys(_) | Asked::Passed(_)) => {}
             Some(Asked::Fence(behind)) => {
-                if let Behind::Aside { record, waits: false, .. } = &*behind {
-                    self.order.end_aside(&record.touched);
+                let touched = &behind.record().touched;
+                if matches!(*behind, Behind::Aside { waits: false, .. } | Behind::Waiting(..)) {
+                    self.order.end_aside(touched);
                 }
-                let (Behind::Aside { record, .. } | Behind::Lost(record)) = *behind;
-                self.dirty.give_up(&record.touched);
+                self.dirty.give_up(touched);
             }
         }
         self.asking.fetch_sub(1, SeqCst);
@@ -151,6 +165,7 @@ impl Following {
     fn placed(&self, behind: Behind) {
         let (record, sent_at, waits) = match behind {
             Behind::Aside { record, sent_at, waits } => (record, sent_at, waits),
+            Behind::Waiting(record, sent_at) => return self.waits(record, sent_at),
             Behind::Lost(record) => return self.queue.push(record),
         };
         let overtaken = self.order.is_overtaken(&record.touched, sent_at);
@@ -165,9 +180,40 @@ impl Following {
                 }
             }
             _ => {
-                let beside = self.order.is_aside(&record.touched);
+                let beside = overtaken || self.order.is_aside(&record.touched);
                 self.queue.push(Record { beside, ..record });
             }
+        }
+    }
+
+    /// A call that waits leaves something behind at once, the same as when nothing comes (a consumer of a group): it is followed when it is clear that it waits.
+    pub(super) fn may_wait(&self, calls: Calls, touched: Touched, sent_at: u64) {
+        self.begin(&touched);
+        self.unanswered().insert(sent_at);
+        let me = self.me.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(SURELY_WAITING).await;
+            let Some(following) = me.upgrade() else { return };
+            let Calls { db, protocol, calls, .. } = calls;
+            let nothing: &[u8] = if protocol == Protocol::Resp3 { b"_\r\n" } else { b"*-1\r\n" };
+            let replies = calls.iter().map(|_| Bytes::from_static(nothing)).collect();
+            let what = What::Calls { calls, replies, protocol };
+            let record = Record { db: DbIndex(db), at: now_ms(), touched, beside: true, what };
+            let waits = following.unanswered().contains(&sent_at);
+            match waits {
+                true => following.fence(protocol, Behind::Waiting(record, sent_at)),
+                false => following.waits(record, sent_at),
+            }
+        });
+    }
+
+    fn waits(&self, record: Record, sent_at: u64) {
+        self.order.end_aside(&record.touched);
+        let still = self.unanswered().contains(&sent_at);
+        match still {
+            true => self.queue.push(record),
+            // What it did its reply tells.
+            false => self.dirty.end(&record.touched),
         }
     }
 

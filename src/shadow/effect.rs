@@ -96,7 +96,10 @@ impl Work {
             Effect::Nothing => {}
             Effect::Same => self.calls.push(Planned { db, request, expected: Some(reply.clone()), beside }),
             Effect::Calls(requests) => {
-                let plan = |request| Planned { db, request, expected: None, beside };
+                // Nothing came, and others have written meanwhile: what it leaves behind should be there, else nobody knows whether it still is.
+                let nothing = beside && matches!(reply, Reply::Null | Reply::NullArray);
+                let expected = nothing.then_some(Reply::Integer(0));
+                let plan = |request| Planned { db, request, expected: expected.clone(), beside };
                 self.calls.extend(requests.into_iter().map(plan));
             }
             Effect::Keys => self.reread.extend(written(&request).map(|key| (db, key))),

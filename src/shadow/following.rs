@@ -1,8 +1,8 @@
 //! What the side that answers and the follower share: the tap on the one, and what it puts into the queue of the other. Hot path: nothing here waits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bytes::Bytes;
 
@@ -55,6 +55,9 @@ pub struct Following {
     pub(super) asked: Mutex<HashMap<u64, Asked>>,
     /// Calls of our own that have not come to their end.
     pub(super) asking: AtomicUsize,
+    /// Calls elsewhere that may be waiting, by the time when they were sent.
+    unanswered: Mutex<HashSet<u64>>,
+    pub(super) me: Weak<Following>,
 }
 
 impl Following {
@@ -63,8 +66,8 @@ impl Following {
         dirty: Arc<Dirty>,
         report: Arc<Report>,
         leader: Arc<dyn Leader>,
-    ) -> Following {
-        Following {
+    ) -> Arc<Following> {
+        Arc::new_cyclic(|me| Following {
             queue,
             dirty,
             report,
@@ -73,7 +76,13 @@ impl Following {
             leader,
             asked: Mutex::default(),
             asking: AtomicUsize::new(0),
-        }
+            unanswered: Mutex::default(),
+            me: me.clone(),
+        })
+    }
+
+    pub(super) fn unanswered(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.unanswered.lock().expect("no panic while held")
     }
 
     pub fn leader(&self) -> &dyn Leader {
@@ -137,10 +146,12 @@ impl Tap for Following {
     fn sending_aside(&self, calls: &Calls) -> u64 {
         let touched = touched(&calls.calls);
         self.begin(&touched);
-        if !waits(calls) {
-            self.order.begin_aside(&touched);
+        self.order.begin_aside(&touched);
+        let at = self.order.tick();
+        if waits(calls) {
+            self.may_wait(calls.clone(), touched, at);
         }
-        self.order.now()
+        at
     }
 
     fn answered(&self, calls: Calls, replies: &[Raw]) {
@@ -157,6 +168,7 @@ impl Tap for Following {
 
     fn answered_aside(&self, calls: Calls, replies: &[Raw], sent_at: u64) {
         let (waits, protocol, touched) = (waits(&calls), calls.protocol, touched(&calls.calls));
+        self.unanswered().remove(&sent_at);
         if touched == Touched::none() {
             return;
         }
@@ -173,7 +185,8 @@ impl Tap for Following {
         }
     }
 
-    fn lost_aside(&self, calls: Calls) {
+    fn lost_aside(&self, calls: Calls, sent_at: u64) {
+        self.unanswered().remove(&sent_at);
         let (waits, touched) = (waits(&calls), touched(&calls.calls));
         match self.to_reread(DbIndex(calls.db), &calls.calls) {
             Some(record) => {

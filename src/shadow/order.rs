@@ -30,9 +30,14 @@ impl Order {
         self.now.load(Relaxed)
     }
 
+    /// The time, which nobody else is told.
+    pub fn tick(&self) -> u64 {
+        self.now.fetch_add(1, Relaxed) + 1
+    }
+
     /// Something was written.
     pub fn wrote(&self, touched: &Touched) {
-        let now = self.now.fetch_add(1, Relaxed) + 1;
+        let now = self.tick();
         match touched {
             Touched::All => {
                 self.all.fetch_max(now, Relaxed);

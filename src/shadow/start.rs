@@ -119,5 +119,5 @@ fn following(
 ) -> io::Result<Arc<Following>> {
     let dirty = Arc::new(Dirty::open(folder, all_dirty)?);
     let queue = Queue::start(bounds, Spool::open(folder)?, dirty.clone())?;
-    Ok(Arc::new(Following::new(queue, dirty, report.clone(), leader)))
+    Ok(Following::new(queue, dirty, report.clone(), leader))
 }

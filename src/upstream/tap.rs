@@ -25,7 +25,7 @@ pub trait Tap: Send + Sync {
     /// Calls that may write are about to be sent through the pipe.
     fn sending(&self, calls: &Calls);
 
-    /// Calls that may write are about to be sent another way. The number tells when.
+    /// Calls that may write are about to be sent another way. The number tells when, and no other has it.
     fn sending_aside(&self, calls: &Calls) -> u64;
 
     /// They went through the pipe and were answered. In the order in which the upstream has executed them, before the client knows of it.
@@ -38,7 +38,7 @@ pub trait Tap: Send + Sync {
     fn lost(&self, calls: Calls, error: &UpstreamError);
 
     /// They were sent another way and no reply tells whether they were executed.
-    fn lost_aside(&self, calls: Calls);
+    fn lost_aside(&self, calls: Calls, sent_at: u64);
 }
 
 /// Calls on their way through the pipe, and who follows them: whoever did when they were sent.
@@ -82,6 +82,6 @@ impl FollowedAside {
     }
 
     pub fn lost(self) {
-        self.tap.lost_aside(self.calls);
+        self.tap.lost_aside(self.calls, self.sent_at);
     }
 }

@@ -2,14 +2,15 @@
 //! requests of the client go there, and whatever comes back is sent to the client in the order in which it comes: replies, messages, everything.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::progress::{State, interrupted};
 use super::sent::{Effect, Sent, is_subscription, number};
 use crate::keyspace::DbIndex;
 use crate::resp::{Protocol, Reply};
@@ -35,18 +36,6 @@ impl Context {
     fn of(session: &Session) -> Context {
         Context { db: session.db.0, protocol: session.protocol, name: session.client.info().name }
     }
-}
-
-#[derive(Default)]
-struct State {
-    pending: AtomicUsize,
-    held: AtomicBool,
-    taken_over: AtomicBool,
-    /// How often it was held or taken over.
-    holds: AtomicUsize,
-    broken: AtomicBool,
-    /// The database that the client has gone to here, until its session knows.
-    selected: Mutex<Option<u32>>,
 }
 
 /// The connection's end that the client's requests are given to. With this value it is closed.
@@ -89,6 +78,7 @@ impl Aside {
             state: state.clone(),
             expected: Expected { calls: VecDeque::new(), queued: Vec::new(), upstream: upstream.clone() },
             db: context.db,
+            sending_db: context.db,
             protocol: context.protocol,
         };
         Ok(Aside {
@@ -215,6 +205,8 @@ struct Task {
     state: Arc<State>,
     expected: Expected,
     db: u32,
+    /// That of what is sent, if all before it goes well.
+    sending_db: u32,
     protocol: Protocol,
 }
 
@@ -268,10 +260,20 @@ impl Task {
 
     fn expect(&mut self, sent: Sent) {
         self.connection.put(&sent.argv);
+        if self.expected.calls.is_empty() {
+            self.sending_db = self.db;
+        }
+        if sent.selects {
+            self.sending_db = number(sent.argv.get(1)).unwrap_or(self.sending_db);
+        }
         let followed = match (sent.writes, self.upstream.pipe.tap()) {
             (true, Some(tap)) => {
-                let calls =
-                    Calls { db: self.db, protocol: self.protocol, calls: vec![sent.argv.clone()], mark: 0 };
+                let calls = Calls {
+                    db: self.sending_db,
+                    protocol: self.protocol,
+                    calls: vec![sent.argv.clone()],
+                    mark: 0,
+                };
                 Some(FollowedAside::sending(calls, tap))
             }
             _ => None,
@@ -377,15 +379,4 @@ impl Task {
             let _ = pipe.call(db, Protocol::Resp2, std::iter::once(&call[..]), None).await;
         });
     }
-}
-
-/// Until the mode is one in which the client has to begin again with what it is in the middle of: on the other side, or so that a transaction is followed from its beginning.
-async fn interrupted(mut changes: watch::Receiver<Mode>, state: &State) {
-    while changes.changed().await.is_ok() {
-        if !changes.borrow_and_update().is_upstream() || state.held.load(Relaxed) {
-            return;
-        }
-    }
-    // The process is about to end.
-    std::future::pending().await
 }

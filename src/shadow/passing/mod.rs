@@ -3,6 +3,7 @@
 mod alone;
 mod aside;
 mod introduction;
+mod progress;
 mod reads;
 mod sent;
 mod ways;

@@ -1,0 +1,31 @@
+//! What a client's own connection is in the middle of, as its two ends see it.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use tokio::sync::watch;
+
+use crate::state::Mode;
+
+#[derive(Default)]
+pub struct State {
+    pub pending: AtomicUsize,
+    pub held: AtomicBool,
+    pub taken_over: AtomicBool,
+    /// How often it was held or taken over.
+    pub holds: AtomicUsize,
+    pub broken: AtomicBool,
+    /// The database that the client has gone to here, until its session knows.
+    pub selected: Mutex<Option<u32>>,
+}
+
+/// Until the mode is one in which the client has to begin again with what it is in the middle of: on the other side, or so that a transaction is followed from its beginning.
+pub async fn interrupted(mut changes: watch::Receiver<Mode>, state: &State) {
+    while changes.changed().await.is_ok() {
+        if !changes.borrow_and_update().is_upstream() || state.held.load(Relaxed) {
+            return;
+        }
+    }
+    // The process is about to end.
+    std::future::pending().await
+}
