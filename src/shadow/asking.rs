@@ -14,6 +14,7 @@ use super::report::now_ms;
 use crate::command::copy::{Ask, Reading};
 use crate::copy::{exec_replies, in_multi};
 use crate::keyspace::DbIndex;
+use crate::keyspace::slot::Slot;
 use crate::resp::{Protocol, Reply};
 use crate::upstream::{Calls, Raw};
 
@@ -154,8 +155,7 @@ impl Following {
             Some(Ok(state)) => state,
             Some(Err(_)) | None => None,
         };
-        // What was under way elsewhere is in it, or is not.
-        self.order.wrote(&Touched::of(std::slice::from_ref(&name.1)));
+        self.order.read(Slot::of(&name.1).0);
         let what = What::State { key: name.1, ticket, state, size };
         self.queue.push(Record { db: name.0, at: now_ms(), touched: Touched::none(), beside: false, what });
     }
@@ -169,12 +169,13 @@ impl Following {
             Behind::Lost(record) => return self.queue.push(record),
         };
         let overtaken = self.order.is_overtaken(&record.touched, sent_at);
+        let uncertain = overtaken && (!waits || self.order.is_read(&record.touched, sent_at));
         self.order.wrote(&record.touched);
         if !waits {
             self.order.end_aside(&record.touched);
         }
         match &record.what {
-            What::Calls { calls, .. } if overtaken && !waits => {
+            What::Calls { calls, .. } if uncertain => {
                 if let Some(record) = self.to_reread(record.db, calls) {
                     self.queue.push(record);
                 }

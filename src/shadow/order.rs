@@ -12,6 +12,8 @@ pub struct Order {
     slots: Vec<AtomicU64>,
     /// When all were.
     all: AtomicU64,
+    /// When a key of each slot was read.
+    read: Vec<AtomicU64>,
     /// How many writes of each slot are under way elsewhere.
     aside: Vec<AtomicU32>,
     all_aside: AtomicU32,
@@ -21,7 +23,9 @@ impl Default for Order {
     fn default() -> Order {
         let slots = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
         let aside = (0..SLOTS).map(|_| AtomicU32::new(0)).collect();
-        Order { now: AtomicU64::new(0), slots, all: AtomicU64::new(0), aside, all_aside: AtomicU32::new(0) }
+        let read = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
+        let (now, all, all_aside) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU32::new(0));
+        Order { now, slots, all, read, aside, all_aside }
     }
 }
 
@@ -45,6 +49,23 @@ impl Order {
             Touched::Slots(slots) => slots.iter().for_each(|slot| {
                 self.slots[usize::from(*slot)].fetch_max(now, Relaxed);
             }),
+        }
+    }
+
+    /// A key of this slot was read: what was under way elsewhere is in its state, or is not.
+    pub fn read(&self, slot: u16) {
+        let now = self.tick();
+        self.slots[usize::from(slot)].fetch_max(now, Relaxed);
+        self.read[usize::from(slot)].fetch_max(now, Relaxed);
+    }
+
+    /// Whether a key of this was read after that time.
+    pub fn is_read(&self, touched: &Touched, since: u64) -> bool {
+        match touched {
+            Touched::All => false,
+            Touched::Slots(slots) => {
+                slots.iter().any(|slot| self.read[usize::from(*slot)].load(Relaxed) > since)
+            }
         }
     }
 
