@@ -91,7 +91,6 @@ const TEMPLATES: &[&str] = &[
     "WATCH K; INCR K; UNWATCH",
     "SELECT 1; SET K N; XADD S * f N; SELECT 0",
     "MULTI; SELECT 1; INCR K; SELECT 0; INCR K; EXEC",
-    "XREADGROUP GROUP G C COUNT 2 BLOCK 20 STREAMS S >",
     "EVALSHA ffffffffffffffffffffffffffffffffffffffff 1 K",
     "HSET hash f N",
     "LPUSH list N",
