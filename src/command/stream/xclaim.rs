@@ -44,6 +44,10 @@ fn effect(done: &Done<'_>) -> Effect {
     let Ok((ids, claim)) = parse(&mut Args::new(done.argv(), 4, "XCLAIM")) else { return Effect::Keys };
     let claimed = ids_of(follow::elements(done.reply));
     let others: Vec<StreamId> = ids.into_iter().filter(|id| !claimed.contains(id)).collect();
+    if claimed.is_empty() && !done.meets_consumers() {
+        // Ours would make the consumer.
+        return Effect::Keys;
+    }
     let mut calls = Vec::new();
     if !others.is_empty() {
         calls.push(follow::call(claim_words(done, &others, i64::MAX, ["JUSTID".into()])));

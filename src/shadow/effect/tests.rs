@@ -115,6 +115,8 @@ fn streams() {
             Reply::bulks(["1-0"]),
             "XCLAIM s g c 0 1-0 FORCE TIME 1700000000000 RETRYCOUNT 4 JUSTID",
         ),
+        // Redis 7.0 makes no consumer for nothing.
+        ("XCLAIM s g c 100 1-0", claimed(&[]), "?s"),
         (
             "XAUTOCLAIM s g c 0 0",
             Reply::Array(vec![bulk("0-0"), claimed(&["1-0"]), Reply::bulks(["2-0"])]),
