@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::engine::Engine;
 use super::work::Item;
-use crate::command::{Attempt, Audience, Block, CommandError, Plan, Request};
+use crate::command::{Attempt, Audience, Block, CommandError, KeyOp, Plan, Request, View};
 use crate::resp::Reply;
 use crate::session::{Blocked, Session, Wake};
 use crate::state::Topic;
@@ -63,6 +63,10 @@ impl Engine {
         let started = Instant::now();
         let reply = match (blocked.block.attempt)(attempt) {
             Plan::Keys(op) => {
+                let op = match blocked.block.audience {
+                    Audience::First(_) if attempt == Attempt::Again => in_turn(op, blocked),
+                    _ => op,
+                };
                 let bytes = blocked.request.argv.iter().map(|arg| arg.len()).sum::<usize>() + op.grows_by;
                 let done = self.run_items(vec![Item::Op(op)], bytes).await;
                 done.map_or_else(
@@ -81,4 +85,18 @@ impl Engine {
         }
         None
     }
+}
+
+/// An attempt that takes nothing if it is executed before the client's turn has come.
+fn in_turn(op: KeyOp, blocked: &Blocked) -> KeyOp {
+    let Plan::Keys(behind) = (blocked.block.attempt)(Attempt::Behind) else { return op };
+    let (call, nothing) = (blocked.place.call.clone(), blocked.block.nothing.clone());
+    let KeyOp { apply, .. } = op;
+    let apply = move |view: &mut View<'_>| {
+        let is_due = call.is_due();
+        let reply = if is_due { apply(view) } else { (behind.apply)(view) };
+        call.has_found(is_due && reply.as_ref().is_ok_and(|reply| *reply != nothing));
+        reply
+    };
+    KeyOp { apply: Box::new(apply), ..op }
 }

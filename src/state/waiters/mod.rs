@@ -55,15 +55,34 @@ struct Queue {
 
 /// Tells a client to make an attempt.
 #[derive(Debug, Default)]
-struct Call {
+pub struct Call {
     called: AtomicBool,
     arrived: Notify,
+    /// Whose attempt has to find something first, if it is called together with others.
+    before: Mutex<Option<Arc<Call>>>,
+    /// Whether the attempt has found something.
+    found: AtomicBool,
+    /// In several lines.
+    is_alone: bool,
 }
 
 impl Call {
-    fn call(&self) {
+    fn call(&self, before: Option<&Arc<Call>>) {
+        *self.before.lock().expect("no panic while held") = before.cloned();
         self.called.store(true, SeqCst);
         self.arrived.notify_one();
+    }
+
+    /// Whether it is this client's turn, at the moment when its attempt is executed: those who are called together take nothing before the one before
+    /// them has found something.
+    pub fn is_due(&self) -> bool {
+        let before = self.before.lock().expect("no panic while held");
+        before.as_ref().is_none_or(|before| before.found.load(SeqCst))
+    }
+
+    /// What the attempt has come to; said each time that it is executed.
+    pub fn has_found(&self, something: bool) {
+        self.found.store(something, SeqCst);
     }
 }
 
@@ -73,8 +92,8 @@ pub struct Place {
     number: u64,
     topics: SmallVec<[Topic; 1]>,
     line: Option<Bytes>,
-    call: Arc<Call>,
-    /// Whether others have waited longer for each of the keys.
+    pub call: Arc<Call>,
+    /// Whether others wait for each of the keys already.
     pub is_behind: bool,
 }
 
@@ -106,22 +125,31 @@ impl Waiters {
                 distinct.push(topic);
             }
         }
-        let call = Arc::new(Call::default());
-        let mut is_behind = line.is_some();
+        let call = Arc::new(Call { is_alone: distinct.len() > 1, ..Call::default() });
         let mut queues = self.queues.lock().expect("no panic while held");
         // Under the lock: nobody gets a place before somebody who has his already.
         let number = self.arrivals.fetch_add(1, SeqCst);
+        let mut is_behind = line.is_some();
         for topic in &distinct {
             let queue = queues.entry(topic.clone()).or_default();
             match &line {
                 None => drop(queue.readers.insert(number, call.clone())),
-                Some(name) => is_behind &= !queue.line(name).join(number, &call),
+                Some(name) => is_behind &= queue.line(name).is_awaited(),
+            }
+        }
+        if let Some(name) = &line {
+            for topic in &distinct {
+                let line = queues.get_mut(topic).expect("just made").line(name);
+                match is_behind {
+                    true => line.wait(number, &call),
+                    false => line.try_first(number, &call),
+                }
             }
         }
         self.topics.store(queues.len(), SeqCst);
         drop(queues);
-        if line.is_none() {
-            call.call();
+        if !is_behind {
+            call.call(None);
         }
         Place { waiters: self.clone(), number, topics: distinct, line, call, is_behind }
     }
@@ -217,7 +245,7 @@ impl Queue {
     }
 
     fn signal(&mut self) {
-        self.readers.values().for_each(|call| call.call());
+        self.readers.values().for_each(|call| call.call(None));
         self.lines.iter_mut().for_each(|(_, line)| line.signal());
     }
 
@@ -289,98 +317,4 @@ impl Drop for Place {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::keyspace::DbIndex;
-
-    fn topic(key: &'static str) -> Topic {
-        Topic::new(DbIndex(0), &Bytes::from_static(key.as_bytes()))
-    }
-
-    fn join(waiters: &Arc<Waiters>, keys: &[&'static str], line: Option<&'static str>) -> Place {
-        waiters.join(keys.iter().map(|key| topic(key)), line.map(Bytes::from))
-    }
-
-    /// The first attempt of whoever has just come, in vain.
-    fn try_in_vain(place: &Place) {
-        assert!(place.is_called());
-        place.begin();
-        place.found_nothing();
-    }
-
-    #[test]
-    fn one_signal_calls_all_readers() {
-        let waiters = Arc::new(Waiters::default());
-        let places = [["a", "b"], ["b", "c"], ["c", "d"]].map(|keys| join(&waiters, &keys, None));
-        places.iter().for_each(try_in_vain);
-        waiters.signal([&topic("b"), &topic("x")]);
-        assert_eq!(places.each_ref().map(Place::is_called), [true, true, false]);
-        assert_eq!(waiters.topics().len(), 4);
-        drop(places);
-        assert!(waiters.is_empty());
-    }
-
-    #[test]
-    fn a_line_goes_one_by_one() {
-        let waiters = Arc::new(Waiters::default());
-        let [first, second, third] = [(); 3].map(|()| join(&waiters, &["a"], Some("g")));
-        assert_eq!([&first, &second, &third].map(|place| place.is_behind), [false, true, true]);
-        assert_eq!([&first, &second, &third].map(Place::is_called), [true, false, false]);
-        try_in_vain(&first);
-        waiters.signal([&topic("a")]);
-        assert_eq!([&first, &second, &third].map(Place::is_called), [true, false, false]);
-        first.begin();
-        // Served: the next one looks for more.
-        drop(first);
-        assert_eq!([&second, &third].map(Place::is_called), [true, false]);
-        try_in_vain(&second);
-        assert_eq!([&second, &third].map(Place::is_called), [false, false]);
-        // Another group does not wait for this one.
-        let other = join(&waiters, &["a"], Some("h"));
-        try_in_vain(&other);
-        waiters.signal([&topic("a")]);
-        assert_eq!([&second, &third, &other].map(Place::is_called), [true, false, true]);
-        // Gone without an attempt.
-        drop(second);
-        assert!(third.is_called());
-    }
-
-    #[test]
-    fn a_signal_during_an_attempt_is_not_lost() {
-        let waiters = Arc::new(Waiters::default());
-        for line in [None, Some("g")] {
-            let place = join(&waiters, &["a"], line);
-            place.begin();
-            waiters.signal([&topic("a")]);
-            place.found_nothing();
-            assert!(place.is_called(), "the first attempt");
-            place.begin();
-            waiters.signal([&topic("a")]);
-            place.found_nothing();
-            assert!(place.is_called(), "a later attempt");
-            try_in_vain(&place);
-            assert!(!place.is_called());
-        }
-    }
-
-    #[test]
-    fn what_the_first_attempt_leaves_is_for_the_next() {
-        let waiters = Arc::new(Waiters::default());
-        let first = join(&waiters, &["a"], Some("g"));
-        first.begin();
-        let next = join(&waiters, &["a"], Some("g"));
-        assert!(next.is_behind && !next.is_called());
-        drop(first);
-        assert!(next.is_called());
-        // First for one key, behind others for another.
-        try_in_vain(&next);
-        let both = join(&waiters, &["b", "a"], Some("g"));
-        assert!(!both.is_behind);
-        try_in_vain(&both);
-        // Turns of several keys are given up together.
-        waiters.signal([&topic("a"), &topic("b")]);
-        drop(next);
-        try_in_vain(&both);
-        assert!(!both.is_called());
-    }
-}
+mod tests;

@@ -33,6 +33,44 @@ fn of_a_group_whoever_came_first_is_first() {
     assert_eq!(ids(waiters[0].plain(READ)).len(), 1, "what nobody waited for");
 }
 
+/// While there is enough for everybody more and more of them are called together; they are on several threads, since they have pipelined. Seen to fail when
+/// `Call::is_due` is always true.
+#[test]
+fn also_of_many_who_are_called_together() {
+    let respg = Respg::start(&["--threads", "3"]);
+    let mut admin = respg.connect();
+    make_group(&mut admin, "s");
+    let mut waiters: Vec<Client> = (0..90).map(|_| respg.connect()).collect();
+    for waiter in &mut waiters {
+        for _ in 0..40 {
+            waiter.send(["PING"; 8]);
+            (0..8).for_each(|_| drop(waiter.read()));
+        }
+    }
+    for _ in 0..5 {
+        for waiter in &mut waiters {
+            block(&mut admin, waiter, READ);
+        }
+        let mut last = (0, 0);
+        let mut waiting = &mut waiters[..];
+        // The last of these finds something only after others have found nothing.
+        for entries in [30, 1, 40, 19] {
+            admin.send(std::iter::repeat_n("XADD s * f v", entries));
+            let (served, rest) = waiting.split_at_mut(entries);
+            waiting = rest;
+            for waiter in served {
+                let got = ids(waiter.read());
+                assert_eq!(got.len(), 1);
+                let (time, number) = got[0].split_once('-').unwrap();
+                let id: (u64, u64) = (time.parse().unwrap(), number.parse().unwrap());
+                assert!(id > last, "served out of order");
+                last = id;
+            }
+            (0..entries).for_each(|_| assert!(!admin.read().is_error()));
+        }
+    }
+}
+
 #[test]
 fn one_write_serves_every_reader_and_one_client_of_each_group() {
     let respg = Respg::start(&[]);
