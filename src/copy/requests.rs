@@ -11,11 +11,10 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use crate::command::copy::CopyError;
-use crate::store::statements::Statement;
 use crate::store::statements::migrate::{
     ANSWER_RESYNC, ASK_RESYNC, FOLLOWER, FOLLOWER_GONE, FOLLOWER_SEEN, RESYNC_OUTCOMES, TAKE_RESYNCS,
 };
-use crate::store::{Params, Row, Store, StoreError};
+use crate::store::{Row, Store, StoreError};
 
 /// How often a follower says that it is there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
@@ -75,7 +74,7 @@ pub async fn serve_requests(
     let mut busy: Option<Instant> = None;
     loop {
         if seen.is_none_or(|seen| seen.elapsed() >= SIGN_OF_LIFE) {
-            match query(&store, &FOLLOWER_SEEN, &[&process, &upstream, &run_id]).await {
+            match store.change(&FOLLOWER_SEEN, &[&process, &upstream, &run_id]).await {
                 Ok(_) => seen = Some(Instant::now()),
                 Err(error) => tracing::debug!(%error, "a sign of life"),
             }
@@ -83,7 +82,7 @@ pub async fn serve_requests(
         let free = places.available_permits() as i64;
         let taken = match free {
             0 => Ok(Vec::new()),
-            _ => query(&store, &TAKE_RESYNCS, &[&process, &free]).await,
+            _ => store.change(&TAKE_RESYNCS, &[&process, &free]).await,
         };
         match taken {
             Ok(rows) => {
@@ -111,14 +110,14 @@ async fn answer(store: &Store, resync: &dyn Resync, row: &Row) {
     let outcome = |key| outcomes.remove(key).unwrap_or(Err(CopyError::Unexpected));
     let outcomes: Vec<String> = keys.iter().map(outcome).map(Resynced::to_text).collect();
     // Without an answer whoever asked gives up and asks again.
-    if let Err(error) = query(store, &ANSWER_RESYNC, &[&id, &outcomes]).await {
+    if let Err(error) = store.change(&ANSWER_RESYNC, &[&id, &outcomes]).await {
         tracing::warn!(%error, "keys were brought over and nobody is told");
     }
 }
 
 /// Says that a process is no follower any more.
 pub async fn no_more_requests(store: &Store, process: i32) -> Result<(), StoreError> {
-    query(store, &FOLLOWER_GONE, &[&process]).await.map(drop)
+    store.change(&FOLLOWER_GONE, &[&process]).await.map(drop)
 }
 
 /// A process in shadow mode, as others see it.
@@ -133,7 +132,7 @@ pub struct Follower {
 impl Follower {
     /// The one that there is.
     pub async fn find(store: &Arc<Store>) -> Result<Option<Follower>, StoreError> {
-        let rows = query(store, &FOLLOWER, &[]).await?;
+        let rows = store.change(&FOLLOWER, &[]).await?;
         Ok(rows.first().map(|row| Follower {
             store: store.clone(),
             process: row.get(0),
@@ -149,33 +148,23 @@ impl Follower {
         keys: &[Bytes],
     ) -> Result<Option<Vec<Result<Resynced, CopyError>>>, StoreError> {
         let raw: Vec<&[u8]> = keys.iter().map(Bytes::as_ref).collect();
-        let asked = query(&self.store, &ASK_RESYNC, &[&self.process, &db.cast_signed(), &raw]).await?;
+        let asked = self.store.change(&ASK_RESYNC, &[&self.process, &db.cast_signed(), &raw]).await?;
         let id: i64 = asked.first().map_or(0, |row| row.get(0));
         let mut looked = Instant::now();
         loop {
             sleep(BUSY).await;
-            let rows = query(&self.store, &RESYNC_OUTCOMES, &[&id]).await?;
+            let rows = self.store.change(&RESYNC_OUTCOMES, &[&id]).await?;
             if let Some(row) = rows.first() {
                 let outcomes: Vec<&str> = row.get(0);
                 return Ok(Some(outcomes.into_iter().map(Resynced::from_text).collect()));
             }
             if looked.elapsed() > SIGN_OF_LIFE {
                 looked = Instant::now();
-                let there = query(&self.store, &FOLLOWER, &[]).await?;
+                let there = self.store.change(&FOLLOWER, &[]).await?;
                 if !there.iter().any(|row| row.get::<_, i32>(0) == self.process) {
                     return Ok(None);
                 }
             }
         }
     }
-}
-
-async fn query(
-    store: &Store,
-    statement: &'static Statement,
-    params: Params<'_>,
-) -> Result<Vec<Row>, StoreError> {
-    let connection = store.acquire().await?;
-    let rows = connection.query(statement, params).await;
-    rows.map_err(|error| StoreError::at_commit(&error))
 }

@@ -215,13 +215,9 @@ impl Engine {
         let store = &self.process.store;
         let connection = store.acquire().await?;
         store.in_time(&connection, connection.prepare(call.statement)).await?;
-        match tokio::time::timeout(store.patience, call.run(&connection)).await {
-            Ok(Err(error)) if call.writes => Err(StoreError::at_commit(&error)),
-            Ok(rows) => rows.map_err(|error| StoreError::before_commit(&error)),
-            Err(_) => {
-                connection.abandon();
-                Err(if call.writes { StoreError::Unknown } else { StoreError::no_answer() })
-            }
+        match call.writes {
+            true => store.change_in_time(&connection, call.run(&connection)).await,
+            false => store.in_time(&connection, call.run(&connection)).await,
         }
     }
 

@@ -59,36 +59,24 @@ impl Base {
 
     /// Our databases that are not empty, with the number of their keys. INFO would not wait for a long count.
     pub async fn sizes(&self) -> Result<BTreeMap<u32, u64>, MigrateError> {
-        let counted = async {
-            let connection = self.foundation.process().store.acquire().await?;
-            let rows = connection.query(&KEYSPACE, &[]).await;
-            rows.map_err(|error| StoreError::before_commit(&error))
-        };
-        let unusable =
-            |error: StoreError| MigrateError::Other(format!("cannot use the database: {}", error.reason()));
-        let count = KeyspaceCount::new(&counted.await.map_err(unusable)?, Instant::now());
+        let connection = self.foundation.process().store.acquire().await?;
+        let rows = connection.query(&KEYSPACE, &[]).await;
+        let rows = rows.map_err(|error| StoreError::before_commit(&error))?;
+        let count = KeyspaceCount::new(&rows, Instant::now());
         let sizes = count.databases.iter();
         Ok(sizes.map(|count| (count.db.cast_unsigned(), count.keys.cast_unsigned())).collect())
     }
 
     /// Whether Postgres answers and the Redis follows: then it is Postgres that is right.
     pub async fn is_reversed(&self) -> Result<bool, MigrateError> {
-        let mode = self.foundation.process().common_mode().await;
-        let unusable =
-            |error: StoreError| MigrateError::Other(format!("cannot use the database: {}", error.reason()));
-        Ok(mode.map_err(unusable)? == Mode::Reverse)
+        Ok(self.foundation.process().common_mode().await? == Mode::Reverse)
     }
 
     /// In reverse mode: has a key brought over by a process, which knows of all writes.
     pub async fn hand_over(&self, db: u32, key: &[u8]) -> Result<(), MigrateError> {
-        let asked = async {
-            let connection = self.foundation.process().store.acquire().await?;
-            let asked = connection.query(&CHANGED, &[&key, &db.cast_signed()]).await;
-            asked.map(drop).map_err(|error| StoreError::at_commit(&error))
-        };
-        let unusable =
-            |error: StoreError| MigrateError::Other(format!("cannot use the database: {}", error.reason()));
-        asked.await.map_err(unusable)
+        let store = &self.foundation.process().store;
+        store.change(&CHANGED, &[&key, &db.cast_signed()]).await?;
+        Ok(())
     }
 
     pub async fn close(self) -> Result<(), StartError> {

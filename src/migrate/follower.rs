@@ -9,10 +9,7 @@ use crate::copy::{Follower, Redis, Resynced};
 
 /// The server in shadow mode, if there is one; its upstream has to be this Redis.
 pub async fn find(base: &Base, redis: &Redis) -> Result<Option<Follower>, MigrateError> {
-    let found = Follower::find(&base.foundation().process().store).await;
-    let found =
-        found.map_err(|error| MigrateError::Other(format!("cannot use the database: {}", error.reason())))?;
-    match found {
+    match Follower::find(&base.foundation().process().store).await? {
         Some(follower) if redis.run_id().is_some_and(|own| own != follower.run_id) => {
             Err(MigrateError::Other(format!(
                 "a server in shadow mode uses this database and follows another Redis, {}",
@@ -29,11 +26,10 @@ pub async fn brought_over(
     db: u32,
     keys: &[Bytes],
 ) -> Result<Vec<Result<Resynced, CopyError>>, MigrateError> {
-    match follower.resync(db, keys).await {
-        Ok(Some(outcomes)) => Ok(outcomes),
-        Ok(None) => Err(MigrateError::Other(
+    match follower.resync(db, keys).await? {
+        Some(outcomes) => Ok(outcomes),
+        None => Err(MigrateError::Other(
             "the server in shadow mode, which was to bring keys over, has ended: start again".to_owned(),
         )),
-        Err(error) => Err(MigrateError::Other(format!("cannot use the database: {}", error.reason()))),
     }
 }

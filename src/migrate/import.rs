@@ -14,7 +14,6 @@ use super::side::{Place, Target};
 use super::transfer::{Keeper, Position, Summary, transfer};
 use crate::copy::{Redis, databases};
 use crate::state::Process;
-use crate::store::StoreError;
 use crate::store::statements::migrate::{FORGET_IMPORTED, IMPORTED, KEEP_IMPORTED};
 
 /// Copies; whether everything there was.
@@ -115,9 +114,7 @@ struct Records {
 
 impl Records {
     async fn load(&self) -> Result<BTreeMap<u32, Earlier>, MigrateError> {
-        let connection = self.process.store.acquire().await.map_err(unusable)?;
-        let rows = connection.query(&IMPORTED, &[&self.source, &self.run_id]).await;
-        let rows = rows.map_err(|error| unusable(StoreError::before_commit(&error)))?;
+        let rows = self.process.store.query(&IMPORTED, &[&self.source, &self.run_id]).await?;
         let earlier = |row: &crate::store::Row| {
             let cursor: Option<String> = row.get(1);
             let summary = parsed(row.get(2)).unwrap_or_default();
@@ -127,23 +124,16 @@ impl Records {
     }
 
     async fn keep(&self, db: u32, cursor: Option<&str>, summary: &Summary) -> Result<(), MigrateError> {
-        let connection = self.process.store.acquire().await.map_err(unusable)?;
-        let summary = text(summary);
-        let kept = connection
-            .execute(&KEEP_IMPORTED, &[&self.source, &db.cast_signed(), &self.run_id, &cursor, &summary])
-            .await;
-        kept.map(drop).map_err(|error| unusable(StoreError::at_commit(&error)))
+        let store = &self.process.store;
+        let (db, summary) = (db.cast_signed(), text(summary));
+        store.change(&KEEP_IMPORTED, &[&self.source, &db, &self.run_id, &cursor, &summary]).await?;
+        Ok(())
     }
 
     async fn forget(&self) -> Result<(), MigrateError> {
-        let connection = self.process.store.acquire().await.map_err(unusable)?;
-        let forgotten = connection.execute(&FORGET_IMPORTED, &[&self.source]).await;
-        forgotten.map(drop).map_err(|error| unusable(StoreError::at_commit(&error)))
+        self.process.store.change(&FORGET_IMPORTED, &[&self.source]).await?;
+        Ok(())
     }
-}
-
-fn unusable(error: StoreError) -> MigrateError {
-    MigrateError::Other(format!("cannot use the database: {}", error.reason()))
 }
 
 /// One database's progress.

@@ -20,6 +20,7 @@ pub use options::{ExportOptions, ImportOptions, Task, VerifyOptions};
 use crate::command::copy::CopyError;
 use crate::config::Config;
 use crate::server::StartError;
+use crate::store::StoreError;
 use crate::upstream::UpstreamError;
 
 /// Why a task could not be finished: one sentence for the operator.
@@ -27,6 +28,8 @@ use crate::upstream::UpstreamError;
 pub enum MigrateError {
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error("cannot use the database: {}", .0.reason())]
+    Database(#[from] StoreError),
     #[error(transparent)]
     Redis(#[from] UpstreamError),
     #[error(transparent)]

@@ -21,17 +21,13 @@ pub fn name_of(folder: &Path) -> String {
 
 /// Begins a run; whether the last one, if there was any, has ended with nothing left to be done.
 pub async fn begin(store: &Store, name: &str, process: i32) -> Result<bool, StoreError> {
-    let connection = store.acquire().await?;
-    let rows = connection.query(&BEGIN_RUN, &[&name, &process]).await;
-    let rows = rows.map_err(|error| StoreError::at_commit(&error))?;
+    let rows = store.change(&BEGIN_RUN, &[&name, &process]).await?;
     Ok(!rows.first().is_some_and(|row| row.get::<_, bool>(0)))
 }
 
 /// Ends it, with nothing left to be done.
 pub async fn end(store: &Store, name: &str) -> Result<(), StoreError> {
-    let connection = store.acquire().await?;
-    let ended = connection.execute(&END_RUN, &[&name]).await;
-    ended.map(drop).map_err(|error| StoreError::at_commit(&error))
+    store.change(&END_RUN, &[&name]).await.map(drop)
 }
 
 /// How long somebody else may be gone until it is taken for granted that it does not come back soon.
@@ -50,7 +46,7 @@ pub async fn stand_in_forever(following: Arc<Following>, store: Arc<Store>, own:
                 continue;
             }
             tracing::warn!(process = %name, "a process has ended while it followed and does not come back: all keys are compared and repaired");
-            following.begin(&Touched::All);
+            following.dirty.mark(&Touched::All);
             following.dirty.give_up(&Touched::All);
             // If it is not forgotten now, then the next time.
             let _ = end(&store, &name).await;
@@ -59,8 +55,6 @@ pub async fn stand_in_forever(following: Arc<Following>, store: Arc<Store>, own:
 }
 
 async fn dead(store: &Store, own: &str) -> Result<Vec<String>, StoreError> {
-    let connection = store.acquire().await?;
-    let rows = connection.query(&DEAD_RUNS, &[&own]).await;
-    let rows = rows.map_err(|error| StoreError::before_commit(&error))?;
+    let rows = store.query(&DEAD_RUNS, &[&own]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::Process;
 use crate::keyspace::Classes;
-use crate::store::{self, StoreError};
+use crate::store::StoreError;
 
-/// What [`store::setting`] calls notify-keyspace-events.
+/// What [`Store::setting`](crate::store::Store::setting) calls notify-keyspace-events.
 pub const NOTIFY_KEYSPACE_EVENTS: &str = "notify-keyspace-events";
 
-/// What [`store::setting`] calls the share of keys of which Postgres answers reads in shadow mode.
+/// What [`Store::setting`](crate::store::Store::setting) calls the share of keys of which Postgres answers reads in shadow mode.
 pub const SHADOW_READS: &str = "shadow-reads";
 
 /// The signal that one has changed.
@@ -24,14 +24,13 @@ impl Process {
     /// Reads them again.
     pub async fn load_settings(&self) -> Result<(), StoreError> {
         let _lock = self.shared_settings.0.lock().await;
-        let connection = self.store.acquire().await?;
-        if let Some(value) = store::setting(&connection, NOTIFY_KEYSPACE_EVENTS).await?
+        if let Some(value) = self.store.setting(NOTIFY_KEYSPACE_EVENTS).await?
             && let Some(classes) = Classes::parse(value.as_bytes())
         {
             self.settings.set_notify_keyspace_events(classes);
         }
         if let Some(upstream) = &self.upstream {
-            let share = store::setting(&connection, SHADOW_READS).await?.and_then(|share| share.parse().ok());
+            let share = self.store.setting(SHADOW_READS).await?.and_then(|share| share.parse().ok());
             upstream.reads.store(share.unwrap_or(0), Relaxed);
         }
         Ok(())

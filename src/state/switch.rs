@@ -11,8 +11,8 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::{Blockage, ClientHandle, Mode, Process, random_hex};
+use crate::store::StoreError;
 use crate::store::statements::server::{BEGIN_MODE, CHANGE_MODE, LIVE_PROCESSES};
-use crate::store::{self, StoreError};
 
 const SETTING: &str = "shadow-mode";
 pub(super) const CHANGED: &[u8] = b"respg:mode";
@@ -121,8 +121,7 @@ pub(super) fn refusal(token: &str, why: &str) -> Bytes {
 
 impl Process {
     pub(super) async fn stored_mode(&self) -> Result<Option<Stored>, StoreError> {
-        let connection = self.store.acquire().await?;
-        Ok(store::setting(&connection, SETTING).await?.and_then(|text| Stored::parse(&text)))
+        Ok(self.store.setting(SETTING).await?.and_then(|text| Stored::parse(&text)))
     }
 
     /// The mode of all processes, as the database has it.
@@ -131,27 +130,18 @@ impl Process {
     }
 
     pub(super) async fn begin_mode(&self, mode: Mode) -> Result<(), StoreError> {
-        let connection = self.store.acquire().await?;
-        let begun = connection.query(&BEGIN_MODE, &[&SETTING, &mode.name()]).await;
-        begun.map(drop).map_err(|error| StoreError::at_commit(&error))
+        self.store.change(&BEGIN_MODE, &[&SETTING, &mode.name()]).await.map(drop)
     }
 
     /// False if it is no longer what it was.
     pub(super) async fn change(&self, from: &Stored, to: &Stored) -> Result<bool, StoreError> {
-        let connection = self.store.acquire().await?;
-        let changed = connection.query(&CHANGE_MODE, &[&SETTING, &from.text(), &to.text()]).await;
-        let changed = !changed.map_err(|error| StoreError::at_commit(&error))?.is_empty();
-        drop(connection);
+        let changed = self.store.change(&CHANGE_MODE, &[&SETTING, &from.text(), &to.text()]).await?;
         self.bus.signal(Bytes::from_static(CHANGED));
-        Ok(changed)
+        Ok(!changed.is_empty())
     }
 
     pub(super) async fn live_processes(&self) -> Result<BTreeSet<i32>, StoreError> {
-        let connection = self.store.acquire().await?;
-        let rows = connection
-            .query(&LIVE_PROCESSES, &[])
-            .await
-            .map_err(|error| StoreError::before_commit(&error))?;
+        let rows = self.store.query(&LIVE_PROCESSES, &[]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 

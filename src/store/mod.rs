@@ -101,19 +101,49 @@ impl Store {
         self.in_time(&connection, connection.query(statement, params)).await
     }
 
+    /// The same of a statement that writes: without an answer it is not known whether it has.
+    pub async fn change(
+        &self,
+        statement: &'static Statement,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let connection = self.acquire().await?;
+        self.in_time(&connection, connection.prepare(statement)).await?;
+        self.change_in_time(&connection, connection.query(statement, params)).await
+    }
+
     /// What is asked on a connection, which is given up if there is no answer in time.
     pub async fn in_time<T>(
         &self,
         connection: &Connection,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, StoreError> {
-        match tokio::time::timeout(self.patience, asked).await {
-            Ok(outcome) => outcome.map_err(|error| StoreError::before_commit(&error)),
-            Err(_) => {
-                connection.abandon();
-                Err(StoreError::no_answer())
-            }
+        let answered = self.answered(connection, asked).await.ok_or_else(StoreError::no_answer)?;
+        answered.map_err(|error| StoreError::before_commit(&error))
+    }
+
+    /// The same of what commits.
+    pub async fn change_in_time<T>(
+        &self,
+        connection: &Connection,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, StoreError> {
+        let answered = self.answered(connection, asked).await.ok_or(StoreError::Unknown)?;
+        answered.map_err(|error| StoreError::at_commit(&error))
+    }
+
+    async fn answered<T>(&self, connection: &Connection, asked: impl Future<Output = T>) -> Option<T> {
+        let answered = tokio::time::timeout(self.patience, asked).await;
+        if answered.is_err() {
+            connection.abandon();
         }
+        answered.ok()
+    }
+
+    /// A setting of the database, if it was ever made.
+    pub async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let rows = self.query(&statements::server::SETTING, &[&name]).await?;
+        Ok(rows.first().map(|row| row.get(0)))
     }
 }
 
@@ -121,11 +151,4 @@ impl Store {
 pub async fn first_client_id(connection: &Connection) -> Result<i64, StoreError> {
     let rows = connection.query(&statements::server::CLIENT_ID_BLOCK, &[]).await;
     Ok(rows.map_err(|error| StoreError::before_commit(&error))?[0].get(0))
-}
-
-/// A setting of the database, if it was ever made.
-pub async fn setting(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
-    let rows = connection.query(&statements::server::SETTING, &[&name]).await;
-    let rows = rows.map_err(|error| StoreError::before_commit(&error))?;
-    Ok(rows.first().map(|row| row.get(0)))
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::Reverse;
 use crate::keyspace::DbIndex;
@@ -27,15 +27,13 @@ pub async fn read_forever(reverse: &Reverse, store: &Store) {
 
 /// Takes over all that was committed before the call.
 pub async fn read(reverse: &Reverse, store: &Store) -> Result<(), StoreError> {
-    while timeout(store.patience, some(reverse, store)).await.unwrap_or(Err(StoreError::no_answer()))? {}
+    while some(reverse, store).await? {}
     Ok(())
 }
 
 /// Whether there was anything.
 async fn some(reverse: &Reverse, store: &Store) -> Result<bool, StoreError> {
-    let connection = store.acquire().await?;
-    let failed = |error| StoreError::before_commit(&error);
-    let rows = connection.query(&CHANGED_KEYS, &[]).await.map_err(failed)?;
+    let rows = store.query(&CHANGED_KEYS, &[]).await?;
     let ids: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
     let mut whole = false;
     for row in &rows {
@@ -52,7 +50,7 @@ async fn some(reverse: &Reverse, store: &Store) -> Result<bool, StoreError> {
     }
     // Not before: from here on they are marked in our file.
     if !ids.is_empty() {
-        connection.execute(&FORGET_CHANGED, &[&ids]).await.map_err(failed)?;
+        store.change(&FORGET_CHANGED, &[&ids]).await?;
     }
     Ok(!ids.is_empty())
 }

@@ -271,9 +271,7 @@ impl Pump {
 
 async fn locked(store: &Store, db: DbIndex, keys: &[Bytes]) -> Result<HashSet<Bytes>, StoreError> {
     let keys: Vec<&[u8]> = keys.iter().map(Bytes::as_ref).collect();
-    let connection = store.acquire().await?;
-    let rows = connection.query(&LOCKED_KEYS, &[&db.0.cast_signed(), &keys]).await;
-    let rows = rows.map_err(|error| StoreError::before_commit(&error))?;
+    let rows = store.query(&LOCKED_KEYS, &[&db.0.cast_signed(), &keys]).await?;
     Ok(rows.iter().map(|row| Bytes::copy_from_slice(row.get(0))).collect())
 }
 
