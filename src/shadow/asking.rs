@@ -189,7 +189,7 @@ impl Following {
 
     /// A call that waits leaves something behind at once, the same as when nothing comes (a consumer of a group): it is followed when it is clear that it waits.
     pub(super) fn may_wait(&self, calls: Calls, touched: Touched, sent_at: u64) {
-        self.begin(&touched);
+        self.dirty.mark(&touched);
         self.unanswered().insert(sent_at);
         let me = self.me.clone();
         tokio::spawn(async move {

@@ -105,6 +105,13 @@ impl Dirty {
         Ok(())
     }
 
+    /// Marks slots; without that nothing may be written, so a disk that fails is said loudly.
+    pub fn mark(&self, touched: &Touched) {
+        if let Err(error) = self.begin(touched) {
+            tracing::error!(%error, "the file of dirty slots cannot be written: a crash now would leave differences");
+        }
+    }
+
     /// The write has been followed, or was never sent.
     pub fn end(&self, touched: &Touched) {
         match touched {

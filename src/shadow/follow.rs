@@ -198,7 +198,7 @@ impl Follower {
 
     /// Nobody knows which keys differ.
     fn give_up_all(&self) {
-        self.following.begin(&Touched::All);
+        self.following.dirty.mark(&Touched::All);
         self.following.dirty.give_up(&Touched::All);
     }
 
@@ -228,7 +228,7 @@ impl Follower {
         if self.unsettled.contains_key(&name) {
             return;
         }
-        self.following.begin(&slot);
+        self.following.dirty.mark(&slot);
         if self.unsettled.len() >= MOST_UNSETTLED {
             return self.following.dirty.give_up(&slot);
         }

@@ -101,15 +101,8 @@ impl Following {
     /// Something has happened to these keys; the slots are marked here.
     pub fn push_keys(&self, db: DbIndex, keys: Vec<Bytes>) {
         let touched = Touched::of(&keys);
-        self.begin(&touched);
+        self.dirty.mark(&touched);
         self.queue.push(Record { db, at: now_ms(), touched, beside: false, what: What::Keys(keys) });
-    }
-
-    /// Marks slots; without that nothing may be written, so a disk that fails is said loudly.
-    pub fn begin(&self, touched: &Touched) {
-        if let Err(error) = self.dirty.begin(touched) {
-            tracing::error!(%error, "the file of dirty slots cannot be written: a crash now would leave differences");
-        }
     }
 
     /// What calls may have written, to be read again; or their slots are given up, or there was nothing.
@@ -139,13 +132,13 @@ impl Following {
 impl Tap for Following {
     fn sending(&self, calls: &Calls) {
         if calls.mark == 0 {
-            self.begin(&touched(&calls.calls));
+            self.dirty.mark(&touched(&calls.calls));
         }
     }
 
     fn sending_aside(&self, calls: &Calls) -> u64 {
         let touched = touched(&calls.calls);
-        self.begin(&touched);
+        self.dirty.mark(&touched);
         self.order.begin_aside(&touched);
         let at = self.order.tick();
         if waits(calls) {

@@ -127,8 +127,8 @@ impl<E: Executor> Passing<E> {
             if session.close || session.blocked.is_some() {
                 break;
             }
-            if at >= asked && self.reads_here(session, incoming, &self.context(session)) {
-                let context = self.context(session);
+            let context = self.context(session);
+            if at >= asked && self.reads_here(session, incoming, &context) {
                 let reads = |incoming: &&Incoming| self.reads_here(session, incoming, &context);
                 asked = at + requests[at..].iter().take_while(reads).count();
                 self.flush(session, &mut run, replies, greeting).await;

@@ -132,9 +132,9 @@ struct Noted {
 
 impl Noted {
     fn begin(reverse: &Arc<Reverse>, writes: Writes) -> Noted {
-        writes.names.iter().for_each(|name| reverse.begin(&slot(name)));
+        writes.names.iter().for_each(|name| reverse.dirty.mark(&slot(name)));
         if writes.all {
-            reverse.begin(&Touched::All);
+            reverse.dirty.mark(&Touched::All);
         }
         Noted { reverse: reverse.clone(), writes }
     }

@@ -77,22 +77,15 @@ impl Reverse {
         self.folder.join("upstream")
     }
 
-    /// Marks slots; without that nothing may be written, so a disk that fails is said loudly.
-    fn begin(&self, touched: &Touched) {
-        if let Err(error) = self.dirty.begin(touched) {
-            tracing::error!(%error, "the file of dirty slots cannot be written: a crash now would leave differences");
-        }
-    }
-
     /// All keys of both sides are to be compared.
     pub fn compare_all(&self) {
-        self.begin(&Touched::All);
+        self.dirty.mark(&Touched::All);
         self.dirty.give_up(&Touched::All);
     }
 
     /// Nobody knows whether these were written, nor when: they are brought over now, and once more when it is certain.
     fn changed_perhaps(self: &Arc<Reverse>, names: Vec<Name>) {
-        names.iter().for_each(|name| self.begin(&changes::slot(name)));
+        names.iter().for_each(|name| self.dirty.mark(&changes::slot(name)));
         self.changes.add(names.iter().cloned());
         self.uncertain.fetch_add(names.len() as u64, Relaxed);
         let reverse = self.clone();
@@ -133,7 +126,7 @@ impl Repairable for Reverse {
 
     fn bring_over(&self, db: DbIndex, keys: Vec<Bytes>) {
         let names: Vec<Name> = keys.into_iter().map(|key| (db, key)).collect();
-        names.iter().for_each(|name| self.begin(&changes::slot(name)));
+        names.iter().for_each(|name| self.dirty.mark(&changes::slot(name)));
         self.changes.add(names);
     }
 
