@@ -88,22 +88,21 @@ impl<S> Connection<S> {
         }
     }
 
-    /// The socket, and the connection without it.
-    pub fn part(self) -> (S, Connection<()>) {
-        let Connection { socket, session, process, decoder, input, output, next, read_size, pace, seat } =
-            self;
-        let rest =
-            Connection { socket: (), session, process, decoder, input, output, next, read_size, pace, seat };
-        (socket, rest)
-    }
-}
-
-impl Connection<()> {
-    /// The connection on this socket.
-    pub fn on<S>(self, socket: S) -> Connection<S> {
-        let Connection { socket: (), session, process, decoder, input, output, next, read_size, pace, seat } =
-            self;
-        Connection { socket, session, process, decoder, input, output, next, read_size, pace, seat }
+    /// The same connection on another socket, and the one that it was on.
+    pub fn exchange<T>(self, socket: T) -> (S, Connection<T>) {
+        let Connection {
+            socket: before,
+            session,
+            process,
+            decoder,
+            input,
+            output,
+            next,
+            read_size,
+            pace,
+            seat,
+        } = self;
+        (before, Connection { socket, session, process, decoder, input, output, next, read_size, pace, seat })
     }
 }
 

@@ -129,21 +129,21 @@ async fn serve(
 /// Serves a client, until it goes or has to be served by another thread.
 async fn attend(client: Client, executor: &dyn Executor) -> Option<Client> {
     let Client { connection, registered } = client;
-    let (socket, connection) = connection.part();
+    let (socket, connection) = connection.exchange(());
     let moved = match socket {
         Socket::Tcp(stream) => {
-            let connection = connection.on(TcpStream::from_std(stream).ok()?);
-            let moved = connection.serve(executor).await.map(Connection::part);
+            let (_, connection) = connection.exchange(TcpStream::from_std(stream).ok()?);
+            let moved = connection.serve(executor).await.map(|connection| connection.exchange(()));
             moved.map(|(stream, connection)| (stream.into_std().map(Socket::Tcp), connection))
         }
         Socket::Unix(stream) => {
-            let connection = connection.on(UnixStream::from_std(stream).ok()?);
-            let moved = connection.serve(executor).await.map(Connection::part);
+            let (_, connection) = connection.exchange(UnixStream::from_std(stream).ok()?);
+            let moved = connection.serve(executor).await.map(|connection| connection.exchange(()));
             moved.map(|(stream, connection)| (stream.into_std().map(Socket::Unix), connection))
         }
     };
     if let Some((Ok(socket), connection)) = moved {
-        return Some(Client { connection: connection.on(socket), registered });
+        return Some(Client { connection: connection.exchange(socket).1, registered });
     }
     // What it had subscribed to is forgotten everywhere before the client is.
     let Registered { process, client } = &registered;

@@ -1,3 +1,5 @@
+mod moved;
+
 use std::time::{Duration, Instant};
 
 use respg::config::Config;
