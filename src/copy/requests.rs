@@ -30,6 +30,8 @@ const AT_ONCE: usize = 8;
 pub enum Resynced {
     Copied,
     Absent,
+    /// Postgres answers for it: it is left as it is.
+    Moved,
     /// TYPE's word.
     Unsupported(String),
 }
@@ -45,6 +47,7 @@ impl Resynced {
         match outcome {
             Ok(Resynced::Copied) => "copied".to_owned(),
             Ok(Resynced::Absent) => "absent".to_owned(),
+            Ok(Resynced::Moved) => "moved".to_owned(),
             Ok(Resynced::Unsupported(kind)) => format!("type {kind}"),
             Err(error) => format!("error {error}"),
         }
@@ -54,6 +57,7 @@ impl Resynced {
         match text.split_once(' ') {
             None if text == "copied" => Ok(Resynced::Copied),
             None if text == "absent" => Ok(Resynced::Absent),
+            None if text == "moved" => Ok(Resynced::Moved),
             Some(("type", kind)) => Ok(Resynced::Unsupported(kind.to_owned())),
             Some(("error", why)) => Err(CopyError::Refused(Bytes::copy_from_slice(why.as_bytes()))),
             _ => Err(CopyError::Unexpected),

@@ -11,7 +11,7 @@ use super::MigrateError;
 use crate::config::Config;
 use crate::exec::{Engine, Executor, LaneQueue, keep_lane};
 use crate::server::{Foundation, StartError};
-use crate::state::{KeyspaceCount, Mode};
+use crate::state::{KeyspaceCount, Rule};
 use crate::store::StoreError;
 use crate::store::statements::server::KEYSPACE;
 use crate::store::statements::shadow::CHANGED;
@@ -67,9 +67,9 @@ impl Base {
         Ok(sizes.map(|count| (count.db.cast_unsigned(), count.keys.cast_unsigned())).collect())
     }
 
-    /// Whether Postgres answers and the Redis follows: then it is Postgres that is right.
-    pub async fn is_reversed(&self) -> Result<bool, MigrateError> {
-        Ok(self.foundation.process().common_mode().await? == Mode::Reverse)
+    /// Who answers for which key, as it is at the moment.
+    pub async fn rule(&self) -> Result<Rule, MigrateError> {
+        Ok(self.foundation.process().common_rule().await?)
     }
 
     /// In reverse mode: has a key brought over by a process, which knows of all writes.

@@ -5,8 +5,9 @@ use super::base::Base;
 use super::options::ExportOptions;
 use super::progress::Progress;
 use super::side::{Place, Target};
-use super::transfer::{Keeper, Position, Summary, transfer};
+use super::transfer::{Keeper, Position, Summary, Walk, transfer};
 use crate::copy::Redis;
+use crate::state::Patterns;
 
 /// Copies; whether everything there was.
 pub async fn run(options: ExportOptions) -> Result<bool, MigrateError> {
@@ -21,7 +22,7 @@ pub async fn run(options: ExportOptions) -> Result<bool, MigrateError> {
     let target = Target::Place(&target);
     let mut all = Summary::default();
     for db in wanted {
-        let walk = (db, options.scope.pattern.as_deref());
+        let walk = Walk { db, pattern: options.scope.pattern.as_deref(), moved: &Patterns::default() };
         all.add(transfer((&source, &target), walk, None, &mut progress, &mut Forgetful).await?);
     }
     let took = progress.finish();

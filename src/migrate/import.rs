@@ -11,9 +11,9 @@ use super::follower;
 use super::options::ImportOptions;
 use super::progress::Progress;
 use super::side::{Place, Target};
-use super::transfer::{Keeper, Position, Summary, transfer};
+use super::transfer::{Keeper, Position, Summary, Walk, transfer};
 use crate::copy::{Redis, databases};
-use crate::state::Process;
+use crate::state::{Mode, Process};
 use crate::store::statements::migrate::{FORGET_IMPORTED, IMPORTED, KEEP_IMPORTED};
 
 /// Copies; whether everything there was.
@@ -21,7 +21,8 @@ pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
     let mut redis = Redis::open(options.scope.redis(&options.config)?).await?;
     let sizes = databases(&mut redis).await?;
     let base = Base::open(options.config).await?;
-    if base.is_reversed().await? {
+    let rule = base.rule().await?;
+    if rule.mode == Mode::Reverse {
         let why =
             "the mode is reverse: Postgres answers, and what clients have written there would be overwritten";
         return Err(MigrateError::Other(why.to_owned()));
@@ -56,7 +57,7 @@ pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
         progress.add(earlier.summary.keys());
         let mut keeper = Kept { records: &records, db, earlier: earlier.summary.clone() };
         if !earlier.finished {
-            let walk = (db, options.scope.pattern.as_deref());
+            let walk = Walk { db, pattern: options.scope.pattern.as_deref(), moved: &rule.moved };
             let summary =
                 transfer((&source, &target), walk, earlier.cursor.as_deref(), &mut progress, &mut keeper);
             let summary = summary.await?;
@@ -167,8 +168,8 @@ impl Keeper for Kept<'_> {
 }
 
 fn text(summary: &Summary) -> String {
-    let Summary { copied, vanished, unsupported, failed, failures } = summary;
-    json!({ "copied": copied, "vanished": vanished, "unsupported": unsupported, "failed": failed, "failures": failures })
+    let Summary { copied, vanished, moved, unsupported, failed, failures } = summary;
+    json!({ "copied": copied, "vanished": vanished, "moved": moved, "unsupported": unsupported, "failed": failed, "failures": failures })
         .to_string()
 }
 
@@ -178,6 +179,7 @@ fn parsed(text: &str) -> Option<Summary> {
     let mut summary = Summary {
         copied: number("copied")?,
         vanished: number("vanished")?,
+        moved: number("moved").unwrap_or_default(),
         failed: number("failed")?,
         ..Summary::default()
     };
@@ -202,6 +204,7 @@ mod tests {
         let summary = Summary {
             copied: 5,
             vanished: 1,
+            moved: 2,
             unsupported: BTreeMap::from([("hash".to_owned(), counts)]),
             failed: 1,
             failures: vec![("k".to_owned(), "ERR x".to_owned())],

@@ -15,6 +15,7 @@ use super::progress::Progress;
 use super::side::{Place, Side, Target};
 use crate::command::copy::{CopyError, KeyState};
 use crate::copy::{Follower, Portions, Resynced, Scan, write_keys};
+use crate::state::Patterns;
 
 const WORKERS: usize = 4;
 /// Keys in a batch, as SCAN is asked for them.
@@ -33,6 +34,8 @@ pub struct Summary {
     pub copied: u64,
     /// Gone before they were read.
     pub vanished: u64,
+    /// Left alone: Postgres answers for them.
+    pub moved: u64,
     /// By type: how many, by pattern.
     pub unsupported: BTreeMap<String, BTreeMap<String, u64>>,
     pub failed: u64,
@@ -44,6 +47,7 @@ impl Summary {
     pub fn add(&mut self, other: Summary) {
         self.copied += other.copied;
         self.vanished += other.vanished;
+        self.moved += other.moved;
         for (kind, patterns) in other.unsupported {
             let known = self.unsupported.entry(kind).or_default();
             for (pattern, count) in patterns {
@@ -58,7 +62,7 @@ impl Summary {
 
     pub fn keys(&self) -> u64 {
         let unsupported: u64 = self.unsupported.values().flat_map(BTreeMap::values).sum();
-        self.copied + self.vanished + unsupported + self.failed
+        self.copied + self.vanished + self.moved + unsupported + self.failed
     }
 
     pub fn is_complete(&self) -> bool {
@@ -68,6 +72,9 @@ impl Summary {
     /// What was not copied.
     pub fn describe(&self) -> Vec<String> {
         let mut lines = Vec::new();
+        if self.moved > 0 {
+            lines.push(format!("left alone, Postgres answers for them (RESPG.MODE KEYS): {}", self.moved));
+        }
         for (kind, patterns) in &self.unsupported {
             let count: u64 = patterns.values().sum();
             lines.push(format!("not copied, respg does not have the type: {count} of type {kind}"));
@@ -103,6 +110,15 @@ struct Batch {
     keys: Vec<Bytes>,
 }
 
+/// The keys to copy.
+#[derive(Clone, Copy)]
+pub struct Walk<'a> {
+    pub db: u32,
+    pub pattern: Option<&'a str>,
+    /// Not these.
+    pub moved: &'a Patterns,
+}
+
 /// Where a walk is: everything before this cursor is done.
 pub struct Position<'a> {
     pub cursor: &'a str,
@@ -117,7 +133,7 @@ pub trait Keeper: Send {
 /// Copies one database, from a cursor on.
 pub async fn transfer(
     (from, to): (&Place, &Target<'_>),
-    (db, pattern): (u32, Option<&str>),
+    Walk { db, pattern, moved }: Walk<'_>,
     start: Option<&str>,
     progress: &mut Progress,
     keeper: &mut impl Keeper,
@@ -127,7 +143,7 @@ pub async fn transfer(
     let (report, mut reports) = mpsc::channel(2 * WORKERS);
     let mut workers = JoinSet::new();
     for _ in 0..WORKERS {
-        let worker = Worker::new(from, to, db).await?;
+        let worker = Worker::new(from, to, db, moved).await?;
         workers.spawn(worker.work(receiver.clone(), report.clone()));
     }
     drop(report);
@@ -183,12 +199,12 @@ async fn walk(
 type Report = (u64, Result<Summary, MigrateError>);
 
 enum Worker {
-    Copying { source: Box<Side>, target: Box<Side> },
+    Copying { source: Box<Side>, target: Box<Side>, moved: Patterns },
     Asking { follower: Follower, db: u32 },
 }
 
 impl Worker {
-    async fn new(from: &Place, to: &Target<'_>, db: u32) -> Result<Worker, MigrateError> {
+    async fn new(from: &Place, to: &Target<'_>, db: u32, moved: &Patterns) -> Result<Worker, MigrateError> {
         let target = match to {
             Target::Place(place) => place,
             Target::Follower(follower) => return Ok(Worker::Asking { follower: follower.clone(), db }),
@@ -196,7 +212,7 @@ impl Worker {
         let (mut source, mut target) = (from.open().await?, target.open().await?);
         source.select(db).await?;
         target.select(db).await?;
-        Ok(Worker::Copying { source: source.into(), target: target.into() })
+        Ok(Worker::Copying { source: source.into(), target: target.into(), moved: moved.clone() })
     }
 
     async fn work(
@@ -207,7 +223,7 @@ impl Worker {
         loop {
             let Some(batch) = batches.lock().await.recv().await else { return Ok(()) };
             let outcome = match &mut self {
-                Worker::Copying { source, target } => copy(source, target, batch.keys).await,
+                Worker::Copying { source, target, moved } => copy(source, target, batch.keys, moved).await,
                 Worker::Asking { follower, db } => ask(follower, *db, &batch.keys).await,
             };
             if reports.send((batch.number, outcome)).await.is_err() {
@@ -223,6 +239,7 @@ async fn ask(follower: &Follower, db: u32, keys: &[Bytes]) -> Result<Summary, Mi
     for (key, outcome) in keys.iter().zip(brought_over(follower, db, keys).await?) {
         match outcome {
             Ok(Resynced::Absent) => summary.vanished += 1,
+            Ok(Resynced::Moved) => summary.moved += 1,
             Ok(Resynced::Unsupported(kind)) => summary.note_unsupported(key, kind),
             Ok(Resynced::Copied) => summary.note(key, Ok(())),
             Err(error) => summary.note(key, Err(error)),
@@ -232,8 +249,15 @@ async fn ask(follower: &Follower, db: u32, keys: &[Bytes]) -> Result<Summary, Mi
 }
 
 /// Copies keys.
-async fn copy(source: &mut Side, target: &mut Side, keys: Vec<Bytes>) -> Result<Summary, MigrateError> {
+async fn copy(
+    source: &mut Side,
+    target: &mut Side,
+    keys: Vec<Bytes>,
+    moved: &Patterns,
+) -> Result<Summary, MigrateError> {
     let mut summary = Summary::default();
+    let (moved, keys): (Vec<Bytes>, Vec<Bytes>) = keys.into_iter().partition(|key| moved.has(key));
+    summary.moved += moved.len() as u64;
     let mut portions = Portions::survey(source, keys).await?;
     while let Some(portion) = portions.next(source, PORTION).await? {
         let mut keys = Vec::with_capacity(portion.len());

@@ -14,7 +14,10 @@ use super::options::VerifyOptions;
 use super::progress::Progress;
 use super::report::Report;
 use crate::command::copy::{CopyError, Difference, KeyState, compare};
-use crate::copy::{Follower, Own, Portions, Read, Redis, Scan, databases, read_key, read_keys, write_key};
+use crate::copy::{
+    Follower, Own, Portions, Read, Redis, Resynced, Scan, databases, read_key, read_keys, write_key,
+};
+use crate::state::{Mode, Side};
 
 /// Keys at once, and about how many bytes of them.
 const BATCH: u32 = 500;
@@ -55,8 +58,6 @@ enum Verdict {
 
 struct Verify {
     base: Base,
-    /// Postgres answers: what differs is put right on the other side.
-    reversed: bool,
     redis: Redis,
     own: Own,
     tolerance: u64,
@@ -83,14 +84,15 @@ pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
     }
     let all_sizes = || sizes.iter().chain([&ours]);
     let total = wanted.iter().flat_map(|db| all_sizes().filter_map(move |sizes| sizes.get(db))).sum();
-    let reversed = base.is_reversed().await?;
-    let follower = if options.repair && !reversed { follower::find(&base, &redis).await? } else { None };
+    let follower = match options.repair && base.rule().await?.mode != Mode::Reverse {
+        true => follower::find(&base, &redis).await?,
+        false => None,
+    };
     if options.repair && follower.is_none() {
         base.prevent_changes("respg verify --repair is writing");
     }
     let mut verify = Verify {
         base,
-        reversed,
         redis,
         follower,
         own,
@@ -275,17 +277,20 @@ impl Verify {
         }
     }
 
-    /// Makes our key what Redis's is, or the other way round.
+    /// Makes our key what Redis's is, or the other way round if Postgres answers for it and the Redis follows.
     async fn mend(&mut self, suspect: Suspect) -> Result<(), MigrateError> {
         let key = suspect.key.clone();
+        // It may have changed hands since the last one.
+        let rule = self.base.rule().await?;
+        let is_reversed = rule.is_followed_by(Side::Upstream) && rule.answering(&key) == Side::Postgres;
         let mended = match &self.follower {
-            _ if self.reversed => {
+            _ if is_reversed => {
                 self.base.hand_over(suspect.db, &key).await?;
                 Ok(())
             }
             Some(follower) => {
                 let outcomes = brought_over(follower, suspect.db, std::slice::from_ref(&key)).await?;
-                outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
+                outcomes.into_iter().try_for_each(done)
             }
             None => match read_key(&mut self.redis, key.clone()).await? {
                 Ok(state) => write_key(&mut self.own, key.clone(), state).await?,
@@ -304,5 +309,13 @@ impl Verify {
             }
         }
         Ok(())
+    }
+}
+
+fn done(outcome: Result<Resynced, CopyError>) -> Result<(), CopyError> {
+    match outcome {
+        // It has changed hands.
+        Ok(Resynced::Moved) => Err(CopyError::Refused(Bytes::from_static(b"Postgres answers for it by now"))),
+        outcome => outcome.map(drop),
     }
 }

@@ -6,7 +6,7 @@ use super::StartError;
 use crate::config::Config;
 use crate::postgres;
 use crate::shadow::{Bounds, Keeper, Options};
-use crate::state::{Mode, Process};
+use crate::state::{Mode, Process, Rule};
 use crate::store::StoreError;
 
 /// Decides who answers, and has somebody follow if need be.
@@ -19,18 +19,20 @@ pub async fn begin_mode(process: &Arc<Process>) -> Result<Option<Arc<Keeper>>, S
         keeper = Some(Keeper::new(process, &upstream.pipe, options));
     }
     let unusable = |error: StoreError| StartError::new("cannot use the database", error.reason());
-    let mode = process.first_mode().await.map_err(unusable)?;
-    let mode = mode.map_err(|why| StartError::new("cannot begin in this mode", why))?;
+    let rule = process.first_rule().await.map_err(unusable)?;
+    let rule = rule.map_err(|why| StartError::new("cannot begin in this mode", why))?;
+    let mode = rule.mode;
     if mode != Mode::Postgres && process.upstream.is_none() {
         let remedy = "name it (--upstream redis://host:port)";
         return Err(StartError::new(format!("mode {} needs another server", mode.name()), remedy));
     }
-    process.routing.release(mode);
+    let rule = Arc::new(rule);
+    process.routing.release(rule.clone());
     if process.upstream.is_some() {
         // Until it is known to others that this process is there.
         process.routing.hold();
     }
-    let begun = process.change_follower(Mode::Postgres, mode).await;
+    let begun = process.change_followers(&Rule::of(Mode::Postgres), &rule).await;
     begun.map_err(|why| StartError::new(format!("cannot follow in mode {}", mode.name()), why))?;
     Ok(keeper)
 }

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::keyspace::{Classes, DbIndex};
 use crate::postgres::{OwnPostgres, OwnPostgresOptions};
 use crate::shadow;
-use crate::state::{self, ClientIds, Process, Settings, Stats};
+use crate::state::{self, ClientIds, Process, Settings, Side, Stats};
 use crate::store::bus::Bus;
 use crate::store::{self, DatabaseOptions, Durability, Store, StoreError, Sweeping, Target};
 
@@ -180,7 +180,7 @@ impl Server {
         }
         background.spawn(store::sweep_forever(process.store.clone(), Swept(process.clone())));
         background.spawn(process.clone().follow_settings());
-        background.spawn(process.clone().follow_mode());
+        background.spawn(process.clone().follow_rule());
         if let Some(keeper) = keeper {
             background.spawn(shadow::tell_forever(keeper, process.store.clone(), process.run_id.clone()));
         }
@@ -224,7 +224,8 @@ impl Server {
                 while !self.process.clients.all().is_empty() {
                     tokio::time::sleep(GLANCE).await;
                 }
-                shadow.caught_up().await;
+                shadow.caught_up(Side::Postgres).await;
+                shadow.caught_up(Side::Upstream).await;
             };
             let _ = tokio::time::timeout(FAREWELL, finished).await;
             shadow.end().await;

@@ -79,6 +79,22 @@ impl Dirty {
         Dirty::open(folder, true)?.begin(&Touched::All)
     }
 
+    /// Takes over the marks of another file: these slots have to be repaired, too.
+    pub fn adopt(&self, other: &Dirty) -> io::Result<()> {
+        let file = self.lock();
+        for word in 0..WORDS {
+            let marks = other.marked[word].load(SeqCst);
+            if marks == 0 {
+                continue;
+            }
+            self.broken[word].fetch_or(marks, SeqCst);
+            self.any_broken.store(true, SeqCst);
+            let marks = self.marked[word].fetch_or(marks, SeqCst) | marks;
+            file.write_all_at(&marks.to_be_bytes(), (HEADER + word * 8) as u64)?;
+        }
+        Ok(())
+    }
+
     /// To be called before a write is sent. Almost always without I/O: only a slot that was quiet is written to the file.
     pub fn begin(&self, touched: &Touched) -> io::Result<()> {
         match touched {

@@ -224,10 +224,11 @@ impl Follower {
 
     /// The key's state is not certain from here on.
     pub(super) fn unsettle(&mut self, name: Name, why: &str) {
-        let slot = Touched::Slots(smallvec![Slot::of(&name.1).0]);
-        if self.unsettled.contains_key(&name) {
+        // What Postgres answers for is not followed here, whoever has touched it on the other side.
+        if self.unsettled.contains_key(&name) || !self.following.share.has(&name.1) {
             return;
         }
+        let slot = Touched::Slots(smallvec![Slot::of(&name.1).0]);
         self.following.dirty.mark(&slot);
         if self.unsettled.len() >= MOST_UNSETTLED {
             return self.following.dirty.give_up(&slot);

@@ -1,4 +1,4 @@
-//! Who follows at the moment: Postgres in shadow mode, the upstream in reverse mode.
+//! Who follows: Postgres in shadow mode, the upstream in reverse mode and for keys that are moved by pattern.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::dirty::Dirty;
 use super::following::Following;
+use super::repair::Repairable;
 use super::reverse::Reverse;
+use crate::state::Side;
 
 #[derive(Clone)]
 pub enum Followed {
@@ -21,10 +23,25 @@ const SOON_KEYS: u64 = 2000;
 const GLANCE: Duration = Duration::from_millis(2);
 
 impl Followed {
+    /// The side that follows.
+    pub fn side(&self) -> Side {
+        match self {
+            Followed::Shadow(_) => Side::Postgres,
+            Followed::Reverse(_) => Side::Upstream,
+        }
+    }
+
     pub fn dirty(&self) -> &Dirty {
         match self {
             Followed::Shadow(following) => &following.dirty,
             Followed::Reverse(reverse) => &reverse.dirty,
+        }
+    }
+
+    pub(super) fn repairable(&self) -> Arc<dyn Repairable> {
+        match self {
+            Followed::Shadow(following) => following.clone(),
+            Followed::Reverse(reverse) => reverse.clone(),
         }
     }
 

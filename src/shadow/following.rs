@@ -13,6 +13,7 @@ use super::order::Order;
 use super::queue::Queue;
 use super::record::{Record, Touched, What};
 use super::report::{Report, now_ms};
+use super::share::Share;
 use super::waiting::Waiting;
 use crate::command::copy::Dialect;
 use crate::keyspace::DbIndex;
@@ -48,6 +49,8 @@ pub struct Following {
     pub queue: Arc<Queue>,
     pub dirty: Arc<Dirty>,
     pub report: Arc<Report>,
+    /// The keys that are followed.
+    pub share: Share,
     /// Who waits for keys to be read again.
     pub(super) waiting: Waiting,
     pub(super) order: Order,
@@ -66,11 +69,13 @@ impl Following {
         dirty: Arc<Dirty>,
         report: Arc<Report>,
         leader: Arc<dyn Leader>,
+        share: Share,
     ) -> Arc<Following> {
         Arc::new_cyclic(|me| Following {
             queue,
             dirty,
             report,
+            share,
             waiting: Waiting::default(),
             order: Order::default(),
             leader,

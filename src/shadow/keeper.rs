@@ -1,23 +1,25 @@
-//! Who has somebody follow while the mode says so, and keeps what is known of it between the modes and runs of the process.
+//! Who has somebody follow while the mode says so, and keeps what is known of it between the rules and runs of the process.
 
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Mutex as Held;
 
 use super::dirty::Dirty;
 use super::followed::Followed;
 use super::following::Following;
+use super::marks::Marks;
 use super::queue::Bounds;
+use super::record::Touched;
 use super::report::Report;
 use super::reverse::Reverse;
 use super::runs;
-use super::start::Run;
+use super::start::{Means, Run};
 use crate::copy::no_more_requests;
-use crate::state::{Mode, Process, Shadow, Upstream};
+use crate::state::{Mode, Process, Rule, Shadow, Side, Upstream};
 use crate::upstream::Pipe;
 
 /// What the follower may use.
@@ -34,8 +36,9 @@ pub struct Keeper {
     pipe: Arc<Pipe>,
     options: Options,
     pub(super) report: Arc<Report>,
-    run: Held<Option<Run>>,
-    followed: Mutex<Option<Followed>>,
+    runs: Held<Vec<Run>>,
+    /// At most one for each side.
+    followed: Mutex<Vec<Followed>>,
     /// Taken when it is needed.
     folder: Mutex<Option<Folder>>,
 }
@@ -47,7 +50,7 @@ impl Keeper {
             pipe: pipe.clone(),
             options,
             report: Arc::default(),
-            run: Held::default(),
+            runs: Held::default(),
             followed: Mutex::default(),
             folder: Mutex::default(),
         });
@@ -55,32 +58,41 @@ impl Keeper {
         keeper
     }
 
-    /// Who follows, if anybody does at the moment.
-    pub fn followed(&self) -> Option<Followed> {
+    /// Who follows at the moment.
+    pub fn followed(&self) -> Vec<Followed> {
         self.current().clone()
     }
 
-    /// Who follows the upstream, if Postgres does.
+    /// Postgres, as far as it follows.
     pub fn following(&self) -> Option<Arc<Following>> {
-        match &*self.current() {
-            Some(Followed::Shadow(following)) => Some(following.clone()),
-            _ => None,
-        }
+        self.current().iter().find_map(|followed| match followed {
+            Followed::Shadow(following) => Some(following.clone()),
+            Followed::Reverse(_) => None,
+        })
     }
 
-    /// Who follows Postgres, if the upstream does.
+    /// The upstream, as far as it follows.
     pub fn reverse(&self) -> Option<Arc<Reverse>> {
-        match &*self.current() {
-            Some(Followed::Reverse(reverse)) => Some(reverse.clone()),
-            _ => None,
-        }
+        self.current().iter().find_map(|followed| match followed {
+            Followed::Reverse(reverse) => Some(reverse.clone()),
+            Followed::Shadow(_) => None,
+        })
+    }
+
+    fn of_side(&self, side: Side) -> Option<Followed> {
+        self.current().iter().find(|followed| followed.side() == side).cloned()
     }
 
     pub(super) fn upstream(&self) -> Option<Arc<Upstream>> {
         self.process.upgrade()?.upstream.clone()
     }
 
-    fn current(&self) -> MutexGuard<'_, Option<Followed>> {
+    /// By how many patterns keys are moved.
+    pub(super) fn patterns(&self) -> usize {
+        self.process.upgrade().map_or(0, |process| process.routing.rule().moved.len())
+    }
+
+    fn current(&self) -> MutexGuard<'_, Vec<Followed>> {
         self.followed.lock().expect("no panic while held")
     }
 
@@ -98,34 +110,43 @@ impl Keeper {
         format!("cannot use {} (--shadow-dir): {error}", self.options.folder.display())
     }
 
-    async fn start(&self, mode: Mode) -> Result<(), String> {
+    async fn start(&self, rule: &Arc<Rule>) -> Result<(), String> {
         let process = self.process.upgrade().ok_or("respg is stopping")?;
         let name = self.own_folder()?;
         let ended_cleanly = runs::begin(&process.store, &name, process.bus.process).await;
         let ended_cleanly = ended_cleanly.map_err(|error| error.reason().to_owned())?;
-        let place = (&*self.options.folder, self.options.bounds);
-        let run = match mode {
-            Mode::Reverse => Run::of_reverse(&process, &self.pipe, place, !ended_cleanly, &self.report),
-            _ => Run::of_shadow(&process, &self.pipe, place, (&name, !ended_cleanly), &self.report),
-        };
-        let run = run.map_err(|error| self.complaint(&error))?;
-        *self.current() = Some(run.followed.clone());
-        *self.run.lock().await = Some(run);
+        let Options { folder, bounds } = &self.options;
+        let (pipe, report, bounds) = (&self.pipe, &self.report, *bounds);
+        let means = Means { process: &process, pipe, folder, bounds, report, rule };
+        let begun = Marks::open(folder, rule.is_divided(), !ended_cleanly).and_then(|marks| {
+            let Marks { of_mode, of_moved } = marks;
+            if rule.mode == Mode::Reverse {
+                return Ok(vec![Run::of_reverse(&means, of_mode)]);
+            }
+            let of_moved = of_moved.map(|dirty| Run::of_reverse(&means, dirty));
+            let of_mode = Run::of_shadow(&means, of_mode, &name, of_moved.as_ref())?;
+            Ok([of_mode].into_iter().chain(of_moved).collect())
+        });
+        let begun: Vec<Run> = begun.map_err(|error| self.complaint(&error))?;
+        *self.current() = begun.iter().map(|run| run.followed.clone()).collect();
+        *self.runs.lock().await = begun;
         Ok(())
     }
 
     async fn stop(&self) {
         self.pipe.set_tap(None);
-        let Some(run) = self.run.lock().await.take() else { return };
-        let followed = run.followed.clone();
-        run.end().await;
-        *self.current() = None;
+        let ended = std::mem::take(&mut *self.runs.lock().await);
+        if ended.is_empty() {
+            return;
+        }
+        join_all(ended.into_iter().map(Run::end)).await;
+        let followed = std::mem::take(&mut *self.current());
         let (Some(process), Ok(name)) = (self.process.upgrade(), self.own_folder()) else { return };
         let told = async {
             no_more_requests(&process.store, process.bus.process).await?;
-            match followed.dirty().marked() {
-                0 => runs::end(&process.store, &name).await,
-                _ => Ok(()),
+            match followed.iter().all(|followed| followed.dirty().marked() == 0) {
+                true => runs::end(&process.store, &name).await,
+                false => Ok(()),
             }
         };
         // If not, a missing file is taken for the loss that it may be.
@@ -136,30 +157,37 @@ impl Keeper {
 }
 
 impl Shadow for Keeper {
-    fn follows(&self, mode: Mode) -> bool {
-        mode.is_followed()
-    }
-
     fn lose_track(&self) -> Result<(), String> {
         self.own_folder()?;
-        Dirty::mark_all(&self.options.folder).map_err(|error| self.complaint(&error))
+        let marked = match self.current().first() {
+            None => Dirty::mark_all(&self.options.folder),
+            // Something that never ends: nothing of it is unmarked by this run.
+            Some(followed) => followed.dirty().begin(&Touched::All),
+        };
+        marked.map_err(|error| self.complaint(&error))
     }
 
-    fn begin(&self, mode: Mode) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(self.start(mode))
+    fn stay(&self) {
+        if let Some(followed) = self.current().first() {
+            followed.dirty().give_up(&Touched::All);
+        }
     }
 
-    fn behind(&self) -> Option<String> {
-        self.followed()?.behind()
+    fn begin(&self, rule: Arc<Rule>) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { self.start(&rule).await })
+    }
+
+    fn behind(&self, side: Side) -> Option<String> {
+        self.of_side(side)?.behind()
     }
 
     fn has_followed(&self, slot: u16) -> bool {
         self.following().is_some_and(|following| following.dirty.is_quiet(slot))
     }
 
-    fn caught_up(&self) -> BoxFuture<'_, ()> {
+    fn caught_up(&self, side: Side) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if let Some(followed) = self.followed() {
+            if let Some(followed) = self.of_side(side) {
                 followed.caught_up().await;
             }
         })

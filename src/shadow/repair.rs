@@ -8,6 +8,8 @@ use bytes::Bytes;
 
 use super::dirty::Dirty;
 use super::following::Following;
+use super::record::Touched;
+use super::share::Share;
 use super::target::Target;
 use crate::copy::{Redis, Scan, Speaker, databases};
 use crate::keyspace::DbIndex;
@@ -26,16 +28,29 @@ const TICK: Duration = Duration::from_millis(500);
 pub trait Repairable: Send + Sync {
     fn dirty(&self) -> &Dirty;
 
+    /// The keys that it is for; others may be in the same slots.
+    fn share(&self) -> &Share;
+
     /// Has keys brought over as they are, at its pace; their slots are marked meanwhile.
     fn bring_over(&self, db: DbIndex, keys: Vec<Bytes>);
 
     /// How much is waiting for that.
     fn waiting(&self) -> u64;
+
+    /// All keys of both sides are to be compared.
+    fn compare_all(&self) {
+        self.dirty().mark(&Touched::All);
+        self.dirty().give_up(&Touched::All);
+    }
 }
 
 impl Repairable for Following {
     fn dirty(&self) -> &Dirty {
         &self.dirty
+    }
+
+    fn share(&self) -> &Share {
+        &self.share
     }
 
     fn bring_over(&self, db: DbIndex, keys: Vec<Bytes>) {
@@ -109,8 +124,9 @@ async fn walk(following: &dyn Repairable, speaker: &mut impl Speaker, db: u32) -
     loop {
         let refused = |error: crate::command::copy::CopyError| UpstreamError::Lost(error.to_string());
         let Some(keys) = scan.next(speaker).await?.map_err(refused)? else { return Ok(()) };
-        let keys: Vec<Bytes> =
-            keys.into_iter().filter(|key| following.dirty().in_repair(Slot::of(key).0)).collect();
+        let is_meant =
+            |key: &Bytes| following.dirty().in_repair(Slot::of(key).0) && following.share().has(key);
+        let keys: Vec<Bytes> = keys.into_iter().filter(is_meant).collect();
         if !keys.is_empty() {
             following.bring_over(DbIndex(db), keys);
         }

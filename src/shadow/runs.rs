@@ -8,8 +8,7 @@ use std::time::Duration;
 use rustix::system::uname;
 use tokio::time::Instant;
 
-use super::following::Following;
-use super::record::Touched;
+use super::repair::Repairable;
 use crate::store::statements::shadow::{BEGIN_RUN, DEAD_RUNS, END_RUN};
 use crate::store::{Store, StoreError};
 
@@ -34,8 +33,8 @@ pub async fn end(store: &Store, name: &str) -> Result<(), StoreError> {
 const GONE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Looks for processes that have ended in the middle of something and do not come back: nobody but them knows of what, so everything is compared.
-pub async fn stand_in_forever(following: Arc<Following>, store: Arc<Store>, own: String) {
+/// Looks for processes that have ended in the middle of something and do not come back: nobody but them knows of what, so everything is compared, by all who follow here.
+pub async fn stand_in_forever(followers: Vec<Arc<dyn Repairable>>, store: Arc<Store>, own: String) {
     let mut missing: HashMap<String, Instant> = HashMap::new();
     loop {
         tokio::time::sleep(LOOK).await;
@@ -46,8 +45,7 @@ pub async fn stand_in_forever(following: Arc<Following>, store: Arc<Store>, own:
                 continue;
             }
             tracing::warn!(process = %name, "a process has ended while it followed and does not come back: all keys are compared and repaired");
-            following.dirty.mark(&Touched::All);
-            following.dirty.give_up(&Touched::All);
+            followers.iter().for_each(|follower| follower.compare_all());
             // If it is not forgotten now, then the next time.
             let _ = end(&store, &name).await;
         }

@@ -1,4 +1,4 @@
-//! Putting the follower together.
+//! Putting followers together.
 
 use std::io;
 use std::path::Path;
@@ -10,69 +10,79 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::dirty::Dirty;
 use super::follow::Follower;
 use super::followed::Followed;
-use super::following::{Following, Leader};
+use super::following::Following;
 use super::leader::Upstream;
 use super::queue::{Bounds, Queue};
-use super::repair::{Sides, repair_forever};
+use super::repair::{Repairable, Sides, repair_forever};
 use super::report::Report;
 use super::reverse::{Pump, Reverse};
 use super::runs::stand_in_forever;
 use super::served::serve_forever;
+use super::share::Share;
 use super::spool::Spool;
 use super::target::Target;
 use crate::exec::{Engine, Executor, LaneQueue, keep_lane};
-use crate::state::Process;
+use crate::state::{Process, Rule, Side};
 use crate::upstream::Pipe;
 
 /// How long what is under way on the side that follows may take to end.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// The follower at work, from one change of the mode to the next.
+/// A follower at work, from one change of the rule to the next.
 pub struct Run {
     pub followed: Followed,
     follower: JoinHandle<()>,
     _tasks: JoinSet<()>,
 }
 
+/// What a follower works with.
+pub struct Means<'a> {
+    pub process: &'a Arc<Process>,
+    pub pipe: &'a Arc<Pipe>,
+    pub folder: &'a Path,
+    pub bounds: Bounds,
+    pub report: &'a Arc<Report>,
+    pub rule: &'a Arc<Rule>,
+}
+
 impl Run {
-    /// Follows the upstream: what goes through the pipe is done again in Postgres. `name`: of this process's runs. `all_dirty`: what a missing file of dirty slots means.
+    /// Follows the upstream: what goes through the pipe is done again in Postgres. `name`: of this process's runs. `beside`: who follows the other way round.
     pub fn of_shadow(
-        process: &Arc<Process>,
-        pipe: &Arc<Pipe>,
-        (folder, bounds): (&Path, Bounds),
-        (name, all_dirty): (&str, bool),
-        report: &Arc<Report>,
+        means: &Means<'_>,
+        dirty: Arc<Dirty>,
+        name: &str,
+        beside: Option<&Run>,
     ) -> io::Result<Run> {
+        let Means { process, pipe, folder, bounds, report, .. } = means;
         let mut tasks = JoinSet::new();
-        let leader = Arc::new(Upstream(pipe.clone()));
-        let following = following(folder, bounds, all_dirty, report, leader)?;
+        let leader = Arc::new(Upstream((*pipe).clone()));
+        let queue = Queue::start(*bounds, Spool::open(folder)?, dirty.clone())?;
+        let following = Following::new(queue, dirty, (*report).clone(), leader, means.share(Side::Upstream));
         let (executor, sides) = own_side(process, pipe, &mut tasks);
         let follower = Follower::new(following.clone(), Target::own(executor));
         tasks.spawn(repair_forever(following.clone(), sides));
-        tasks.spawn(serve_forever(following.clone(), process.clone(), pipe.clone()));
-        tasks.spawn(stand_in_forever(following.clone(), process.store.clone(), name.to_owned()));
+        tasks.spawn(serve_forever(following.clone(), (*process).clone(), (*pipe).clone()));
+        let all = beside.into_iter().map(|run| run.followed.repairable());
+        let all = all.chain([following.clone() as Arc<dyn Repairable>]).collect();
+        tasks.spawn(stand_in_forever(all, process.store.clone(), name.to_owned()));
         pipe.set_tap(Some(following.clone()));
         let followed = Followed::Shadow(following);
         Ok(Run { followed, follower: tokio::spawn(follower.run()), _tasks: tasks })
     }
 
     /// The other way round: what is written in Postgres is brought over to the upstream.
-    pub fn of_reverse(
-        process: &Arc<Process>,
-        pipe: &Arc<Pipe>,
-        (folder, bounds): (&Path, Bounds),
-        all_dirty: bool,
-        report: &Arc<Report>,
-    ) -> io::Result<Run> {
+    pub fn of_reverse(means: &Means<'_>, dirty: Arc<Dirty>) -> Run {
+        let Means { process, pipe, folder, bounds, report, .. } = means;
         let mut tasks = JoinSet::new();
-        let dirty = Arc::new(Dirty::open(folder, all_dirty)?);
-        let reverse = Reverse::new(dirty, folder, bounds.memory, report.clone(), process.store.clone());
+        let share = means.share(Side::Postgres);
+        let reverse =
+            Reverse::new(dirty, folder, bounds.memory, (*report).clone(), share, process.store.clone());
         let reverse = Arc::new(reverse);
         let (executor, sides) = own_side(process, pipe, &mut tasks);
         let pump = Pump::new(reverse.clone(), Target::own(executor), pipe.url().clone());
         tasks.spawn(repair_forever(reverse.clone(), sides));
         tasks.spawn(reverse.clone().read_journal());
-        Ok(Run { followed: Followed::Reverse(reverse), follower: tokio::spawn(pump.run()), _tasks: tasks })
+        Run { followed: Followed::Reverse(reverse), follower: tokio::spawn(pump.run()), _tasks: tasks }
     }
 
     /// What has not been followed stays marked.
@@ -97,6 +107,12 @@ impl Run {
     }
 }
 
+impl Means<'_> {
+    fn share(&self, side: Side) -> Share {
+        Share::of(self.rule.clone(), side)
+    }
+}
+
 /// Who executes on our side, and what is walked through when something has to be repaired.
 fn own_side(process: &Arc<Process>, pipe: &Pipe, tasks: &mut JoinSet<()>) -> (Arc<dyn Executor>, Sides) {
     let lanes = Arc::new(LaneQueue::default());
@@ -108,16 +124,4 @@ fn own_side(process: &Arc<Process>, pipe: &Pipe, tasks: &mut JoinSet<()>) -> (Ar
         databases: process.settings.config.databases,
     };
     (executor, sides)
-}
-
-fn following(
-    folder: &Path,
-    bounds: Bounds,
-    all_dirty: bool,
-    report: &Arc<Report>,
-    leader: Arc<dyn Leader>,
-) -> io::Result<Arc<Following>> {
-    let dirty = Arc::new(Dirty::open(folder, all_dirty)?);
-    let queue = Queue::start(bounds, Spool::open(folder)?, dirty.clone())?;
-    Ok(Following::new(queue, dirty, report.clone(), leader))
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::dirty::Dirty;
 use super::followed::Followed;
 use super::keeper::Keeper;
 use super::queue::Counts;
@@ -21,25 +20,23 @@ impl ShadowReport for Keeper {
         let number = |count: &AtomicU64| count.load(Relaxed).cast_signed();
         let counts = &self.report.counts;
         let differences: u64 = self.report.differences().iter().map(|(_, found)| found.count).sum();
-        let followed = self.followed();
-        let followed = followed.as_ref();
-        let (queue, reverse) = match followed {
-            Some(Followed::Shadow(following)) => (Some(&following.queue), None),
-            Some(Followed::Reverse(reverse)) => (None, Some(reverse)),
-            None => (None, None),
-        };
+        let (following, reverse) = (self.following(), self.reverse());
+        let queue = following.as_ref().map(|following| &following.queue);
         let of_queue =
             |count: fn(&Counts) -> &AtomicU64| queue.map_or(0, |queue| number(count(&queue.counts)));
         let of_changes = |count: fn(&Written) -> &AtomicU64| {
-            reverse.map_or(0, |reverse| number(count(&reverse.changes.counts)))
+            reverse.as_ref().map_or(0, |reverse| number(count(&reverse.changes.counts)))
         };
-        let memory = reverse.map_or(0, |reverse| reverse.changes.bytes());
-        let (memory, disk) = queue.map_or((memory, 0), |queue| queue.bytes());
-        let of_slots =
-            |count: fn(&Dirty) -> u32| followed.map_or(0, |followed| i64::from(count(followed.dirty())));
-        let lag_ms = reverse.map_or_else(|| self.report.lag_ms(), |reverse| reverse.lag_ms());
+        let names = reverse.as_ref().map_or(0, |reverse| reverse.changes.bytes());
+        let (memory, disk) = queue.map_or((0, 0), |queue| queue.bytes());
+        let all = self.followed();
+        let of_all = |count: fn(&Followed) -> u64| all.iter().map(count).sum::<u64>().cast_signed();
+        let lag_ms = following.as_ref().map_or(0, |_| self.report.lag_ms());
+        let lag_of_names = reverse.as_ref().map_or(0, |reverse| reverse.lag_ms());
+        // The upstream's part of it, if both follow.
+        let moved = reverse.as_ref().filter(|_| following.is_some());
         vec![
-            ("following", i64::from(followed.is_some())),
+            ("following", i64::from(!all.is_empty())),
             ("queued", of_queue(|counts| &counts.queued) + of_changes(|counts| &counts.queued)),
             ("followed", number(&counts.followed)),
             ("spilled", of_queue(|counts| &counts.spilled)),
@@ -47,19 +44,22 @@ impl ShadowReport for Keeper {
             ("repaired", number(&counts.repaired)),
             ("confirmed", number(&counts.confirmed)),
             ("failed", number(&counts.failed)),
-            ("lag_records", followed.map_or(0, |followed| followed.waiting().cast_signed())),
-            ("lag_ms", lag_ms),
-            ("queue_memory", memory as i64),
+            ("lag_records", of_all(Followed::waiting)),
+            ("lag_ms", lag_ms.max(lag_of_names)),
+            ("queue_memory", (memory + names) as i64),
             ("queue_disk", disk.cast_signed()),
-            ("marked_slots", of_slots(Dirty::marked)),
-            ("dirty_slots", of_slots(Dirty::unsure)),
+            ("marked_slots", of_all(|followed| followed.dirty().marked().into())),
+            ("dirty_slots", of_all(|followed| followed.dirty().unsure().into())),
             ("unsettled_keys", number(&counts.unsettled)),
             ("reply_mismatches", number(&counts.mismatches)),
             ("differences", differences.cast_signed()),
             ("coalesced", of_changes(|counts| &counts.coalesced)),
-            ("overtaken", reverse.map_or(0, |reverse| number(&reverse.overtaken))),
+            ("overtaken", reverse.as_ref().map_or(0, |reverse| number(&reverse.overtaken))),
             ("reads_answered", self.upstream().map_or(0, |upstream| number(&upstream.read_here))),
             ("unreachable", number(&counts.unreachable)),
+            ("moved_patterns", self.patterns() as i64),
+            ("moved_lag_records", moved.map_or(0, |reverse| reverse.behind().cast_signed())),
+            ("moved_dirty_slots", moved.map_or(0, |reverse| reverse.dirty.unsure().into())),
         ]
     }
 

@@ -51,10 +51,12 @@ impl Resync for Following {
     fn resync(&self, db: u32, keys: Vec<Bytes>) -> BoxFuture<'_, Vec<(Bytes, Outcome)>> {
         Box::pin(async move {
             let db = DbIndex(db);
+            let (keys, moved): (Vec<Bytes>, Vec<Bytes>) =
+                keys.into_iter().partition(|key| self.share.has(key));
             let waiting: Vec<_> =
                 keys.iter().map(|key| (key.clone(), self.waiting.wait((db, key.clone())))).collect();
             self.push_keys(db, keys);
-            let mut outcomes = Vec::with_capacity(waiting.len());
+            let mut outcomes: Vec<_> = moved.into_iter().map(|key| (key, Ok(Resynced::Moved))).collect();
             for (key, waiting) in waiting {
                 let gone = || Err(CopyError::Refused(Bytes::from_static(b"nobody follows any more")));
                 outcomes.push((key, waiting.await.unwrap_or_else(|_| gone())));

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::Process;
-use super::switch::{CHANGED, Stored, done, ready_topic, refusal};
+use super::stored_rule::Stored;
+use super::switch::{CHANGED, done, ready_topic, refusal};
 
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -22,7 +23,7 @@ impl Process {
         });
         let mut last = None;
         loop {
-            match self.stored_mode().await {
+            match self.stored_rule().await {
                 Ok(Some(Stored::Changing { token, .. })) if last.as_ref() != Some(&token) => {
                     self.bus.signal(match *busy.borrow() {
                         None => ready_topic(&token, self.bus.process),
@@ -36,7 +37,7 @@ impl Process {
                     }
                 }
                 Ok(_) => {}
-                Err(error) => tracing::debug!(%error, "cannot read the mode"),
+                Err(error) => tracing::debug!(%error, "cannot read the rule"),
             }
             let _ = tokio::time::timeout(LOOK_AGAIN, changed.notified()).await;
         }

@@ -4,7 +4,7 @@
 mod bystander;
 mod clients;
 mod commands;
-mod first_mode;
+mod first_rule;
 mod histogram;
 mod keyspace;
 mod keyspace_events;
@@ -12,14 +12,17 @@ mod latency;
 mod mode;
 mod monitors;
 mod outbox;
+mod patterns;
 mod pause;
 mod pubsub;
 mod routing;
+mod rule;
 mod settings;
 mod shadow;
 mod shared_settings;
 mod slowlog;
 mod stats;
+mod stored_rule;
 mod subscriptions;
 mod switch;
 pub mod system;
@@ -40,9 +43,11 @@ pub use latency::{Latency, Spike, Spikes};
 pub use mode::Mode;
 pub use monitors::Monitors;
 pub use outbox::{Outbox, OutputLimit};
+pub use patterns::Patterns;
 pub use pause::{Pause, Paused};
 pub use pubsub::PubSub;
 pub use routing::{Passage, Routing};
+pub use rule::{Change, Rule, RuleError, Side};
 pub use settings::{OutputLimits, PARAMETERS, Parameter, Settings};
 pub use shadow::{Shadow, ShadowDifference, ShadowReport};
 pub use shared_settings::{NOTIFY_KEYSPACE_EVENTS, SHADOW_READS, SharedSettings};
@@ -107,7 +112,7 @@ impl Process {
             events,
             shared_settings: SharedSettings::default(),
             upstream,
-            routing: Routing::new(Mode::Postgres),
+            routing: Routing::new(Rule::of(Mode::Postgres)),
             switching: Switching::default(),
             shadow: OnceLock::new(),
             bus,

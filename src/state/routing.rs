@@ -1,27 +1,33 @@
 //! Who answers at the moment in this process, and how that is changed: commands are held back while it changes, so there is never one that
 //! goes by the old rule while another goes by the new one.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use tokio::sync::watch;
 
-use super::Mode;
+use super::{Mode, Rule, Side};
 
 /// What commands go by.
 #[derive(Debug)]
 pub struct Routing {
-    mode: AtomicU8,
+    gate: watch::Sender<Gate>,
     /// Commands under way.
     passing: AtomicUsize,
-    /// True while commands are held back.
-    held: watch::Sender<bool>,
-    /// Says each new mode.
-    changed: watch::Sender<Mode>,
+    /// Says each new rule.
+    changed: watch::Sender<Arc<Rule>>,
 }
 
-/// The leave to execute commands by the mode in it; the mode does not change while it lives.
+#[derive(Debug)]
+struct Gate {
+    /// Whether commands are held back.
+    held: bool,
+    rule: Arc<Rule>,
+}
+
+/// The leave to execute commands by the rule in it; the rule does not change while it lives.
 pub struct Passage<'a> {
-    pub mode: Mode,
+    pub rule: Arc<Rule>,
     routing: &'a Routing,
 }
 
@@ -32,17 +38,26 @@ impl Drop for Passage<'_> {
 }
 
 impl Routing {
-    pub fn new(mode: Mode) -> Routing {
+    pub fn new(rule: Rule) -> Routing {
+        let rule = Arc::new(rule);
         Routing {
-            mode: AtomicU8::new(mode as u8),
+            gate: watch::Sender::new(Gate { held: false, rule: rule.clone() }),
             passing: AtomicUsize::new(0),
-            held: watch::Sender::new(false),
-            changed: watch::Sender::new(mode),
+            changed: watch::Sender::new(rule),
         }
     }
 
     pub fn mode(&self) -> Mode {
-        Mode::ALL[usize::from(self.mode.load(SeqCst))]
+        self.gate.borrow().rule.mode
+    }
+
+    pub fn rule(&self) -> Arc<Rule> {
+        self.gate.borrow().rule.clone()
+    }
+
+    /// Whether this side follows the other, be it for some keys. Hot path.
+    pub fn is_followed_by(&self, side: Side) -> bool {
+        self.gate.borrow().rule.is_followed_by(side)
     }
 
     /// Waits until commands are not held back. Hot path.
@@ -50,22 +65,27 @@ impl Routing {
         loop {
             // Entered first, then looked at: whoever holds back does it the other way round.
             self.passing.fetch_add(1, SeqCst);
-            if !*self.held.borrow() {
-                return Passage { mode: self.mode(), routing: self };
+            if let Some(rule) = self.open() {
+                return Passage { rule, routing: self };
             }
             self.passing.fetch_sub(1, SeqCst);
             // The sender is here.
-            let _ = self.held.subscribe().wait_for(|held| !held).await;
+            let _ = self.gate.subscribe().wait_for(|gate| !gate.held).await;
         }
+    }
+
+    fn open(&self) -> Option<Arc<Rule>> {
+        let gate = self.gate.borrow();
+        (!gate.held).then(|| gate.rule.clone())
     }
 
     /// Holds back what comes from now on.
     pub fn hold(&self) {
-        self.held.send_replace(true);
+        self.gate.send_modify(|gate| gate.held = true);
     }
 
     pub fn is_held(&self) -> bool {
-        *self.held.borrow()
+        self.gate.borrow().held
     }
 
     /// Whether nothing is under way any more.
@@ -73,17 +93,16 @@ impl Routing {
         self.passing.load(SeqCst) == 0
     }
 
-    /// Lets commands go on, by this mode.
-    pub fn release(&self, mode: Mode) {
-        let before = self.mode.swap(mode as u8, SeqCst);
-        if before != mode as u8 {
-            self.changed.send_replace(mode);
+    /// Lets commands go on, by this rule.
+    pub fn release(&self, rule: Arc<Rule>) {
+        if self.rule() != rule {
+            self.changed.send_replace(rule.clone());
         }
-        self.held.send_replace(false);
+        self.gate.send_replace(Gate { held: false, rule });
     }
 
     /// Tells of each change.
-    pub fn changes(&self) -> watch::Receiver<Mode> {
+    pub fn changes(&self) -> watch::Receiver<Arc<Rule>> {
         self.changed.subscribe()
     }
 }
@@ -93,8 +112,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn nothing_goes_by_two_modes() {
-        let routing = Routing::new(Mode::Redis);
+    async fn nothing_goes_by_two_rules() {
+        let routing = Routing::new(Rule::of(Mode::Redis));
         let before = routing.pass().await;
         routing.hold();
         assert!(!routing.is_drained());
@@ -102,10 +121,10 @@ mod tests {
         tokio::pin!(later);
         let early = tokio::time::timeout(std::time::Duration::from_millis(10), &mut later).await;
         assert!(early.is_err());
-        assert_eq!(before.mode, Mode::Redis);
+        assert_eq!(before.rule.mode, Mode::Redis);
         drop(before);
         assert!(routing.is_drained());
-        routing.release(Mode::Postgres);
-        assert_eq!(later.await.mode, Mode::Postgres);
+        routing.release(Arc::new(Rule::of(Mode::Postgres)));
+        assert_eq!(later.await.rule.mode, Mode::Postgres);
     }
 }

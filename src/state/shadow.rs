@@ -1,8 +1,10 @@
 //! What this process knows of shadow mode, whoever does the following.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 
-use super::Mode;
+use super::{Rule, Side};
 
 /// Who can be asked.
 pub trait ShadowReport: Send + Sync {
@@ -38,25 +40,25 @@ pub struct ShadowDifference {
     pub samples: Vec<String>,
 }
 
-/// Who does again on the other side what one side has answered, as a change of the mode sees it. While the mode changes commands are held back.
+/// Who does again on the other side what one side has answered, as a change of the rule sees it. While the rule changes commands are held back.
 pub trait Shadow: ShadowReport {
-    /// Whether there is somebody who follows in this mode.
-    fn follows(&self, mode: Mode) -> bool;
-
-    /// Notes, for longer than this process lives, that nothing is known of the side that is to follow: all of it has to be compared.
+    /// Notes, for longer than this process lives, that nothing is known of who is to follow: all has to be compared. To be taken up by [`Shadow::begin`].
     fn lose_track(&self) -> Result<(), String>;
 
-    /// Follows from here on, as this mode wants it.
-    fn begin(&self, mode: Mode) -> BoxFuture<'_, Result<(), String>>;
+    /// Nothing changes after [`Shadow::lose_track`].
+    fn stay(&self);
 
-    /// Why the other side cannot be what this one is soon, if so.
-    fn behind(&self) -> Option<String>;
+    /// Follows from here on, as this rule wants it.
+    fn begin(&self, rule: Arc<Rule>) -> BoxFuture<'_, Result<(), String>>;
 
-    /// Whether all that was written to a hash slot through this process has been followed.
+    /// Why this side, which follows, cannot be what the other one is soon, if so.
+    fn behind(&self, side: Side) -> Option<String>;
+
+    /// Whether Postgres has followed all that was written to a hash slot through this process.
     fn has_followed(&self, slot: u16) -> bool;
 
-    /// Waits until the other side is what this one is.
-    fn caught_up(&self) -> BoxFuture<'_, ()>;
+    /// Waits until this side, if it follows, is what the other one is.
+    fn caught_up(&self, side: Side) -> BoxFuture<'_, ()>;
 
     /// No longer follows.
     fn end(&self) -> BoxFuture<'_, ()>;

@@ -1,6 +1,6 @@
-//! Changing who answers, in all processes at once. The mode stands in the database: `postgres`, or while it changes `postgres>redis:TOKEN`. Each process that sees a
+//! Changing who answers, in all processes at once. The rule stands in the database (`stored_rule.rs`). Each process that sees a
 //! change being prepared holds commands back, finishes what is under way and says so; when all that live have said so, one compare-and-set commits it, and
-//! only then anybody goes on. Whoever waits for too long undoes it by compare-and-set, so nobody goes on by the old mode after a commit.
+//! only then anybody goes on. Whoever waits for too long undoes it by compare-and-set, so nobody goes on by the old rule after a commit.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{Blockage, ClientHandle, Mode, Process, random_hex};
+use super::stored_rule::Stored;
+use super::{Blockage, Change, ClientHandle, Mode, Process, Rule, RuleError, Side, random_hex};
 use crate::store::StoreError;
-use crate::store::statements::server::{BEGIN_MODE, CHANGE_MODE, LIVE_PROCESSES};
+use crate::store::statements::server::LIVE_PROCESSES;
 
-const SETTING: &str = "shadow-mode";
 pub(super) const CHANGED: &[u8] = b"respg:mode";
 const READY: &[u8] = b"respg:mode:ready:";
 /// Before a token, a blank and the reason.
@@ -32,8 +32,8 @@ const GLANCE: Duration = Duration::from_millis(2);
 pub enum SwitchError {
     #[error("this process has no other server (--upstream)")]
     NoUpstream,
-    #[error("nobody follows in this version yet")]
-    NobodyFollows,
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     #[error("{0}")]
     Loses(&'static str),
     #[error("cannot follow: {0}")]
@@ -68,40 +68,6 @@ impl Switching {
     }
 }
 
-/// What stands in the database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Stored {
-    Settled(Mode),
-    Changing { from: Mode, to: Mode, token: String },
-}
-
-impl Stored {
-    fn parse(text: &str) -> Option<Stored> {
-        let mode = |name: &str| Mode::from_name(name.as_bytes());
-        match text.split_once('>') {
-            None => mode(text).map(Stored::Settled),
-            Some((from, rest)) => {
-                let (to, token) = rest.split_once(':')?;
-                Some(Stored::Changing { from: mode(from)?, to: mode(to)?, token: token.to_owned() })
-            }
-        }
-    }
-
-    /// The mode that holds as long as nothing else is decided.
-    pub fn settled(&self) -> Mode {
-        match self {
-            Stored::Settled(mode) | Stored::Changing { from: mode, .. } => *mode,
-        }
-    }
-
-    fn text(&self) -> String {
-        match self {
-            Stored::Settled(mode) => mode.name().to_owned(),
-            Stored::Changing { from, to, token } => format!("{}>{}:{token}", from.name(), to.name()),
-        }
-    }
-}
-
 /// Ends the token of a change that is made although the side that follows is behind.
 const FORCED: &str = "!";
 
@@ -120,55 +86,31 @@ pub(super) fn refusal(token: &str, why: &str) -> Bytes {
 }
 
 impl Process {
-    pub(super) async fn stored_mode(&self) -> Result<Option<Stored>, StoreError> {
-        Ok(self.store.setting(SETTING).await?.and_then(|text| Stored::parse(&text)))
-    }
-
-    /// The mode of all processes, as the database has it.
-    pub async fn common_mode(&self) -> Result<Mode, StoreError> {
-        Ok(self.stored_mode().await?.map_or(Mode::Postgres, |stored| stored.settled()))
-    }
-
-    pub(super) async fn begin_mode(&self, mode: Mode) -> Result<(), StoreError> {
-        self.store.change(&BEGIN_MODE, &[&SETTING, &mode.name()]).await.map(drop)
-    }
-
-    /// False if it is no longer what it was.
-    pub(super) async fn change(&self, from: &Stored, to: &Stored) -> Result<bool, StoreError> {
-        let changed = self.store.change(&CHANGE_MODE, &[&SETTING, &from.text(), &to.text()]).await?;
-        self.bus.signal(Bytes::from_static(CHANGED));
-        Ok(!changed.is_empty())
-    }
-
     pub(super) async fn live_processes(&self) -> Result<BTreeSet<i32>, StoreError> {
         let rows = self.store.query(&LIVE_PROCESSES, &[]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// RESPG.MODE SET: when it returns all processes go by the new mode. With `force` also if something is lost by it.
-    pub async fn switch_mode(&self, to: Mode, force: bool) -> Result<(), SwitchError> {
+    /// RESPG.MODE SET: when it returns all processes go by the new rule. With `force` also if something is lost by it.
+    pub async fn change_rule(&self, change: &Change, force: bool) -> Result<(), SwitchError> {
         if self.upstream.is_none() {
             return Err(SwitchError::NoUpstream);
         }
-        let shadow = self.shadow.get().filter(|shadow| shadow.follows(to));
-        if to.is_followed() && shadow.is_none() {
-            return Err(SwitchError::NobodyFollows);
+        self.begin_rule(&self.routing.rule()).await?;
+        let Some(Stored::Settled(from)) = self.stored_rule().await? else { return Err(SwitchError::Busy) };
+        let to = from.after(change)?;
+        if from == to {
+            return Ok(());
         }
-        self.begin_mode(self.routing.mode()).await?;
-        let from = match self.stored_mode().await? {
-            Some(Stored::Settled(from)) if from == to => return Ok(()),
-            Some(Stored::Settled(from)) => from,
-            _ => return Err(SwitchError::Busy),
-        };
-        if !force && let Some(why) = self.would_lose(from, to).await? {
+        if !force && let Some(why) = self.would_lose(from.mode, to.mode).await? {
             return Err(SwitchError::Loses(why));
         }
         let token = random_hex(16) + if force { FORCED } else { "" };
-        let changing = Stored::Changing { from, to, token: token.clone() };
-        if !self.change(&Stored::Settled(from), &changing).await? {
+        let changing = Stored::Changing { from: from.clone(), to: to.clone(), token: token.clone() };
+        if !self.change(&Stored::Settled(from.clone()), &changing).await? {
             return Err(SwitchError::Busy);
         }
-        match self.commit(&changing, from, to, &token).await {
+        match self.commit(&changing, &from, to, &token).await {
             Ok(()) => {
                 // It is done; who has not gone on yet holds commands back until then.
                 let _ = tokio::time::timeout(PATIENCE, self.all_ready(&done(&token))).await;
@@ -182,18 +124,23 @@ impl Process {
         }
     }
 
-    async fn commit(&self, changing: &Stored, from: Mode, to: Mode, token: &str) -> Result<(), SwitchError> {
+    async fn commit(&self, changing: &Stored, from: &Rule, to: Rule, token: &str) -> Result<(), SwitchError> {
         match tokio::time::timeout(PATIENCE, self.all_ready(token)).await {
             Ok(ready) => ready?,
             Err(_) => return Err(SwitchError::NotReady),
         }
-        if let Some(shadow) = self.shadow.get()
-            && to.is_followed()
-            && (!from.is_followed() || token.ends_with(FORCED))
-        {
+        let shadow = self
+            .shadow
+            .get()
+            .filter(|_| to.mode.is_followed() && (!from.mode.is_followed() || token.ends_with(FORCED)));
+        if let Some(shadow) = shadow {
             shadow.lose_track().map_err(SwitchError::CannotFollow)?;
         }
-        match self.change(changing, &Stored::Settled(to)).await? {
+        let changed = self.change(changing, &Stored::Settled(to)).await;
+        if let (Some(shadow), Ok(false) | Err(_)) = (shadow, &changed) {
+            shadow.stay();
+        }
+        match changed? {
             true => Ok(()),
             false => Err(SwitchError::NotReady),
         }
@@ -218,8 +165,8 @@ impl Process {
         }
     }
 
-    /// Follows the mode in the database until it is dropped.
-    pub async fn follow_mode(self: Arc<Process>) {
+    /// Follows the rule in the database until it is dropped.
+    pub async fn follow_rule(self: Arc<Process>) {
         let process = self.clone();
         self.bus.on_signal(move |_, topic| {
             if topic.starts_with(READY) {
@@ -237,9 +184,9 @@ impl Process {
         let mut link = self.bus.link();
         let mut since: Option<(Instant, String)> = None;
         loop {
-            match self.stored_mode().await {
+            match self.stored_rule().await {
                 Ok(stored) => self.obey(stored, &mut since).await,
-                Err(error) => tracing::warn!(%error, "cannot read the mode"),
+                Err(error) => tracing::warn!(%error, "cannot read the rule"),
             }
             let look_again =
                 if self.routing.is_held() { Duration::from_millis(100) } else { Duration::from_secs(1) };
@@ -253,27 +200,15 @@ impl Process {
 
     async fn obey(&self, stored: Option<Stored>, since: &mut Option<(Instant, String)>) {
         let (from, to, token) = match stored {
-            None => return self.routing.release(self.routing.mode()),
-            Some(Stored::Settled(mode)) => {
-                if self.upstream.is_none() && mode != Mode::Postgres {
+            None => return self.routing.release(self.routing.rule()),
+            Some(Stored::Settled(rule)) => {
+                if self.upstream.is_none() && rule.mode != Mode::Postgres {
                     // It was changed while this process could not say that it has no upstream: it must not answer.
-                    tracing::error!("mode {} needs --upstream", mode.name());
+                    tracing::error!("mode {} needs --upstream", rule.mode.name());
                     self.shutdown.send_replace(true);
                     return;
                 }
-                if self.routing.is_held() || self.routing.mode() != mode {
-                    self.routing.hold();
-                    if self.routing.mode() != mode {
-                        self.drain().await;
-                        self.let_go(mode);
-                        if let Err(why) = self.change_follower(self.routing.mode(), mode).await {
-                            tracing::error!("cannot follow in mode {}: {why}", mode.name());
-                            self.shutdown.send_replace(true);
-                            return;
-                        }
-                    }
-                    self.routing.release(mode);
-                }
+                self.go_by(Arc::new(rule)).await;
                 if let Some((_, token)) = since.take() {
                     self.bus.signal(ready_topic(&done(&token), self.bus.process));
                 }
@@ -281,7 +216,7 @@ impl Process {
             }
             Some(Stored::Changing { from, to, token }) => (from, to, token),
         };
-        let changing = Stored::Changing { from, to, token: token.clone() };
+        let changing = Stored::Changing { from: from.clone(), to: to.clone(), token: token.clone() };
         let is_new = since.as_ref().is_none_or(|(_, known)| *known != token);
         if is_new {
             *since = Some((Instant::now(), token.clone()));
@@ -290,7 +225,7 @@ impl Process {
             let of_this = [REFUSED, token.as_bytes()].concat();
             let refused = &self.switching.refused;
             refused.lock().expect("no panic while held").retain(|said| said.starts_with(&of_this));
-            match self.prepare(from, to, token.ends_with(FORCED)).await {
+            match self.prepare(&from, &to, token.ends_with(FORCED)).await {
                 Ok(()) => {
                     self.bus.signal(ready_topic(&token, self.bus.process));
                     return;
@@ -305,16 +240,36 @@ impl Process {
         }
     }
 
-    /// Holds commands back and brings everything to an end that goes by the mode so far.
-    async fn prepare(&self, from: Mode, to: Mode, force: bool) -> Result<(), String> {
-        if self.upstream.is_none() && to != Mode::Postgres {
+    /// Lets commands go on by this rule; if it is another one, not before they have stopped and somebody follows by it.
+    async fn go_by(&self, rule: Arc<Rule>) {
+        let before = self.routing.rule();
+        if !self.routing.is_held() && before == rule {
+            return;
+        }
+        self.routing.hold();
+        if before != rule {
+            self.drain().await;
+            self.let_go(rule.mode);
+            if let Err(why) = self.change_followers(&before, &rule).await {
+                tracing::error!("cannot follow in mode {}: {why}", rule.mode.name());
+                self.shutdown.send_replace(true);
+                return;
+            }
+        }
+        self.routing.release(rule);
+    }
+
+    /// Holds commands back and brings everything to an end that goes by the rule so far.
+    async fn prepare(&self, from: &Rule, to: &Rule, force: bool) -> Result<(), String> {
+        if self.upstream.is_none() && to.mode != Mode::Postgres {
             self.routing.hold();
             return Err("one process has no other server (--upstream)".to_owned());
         }
-        // Who follows is about to answer.
-        let follows =
-            self.shadow.get().filter(|_| from.is_followed() && from.is_upstream() != to.is_upstream());
-        let behind = || follows.and_then(|shadow| shadow.behind());
+        let shadow = self.shadow.get();
+        // Those that are about to answer for what they have followed.
+        let about_to = |side: &Side| from.is_followed_by(*side) && from.hands_over(to, *side);
+        let about_to = || [Side::Postgres, Side::Upstream].into_iter().filter(about_to);
+        let behind = || about_to().find_map(|side| shadow?.behind(side));
         if !force && let Some(why) = behind() {
             return Err(why);
         }
@@ -322,8 +277,13 @@ impl Process {
         if !self.drain().await {
             return Err("what clients have under way takes too long".to_owned());
         }
-        let Some(shadow) = follows else { return Ok(()) };
-        match tokio::time::timeout(CATCH_UP, shadow.caught_up()).await {
+        let Some(shadow) = shadow else { return Ok(()) };
+        let caught_up = async {
+            for side in about_to() {
+                shadow.caught_up(side).await;
+            }
+        };
+        match tokio::time::timeout(CATCH_UP, caught_up).await {
             Err(_) if !force => {
                 Err(behind().unwrap_or_else(|| "the side that follows does not catch up in time".to_owned()))
             }
@@ -331,13 +291,13 @@ impl Process {
         }
     }
 
-    /// Who has followed in one mode does not in the next, or otherwise.
-    pub async fn change_follower(&self, from: Mode, to: Mode) -> Result<(), String> {
+    /// Who has followed by one rule does not by the next, or otherwise.
+    pub async fn change_followers(&self, from: &Rule, to: &Arc<Rule>) -> Result<(), String> {
         let Some(shadow) = self.shadow.get() else { return Ok(()) };
-        if from.is_followed() {
+        if from.mode.is_followed() {
             shadow.end().await;
         }
-        if to.is_followed() { shadow.begin(to).await } else { Ok(()) }
+        if to.mode.is_followed() { shadow.begin(to.clone()).await } else { Ok(()) }
     }
 
     /// Ends what waits and lets finish what is under way.
@@ -367,19 +327,5 @@ impl Process {
             let here = |client: &Arc<ClientHandle>| !client.subscriptions.is_empty() || client.info().monitor;
             self.clients.all().into_iter().filter(here).for_each(|client| client.kill());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stored_modes() {
-        let changing = Stored::Changing { from: Mode::Redis, to: Mode::Postgres, token: "a1".to_owned() };
-        for stored in [Stored::Settled(Mode::Shadow), changing] {
-            assert_eq!(Stored::parse(&stored.text()), Some(stored));
-        }
-        assert_eq!(Stored::parse("nonsense"), None);
     }
 }

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use crate::command::help::help;
 use crate::command::prelude::*;
 use crate::exec::Context;
-use crate::state::{Mode, SHADOW_READS};
+use crate::state::{Change, Mode, SHADOW_READS};
 use crate::store::statements::server::CHANGE_SETTING;
 use crate::store::{Call, Param};
 
@@ -84,7 +84,7 @@ impl Steps for Set {
     fn run<'a>(self: Box<Self>, context: &'a mut Context<'_>) -> BoxFuture<'a, Result<Reply, CommandError>> {
         Box::pin(async move {
             let process = context.process().clone();
-            match process.switch_mode(self.mode, self.force).await {
+            match process.change_rule(&Change::Everything(self.mode), self.force).await {
                 Ok(()) => Ok(Reply::Ok),
                 Err(error) => Err(CommandError::text(format!("ERR {error}"))),
             }

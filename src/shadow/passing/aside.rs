@@ -15,7 +15,7 @@ use super::sent::{Effect, Sent, is_subscription, number};
 use crate::keyspace::DbIndex;
 use crate::resp::{Protocol, Reply};
 use crate::session::Session;
-use crate::state::{Blockage, ClientHandle, Mode, OutputLimit, Process, Upstream};
+use crate::state::{Blockage, ClientHandle, OutputLimit, Process, Rule, Upstream};
 use crate::upstream::{Calls, Connection, FollowedAside, Raw, UpstreamError};
 
 /// What may wait for a client that does not read; beyond, nothing is taken from the upstream, whose own limits then hold.
@@ -211,7 +211,7 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut receiver: UnboundedReceiver<Sent>, changes: watch::Receiver<Mode>) {
+    async fn run(mut self, mut receiver: UnboundedReceiver<Sent>, changes: watch::Receiver<Arc<Rule>>) {
         let state = self.state.clone();
         let error = tokio::select! {
             // Before what is sent after the change.

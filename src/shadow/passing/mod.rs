@@ -61,7 +61,7 @@ impl<E: Executor> Executor for Passing<E> {
                     continue;
                 }
                 let passage = self.process.routing.pass().await;
-                match passage.mode.is_upstream() {
+                match passage.rule.mode.is_upstream() {
                     true => self.to_upstream(session, requests, replies).await,
                     false => self.answer_here(session, requests, replies).await,
                 }

@@ -1,11 +1,11 @@
 //! What a client's own connection is in the middle of, as its two ends see it.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
-use crate::state::Mode;
+use crate::state::Rule;
 
 #[derive(Default)]
 pub struct State {
@@ -19,10 +19,10 @@ pub struct State {
     pub selected: Mutex<Option<u32>>,
 }
 
-/// Until the mode is one in which the client has to begin again with what it is in the middle of: on the other side, or so that a transaction is followed from its beginning.
-pub async fn interrupted(mut changes: watch::Receiver<Mode>, state: &State) {
+/// Until the rule is one in which the client has to begin again with what it is in the middle of: on the other side, or so that a transaction is followed from its beginning.
+pub async fn interrupted(mut changes: watch::Receiver<Arc<Rule>>, state: &State) {
     while changes.changed().await.is_ok() {
-        if !changes.borrow_and_update().is_upstream() || state.held.load(Relaxed) {
+        if !changes.borrow_and_update().mode.is_upstream() || state.held.load(Relaxed) {
             return;
         }
     }

@@ -16,7 +16,7 @@ use crate::shadow::effect::{Name, Planned, may_write, selects};
 use crate::shadow::keeper::Keeper;
 use crate::shadow::record::Touched;
 use crate::shadow::target::{Outcome, store_failure};
-use crate::state::{Mode, Process};
+use crate::state::{Process, Side};
 
 /// The executor around the one that answers.
 pub struct Noting<E> {
@@ -39,9 +39,9 @@ impl<E: Executor> Noting<E> {
     }
 
     fn reverse(&self) -> Option<Arc<Reverse>> {
-        match self.process.routing.mode() {
-            Mode::Reverse => self.keeper.reverse(),
-            _ => None,
+        match self.process.routing.is_followed_by(Side::Upstream) {
+            true => self.keeper.reverse(),
+            false => None,
         }
     }
 }
@@ -131,7 +131,9 @@ struct Noted {
 }
 
 impl Noted {
-    fn begin(reverse: &Arc<Reverse>, writes: Writes) -> Noted {
+    fn begin(reverse: &Arc<Reverse>, mut writes: Writes) -> Noted {
+        // Of a transaction it may not be decided yet who executes it.
+        writes.names.retain(|(_, key)| reverse.share.has(key));
         writes.names.iter().for_each(|name| reverse.dirty.mark(&slot(name)));
         if writes.all {
             reverse.dirty.mark(&Touched::All);

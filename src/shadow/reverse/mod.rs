@@ -19,9 +19,9 @@ pub use pump::Pump;
 
 use super::dirty::Dirty;
 use super::effect::Name;
-use super::record::Touched;
 use super::repair::Repairable;
 use super::report::{Report, now_ms};
+use super::share::Share;
 use crate::keyspace::DbIndex;
 use crate::store::Store;
 
@@ -30,6 +30,8 @@ pub struct Reverse {
     pub changes: Changes,
     pub dirty: Arc<Dirty>,
     pub report: Arc<Report>,
+    /// The keys that are followed.
+    pub share: Share,
     /// Keys that had changed from what was read when that was written, so that they were read again.
     pub overtaken: AtomicU64,
     /// Where it is kept which upstream it was that followed last.
@@ -48,12 +50,14 @@ impl Reverse {
         folder: &Path,
         memory: usize,
         report: Arc<Report>,
+        share: Share,
         store: Arc<Store>,
     ) -> Reverse {
         Reverse {
             changes: Changes::new(dirty.clone(), memory),
             dirty,
             report,
+            share,
             overtaken: AtomicU64::new(0),
             folder: folder.to_owned(),
             patience: store.patience,
@@ -75,12 +79,6 @@ impl Reverse {
     /// Where it stands which upstream it was, and what our last connection to it.
     fn noted(&self) -> PathBuf {
         self.folder.join("upstream")
-    }
-
-    /// All keys of both sides are to be compared.
-    pub fn compare_all(&self) {
-        self.dirty.mark(&Touched::All);
-        self.dirty.give_up(&Touched::All);
     }
 
     /// Nobody knows whether these were written, nor when: they are brought over now, and once more when it is certain.
@@ -124,8 +122,13 @@ impl Repairable for Reverse {
         &self.dirty
     }
 
+    fn share(&self) -> &Share {
+        &self.share
+    }
+
     fn bring_over(&self, db: DbIndex, keys: Vec<Bytes>) {
-        let names: Vec<Name> = keys.into_iter().map(|key| (db, key)).collect();
+        let own = keys.into_iter().filter(|key| self.share.has(key));
+        let names: Vec<Name> = own.map(|key| (db, key)).collect();
         names.iter().for_each(|name| self.dirty.mark(&changes::slot(name)));
         self.changes.add(names);
     }

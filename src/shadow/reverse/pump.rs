@@ -18,6 +18,7 @@ use crate::copy::{Portions, Redis, Speaker, read_keys, write_keys};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::shadow::effect::Name;
+use crate::shadow::repair::Repairable;
 use crate::shadow::target::Target;
 use crate::store::statements::shadow::LOCKED_KEYS;
 use crate::store::{Store, StoreError};

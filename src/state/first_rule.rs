@@ -1,21 +1,21 @@
-//! The mode that a process begins in.
+//! The rule that a process begins with.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::switch::Stored;
-use super::{Mode, Process};
+use super::stored_rule::Stored;
+use super::{Mode, Process, Rule};
 use crate::resp::Reply;
 use crate::store::StoreError;
 use crate::store::statements::server::ANY_KEY;
 use crate::upstream::Connection;
 
 impl Process {
-    /// The mode to begin with, or why there is none. One that was given at the start holds if nobody else is there, or is in it.
-    pub async fn first_mode(&self) -> Result<Result<Mode, String>, StoreError> {
+    /// The rule to begin with, or why there is none. A mode that was given at the start holds if nobody else is there, or is in it.
+    pub async fn first_rule(&self) -> Result<Result<Rule, String>, StoreError> {
         let given = self.settings.config.mode;
-        let mode = match (self.stored_mode().await?, given) {
+        let rule = match (self.stored_rule().await?, given) {
             (None, given) => {
                 let mode = given.unwrap_or(Mode::Postgres);
                 // No server would have left it open.
@@ -31,51 +31,50 @@ impl Process {
                 if let Err(why) = self.prepare_first(None, mode) {
                     return Ok(Err(why));
                 }
-                self.begin_mode(mode).await?;
-                mode
+                self.begin_rule(&Rule::of(mode)).await?;
+                Rule::of(mode)
             }
-            (Some(Stored::Settled(mode)), None) => mode,
-            (Some(Stored::Settled(mode)), Some(given)) if mode == given => mode,
+            (Some(Stored::Settled(rule)), None) => rule,
+            (Some(Stored::Settled(rule)), Some(given)) if rule.mode == given => rule,
             (Some(stored), Some(given)) if self.live_processes().await?.is_empty() => {
                 let from = stored.settled();
-                if from.is_followed() && from.is_upstream() != given.is_upstream() {
+                // The keys that are moved by pattern belong to the mode.
+                let to = if given == from.mode { from.clone() } else { Rule::of(given) };
+                if *from != to
+                    && (from.is_divided()
+                        || from.mode.is_followed() && from.mode.is_upstream() != given.is_upstream())
+                {
                     // What the last processes have not followed would be undone on the side where it was done.
+                    let moved = if from.is_divided() { " with keys moved by pattern" } else { "" };
                     return Ok(Err(format!(
-                        "it was {} up to now: start in that and change it with RESPG.MODE SET",
-                        from.name()
+                        "it was {}{moved} up to now: start in that and change it with RESPG.MODE SET",
+                        from.mode.name()
                     )));
                 }
-                if let Some(why) = self.would_lose(from, given).await? {
+                if let Some(why) = self.would_lose(from.mode, given).await? {
                     return Ok(Err(why.to_owned()));
                 }
-                if let Err(why) = self.prepare_first(Some(from), given) {
+                if let Err(why) = self.prepare_first(Some(from.mode), given) {
                     return Ok(Err(why));
                 }
-                self.change(&stored, &Stored::Settled(given)).await?;
-                given
+                self.change(&stored, &Stored::Settled(to.clone())).await?;
+                to
             }
             (Some(Stored::Changing { from, .. }), _) => from,
-            (Some(Stored::Settled(mode)), Some(_)) => {
-                return Ok(Err(format!("others are in mode {}: change it with RESPG.MODE SET", mode.name())));
+            (Some(Stored::Settled(rule)), Some(_)) => {
+                let mode = rule.mode.name();
+                return Ok(Err(format!("others are in mode {mode}: change it with RESPG.MODE SET")));
             }
         };
-        Ok(Ok(mode))
+        Ok(Ok(rule))
     }
 
     /// Before a process is the first in a mode.
     fn prepare_first(&self, from: Option<Mode>, mode: Mode) -> Result<(), String> {
-        match (self.shadow.get(), mode.is_followed()) {
-            (_, false) => Ok(()),
-            (Some(shadow), true) if shadow.follows(mode) => {
-                if from.is_some_and(Mode::is_followed) {
-                    Ok(())
-                } else {
-                    shadow.lose_track()
-                }
-            }
-            // Of a process without an upstream something better is said.
-            (Some(_), true) => Err("nobody follows in this version yet".to_owned()),
-            (None, true) => Ok(()),
+        // Of a process without an upstream something better is said.
+        match self.shadow.get().filter(|_| mode.is_followed() && !from.is_some_and(Mode::is_followed)) {
+            Some(shadow) => shadow.lose_track(),
+            None => Ok(()),
         }
     }
 
