@@ -2,7 +2,7 @@
 -- respg.keyspace or respg.databases in the same transaction and so holds a share lock. A transaction that has used keys and stays open
 -- (a pg_dump, a client of SQL) would hold all of them up, hence the short patience.
 
--- To be called by whatever writes keys outside of a client's command: while the mode is reverse (or changes) somebody follows. key null: whole databases.
+-- To be called by whatever writes keys outside of a client's command: while the mode is reverse, has keys moved by pattern (or changes) somebody follows, and takes what is his. key null: whole databases.
 CREATE OR REPLACE FUNCTION respg.changed(key bytea, db integer) RETURNS void LANGUAGE sql VOLATILE
 AS $$
     INSERT INTO respg.changed_keys (db, key)

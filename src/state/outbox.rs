@@ -62,6 +62,16 @@ impl Outbox {
         Some(std::mem::take(&mut queue.replies))
     }
 
+    /// Puts what was taken where it was, before what has come since.
+    pub fn put_back(&self, replies: VecDeque<Reply>) {
+        let mut queue = self.queue.lock().expect("no panic while held");
+        queue.bytes += replies.iter().map(weight).sum::<u64>();
+        let later = std::mem::replace(&mut queue.replies, replies);
+        queue.replies.extend(later);
+        drop(queue);
+        self.arrived.notify_one();
+    }
+
     /// Waits until what was there has been taken, or some time.
     pub async fn room(&self) {
         let _ = tokio::time::timeout(Duration::from_millis(100), self.taken.notified()).await;
@@ -162,7 +172,11 @@ mod tests {
         let outbox = Outbox::default();
         let unlimited = OutputLimit { hard: 0, soft: 0, soft_time: Duration::ZERO };
         assert!(outbox.push(Reply::ONE, unlimited) && outbox.push(Reply::ZERO, unlimited));
-        assert_eq!(outbox.recv().await, [Reply::ONE, Reply::ZERO]);
+        let taken = outbox.recv().await;
+        assert_eq!(taken, [Reply::ONE, Reply::ZERO]);
+        assert!(outbox.push(Reply::Ok, unlimited));
+        outbox.put_back(taken);
+        assert_eq!(outbox.recv().await, [Reply::ONE, Reply::ZERO, Reply::Ok]);
         assert_eq!(outbox.try_take(), None);
         assert_eq!(outbox.size(), (0, 0));
     }

@@ -23,6 +23,8 @@ const REFUSED: &[u8] = b"respg:mode:refused:";
 const DRAIN: Duration = Duration::from_secs(5);
 /// Longest time for the side that follows to do what is left.
 const CATCH_UP: Duration = Duration::from_secs(3);
+/// The same if it does not matter much.
+const GRACE: Duration = Duration::from_millis(300);
 /// When a change that nobody ends is undone.
 const PATIENCE: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(2);
@@ -283,12 +285,16 @@ impl Process {
                 shadow.caught_up(side).await;
             }
         };
-        match tokio::time::timeout(CATCH_UP, caught_up).await {
-            Err(_) if !force => {
-                Err(behind().unwrap_or_else(|| "the side that follows does not catch up in time".to_owned()))
-            }
-            _ => Ok(()),
+        if tokio::time::timeout(CATCH_UP, caught_up).await.is_err() && !force {
+            let slow = || "the side that follows does not catch up in time".to_owned();
+            return Err(behind().unwrap_or_else(slow));
         }
+        // What others leave undone is found again, by comparing keys.
+        let goes_on = |side: &Side| from.is_followed_by(*side) && to.is_followed_by(*side);
+        for side in [Side::Postgres, Side::Upstream].into_iter().filter(goes_on) {
+            let _ = tokio::time::timeout(GRACE, shadow.caught_up(side)).await;
+        }
+        Ok(())
     }
 
     /// Who has followed by one rule does not by the next, or otherwise.

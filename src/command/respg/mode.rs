@@ -18,8 +18,12 @@ const FAMILY: Command = Command {
     ..Command::in_group(Group::Server, file!())
 };
 
-pub(super) static MODE: Command =
-    Command { name: "RESPG.MODE", arity: AtLeast(2), subcommands: &[&GET, &HELP, &READS, &SET], ..FAMILY };
+pub(super) static MODE: Command = Command {
+    name: "RESPG.MODE",
+    arity: AtLeast(2),
+    subcommands: &[&GET, &HELP, &KEYS, &READS, &SET],
+    ..FAMILY
+};
 
 /// `RESPG.MODE GET`
 static GET: Command = Command {
@@ -29,10 +33,23 @@ static GET: Command = Command {
     ..FAMILY
 };
 
+/// `RESPG.MODE KEYS`
+static KEYS: Command = Command {
+    name: "RESPG.MODE|KEYS",
+    arity: Exactly(2),
+    plan: |_, _| {
+        Ok(Plan::session(|context| {
+            let rule = context.process().routing.rule();
+            Ok(Reply::bulks(rule.moved.iter().map(<[u8]>::to_vec)))
+        }))
+    },
+    ..FAMILY
+};
+
 /// `RESPG.MODE READS [percentage]`
 static READS: Command = Command { name: "RESPG.MODE|READS", arity: AtLeast(2), plan: reads, ..FAMILY };
 
-/// `RESPG.MODE SET <postgres | redis | shadow | reverse> [FORCE]`
+/// `RESPG.MODE SET <postgres | redis | shadow | reverse> [KEYS pattern [pattern ...]] [FORCE]`
 static SET: Command = Command { name: "RESPG.MODE|SET", arity: AtLeast(3), plan: set, ..FAMILY };
 
 static HELP: Command = Command {
@@ -45,18 +62,35 @@ static HELP: Command = Command {
 const HELP_LINES: &[&str] = &[
     "GET",
     "    Return who answers for the data.",
+    "KEYS",
+    "    Return the patterns of the keys for which Postgres answers although the mode is shadow.",
     "READS [<percentage>]",
     "    Of how many keys in a hundred (by hash slot) Postgres answers reads in mode shadow already, in all processes: whatever has been followed.",
     "SET <postgres | redis | shadow | reverse> [FORCE]",
-    "    Change it in all processes; return when all go by it. FORCE: also if the side that is to answer is behind, or has keys that would be lost.",
+    "    Change it for all keys, in all processes; return when all go by it. FORCE: also if the side that is to answer is behind, or has keys that would be lost.",
+    "SET <reverse | shadow> KEYS <pattern> [<pattern> ...] [FORCE]",
+    "    In mode shadow: let Postgres answer for keys like these, and the upstream follow; or the other way round again.",
 ];
 
 fn set(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     let mode = Mode::from_name(args.word()?);
     let mode = mode.ok_or(CommandError::text("ERR the mode is postgres, redis, shadow or reverse"))?;
-    let force = args.take("FORCE");
-    args.end()?;
-    Ok(Plan::Steps(Box::new(Set { mode, force })))
+    if !args.take("KEYS") {
+        let force = args.take("FORCE");
+        args.end()?;
+        return Ok(Plan::Steps(Box::new(Set { change: Change::Everything(mode), force })));
+    }
+    let mut patterns = args.rest().to_vec();
+    let force = patterns.pop_if(|last| last.eq_ignore_ascii_case(b"FORCE")).is_some();
+    let change = match mode {
+        _ if patterns.is_empty() => return Err(CommandError::SYNTAX),
+        Mode::Reverse => Change::Move(patterns),
+        Mode::Shadow => Change::GiveBack(patterns),
+        Mode::Postgres | Mode::Redis => {
+            return Err(CommandError::text("ERR keys are moved by pattern to reverse, and back to shadow"));
+        }
+    };
+    Ok(Plan::Steps(Box::new(Set { change, force })))
 }
 
 fn reads(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
@@ -76,7 +110,7 @@ fn reads(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
 }
 
 struct Set {
-    mode: Mode,
+    change: Change,
     force: bool,
 }
 
@@ -84,10 +118,32 @@ impl Steps for Set {
     fn run<'a>(self: Box<Self>, context: &'a mut Context<'_>) -> BoxFuture<'a, Result<Reply, CommandError>> {
         Box::pin(async move {
             let process = context.process().clone();
-            match process.change_rule(&Change::Everything(self.mode), self.force).await {
+            match process.change_rule(&self.change, self.force).await {
                 Ok(()) => Ok(Reply::Ok),
                 Err(error) => Err(CommandError::text(format!("ERR {error}"))),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::{error, plan};
+    use crate::resp::Reply;
+
+    #[test]
+    fn mistakes() {
+        for (call, text) in [
+            ("SET nosuch", "ERR the mode is postgres, redis, shadow or reverse"),
+            ("SET shadow KEYS", "ERR syntax error"),
+            ("SET shadow KEYS FORCE", "ERR syntax error"),
+            ("SET shadow FORCE KEYS a", "ERR syntax error"),
+            ("SET redis KEYS a", "ERR keys are moved by pattern to reverse, and back to shadow"),
+            ("READS 101", "ERR the percentage is between 0 and 100"),
+            ("KEYS a", "ERR wrong number of arguments for 'respg.mode|keys' command"),
+        ] {
+            let words: Vec<&str> = std::iter::once("RESPG.MODE").chain(call.split(' ')).collect();
+            assert_eq!(plan(&words).err().map(Reply::from), Some(error(text)), "{call}");
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! What goes to a client's own connection, and what that means for the connection.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use bytes::Bytes;
 
 use super::aside::Aside;
 use super::sent::{Effect, Sent};
-use super::ways::writes;
-use super::{Passing, argv, failure, request_writes, taken};
+use super::ways::{request_writes, writes};
+use super::{Passing, argv, failure, taken};
 use crate::command::{self, Flags, Incoming};
 use crate::exec::Executor;
 use crate::resp::Reply;
@@ -24,6 +26,7 @@ impl<E: Executor> Passing<E> {
         if let Err(error) = self.open_aside(session).await {
             return taken(session, failure(&error));
         }
+        let queues = queues(incoming);
         let is = |flag| incoming.has(flag);
         let sent = Sent {
             takes_reply: session.takes_reply(),
@@ -35,6 +38,7 @@ impl<E: Executor> Passing<E> {
         let mut aside = session.aside.take();
         if let Some(aside) = aside.as_mut().and_then(|aside| aside.downcast_mut::<Aside>()) {
             aside.send(session, sent);
+            aside.queues = queues.unwrap_or(aside.queues);
         }
         session.aside = aside;
         Reply::Nothing
@@ -55,18 +59,16 @@ impl<E: Executor> Passing<E> {
             (aside.as_mut().and_then(|aside| aside.downcast_mut::<Aside>()), session.multi.take())
         {
             aside.repeat(session, vec![Bytes::from_static(b"MULTI")], Effect::Holds, false);
+            aside.queues = true;
             for request in multi.queued {
                 let writes = request_writes(&request);
                 aside.repeat(session, request.argv, Effect::Nothing, writes);
             }
             if multi.failed {
-                // So that it aborts there as well.
-                aside.repeat(
-                    session,
-                    vec![Bytes::from_static(b"MULTI"), Bytes::new()],
-                    Effect::Nothing,
-                    false,
-                );
+                aside.spoil(session);
+            }
+            if matches!(effect(incoming), Effect::Authenticates) {
+                aside.state.somebody_else.store(true, Relaxed);
             }
         }
         session.aside = aside;
@@ -74,13 +76,13 @@ impl<E: Executor> Passing<E> {
         let effect = match effect(incoming) {
             // It may become somebody else's, or speak another protocol, with EXEC.
             Effect::Authenticates => Effect::TakesOver,
-            Effect::TakesOver => Effect::TakesOver,
+            effect @ (Effect::TakesOver | Effect::Releases) => effect,
             _ => Effect::Nothing,
         };
         self.aside(session, incoming, effect, greeting).await
     }
 
-    async fn open_aside(&self, session: &mut Session) -> Result<(), UpstreamError> {
+    pub(super) async fn open_aside(&self, session: &mut Session) -> Result<(), UpstreamError> {
         if session.aside.is_none() {
             // Nobody has to find out for himself, which may take seconds.
             if let Some(problem) = self.upstream.pipe.problem() {
@@ -90,6 +92,17 @@ impl<E: Executor> Passing<E> {
             session.aside = Some(Box::new(aside));
         }
         Ok(())
+    }
+}
+
+/// Whether what comes after it is queued for EXEC; `None`: as what came before it.
+fn queues(incoming: &Incoming) -> Option<bool> {
+    let Incoming::Known(request) = incoming else { return None };
+    let at_once = request.command.flags.has(Flags::NOT_QUEUED);
+    match request.command.passing {
+        command::Passing::Queues => Some(true),
+        command::Passing::Unwatches | command::Passing::Ends if at_once => Some(false),
+        _ => None,
     }
 }
 

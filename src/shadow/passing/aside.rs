@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -42,7 +42,9 @@ impl Context {
 pub struct Aside {
     sender: UnboundedSender<Sent>,
     upstream: Arc<Upstream>,
-    state: Arc<State>,
+    pub(super) state: Arc<State>,
+    /// Whether what is sent is queued there, since MULTI was sent.
+    pub queues: bool,
     context: Context,
     task: JoinHandle<()>,
 }
@@ -85,6 +87,7 @@ impl Aside {
             sender,
             upstream: upstream.clone(),
             state,
+            queues: false,
             context,
             task: tokio::spawn(task.run(receiver, process.routing.changes())),
         })
@@ -92,14 +95,17 @@ impl Aside {
 
     /// Whether the client's next request has to come here too.
     pub fn is_busy(&self) -> bool {
-        self.state.pending.load(Relaxed) > 0
-            || self.state.held.load(Relaxed)
-            || self.state.taken_over.load(Relaxed)
+        self.state.is_busy()
     }
 
     /// Whether it can no longer be used.
     pub fn is_broken(&self) -> bool {
         self.state.broken.load(Relaxed)
+    }
+
+    /// Whether it belongs to a user whom respg does not know.
+    pub fn is_somebody_else(&self) -> bool {
+        self.state.somebody_else.load(Relaxed)
     }
 
     /// Takes the client to the database that it has gone to here. To be called before it goes another way.
@@ -127,7 +133,7 @@ impl Aside {
                 state.taken_over.store(true, Relaxed);
             }
             Effect::Resets => self.context = Context::of(session),
-            Effect::Nothing | Effect::Releases | Effect::Authenticates => {}
+            Effect::Nothing | Effect::Releases | Effect::Authenticates | Effect::Probes => {}
         }
         let holds = state.holds.load(Relaxed);
         self.give(Sent { holds, ..sent });
@@ -138,8 +144,14 @@ impl Aside {
         self.send(session, Sent { writes, takes_reply: false, ..Sent::new(argv, effect) });
     }
 
+    /// The transaction that is queued there is bound to abort.
+    pub fn spoil(&mut self, session: &Session) {
+        let words = vec![Bytes::from_static(b"MULTI"), Bytes::new()];
+        self.repeat(session, words, Effect::Nothing, false);
+    }
+
     /// Brings the connection to where the client is.
-    fn follow(&mut self, session: &Session) {
+    pub fn follow(&mut self, session: &Session) {
         let wanted = Context::of(session);
         if wanted == self.context {
             return;
@@ -219,11 +231,8 @@ impl Task {
             () = interrupted(changes, &state) => UpstreamError::Lost("the mode has changed".to_owned()),
             error = self.pass_on(&mut receiver) => error,
         };
-        self.state.broken.store(true, Relaxed);
-        let was_busy = self.state.pending.load(Relaxed) > 0
-            || self.state.held.load(Relaxed)
-            || self.state.taken_over.load(Relaxed);
-        if was_busy {
+        self.state.break_off();
+        if self.state.is_busy() {
             // As if it were the server itself that has gone.
             tracing::debug!(%error, "a client's own connection to the upstream ended");
             self.client.outbox.finish();
@@ -301,6 +310,10 @@ impl Task {
         }
         if sent.effect == Effect::Authenticates && !failed {
             self.state.taken_over.store(true, Relaxed);
+            self.state.somebody_else.store(true, Relaxed);
+        }
+        if sent.effect == Effect::Probes {
+            self.state.restricted.store(raw.0.starts_with(b"*"), Relaxed);
         }
         let db = if sent.selects { number(sent.argv.get(1)) } else { None };
         if &raw.0[..] == QUEUED {
@@ -318,8 +331,9 @@ impl Task {
         if sent.takes_reply {
             self.forward(raw);
         }
-        if self.state.pending.fetch_sub(1, Relaxed) == 1 {
+        if self.state.pending.fetch_sub(1, AcqRel) == 1 {
             self.client.set_blockage(Blockage::Free);
+            self.state.quiet.notify_one();
         }
     }
 

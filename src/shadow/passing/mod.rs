@@ -2,8 +2,12 @@
 
 mod alone;
 mod aside;
+mod belongs;
+mod divided;
 mod introduction;
 mod progress;
+mod pushed;
+mod quiet;
 mod reads;
 mod sent;
 mod ways;
@@ -17,8 +21,9 @@ use futures_util::future::BoxFuture;
 use self::alone::effect;
 use self::aside::Aside;
 use self::introduction::{Introduction, introduction, tell_version};
+use self::pushed::put_before;
 use self::sent::Effect;
-use self::ways::{Way, way, writes};
+use self::ways::{Way, request_writes, way, writes};
 
 use crate::command::{self, Flags, Incoming, Request};
 use crate::exec::Executor;
@@ -61,7 +66,9 @@ impl<E: Executor> Executor for Passing<E> {
                     continue;
                 }
                 let passage = self.process.routing.pass().await;
-                match passage.rule.mode.is_upstream() {
+                let rule = &passage.rule;
+                match rule.mode.is_upstream() {
+                    true if rule.is_divided() => self.divide(session, requests, replies, &rule.moved).await,
                     true => self.to_upstream(session, requests, replies).await,
                     false => self.answer_here(session, requests, replies).await,
                 }
@@ -205,13 +212,23 @@ impl<E: Executor> Passing<E> {
     }
 
     fn way(&self, session: &mut Session, incoming: &Incoming, greeting: Option<&Greeting>) -> Way {
-        settle(session);
+        if aside_of(session).is_some_and(|aside| !aside.is_busy()) {
+            // What the client has done there is true of the client.
+            with_aside(session, Aside::settle);
+        }
         let aside = aside_of(session);
         if aside.is_some_and(|aside| aside.is_broken() && !aside.is_busy()) {
             session.aside = None;
         } else if aside.is_some_and(Aside::is_busy) {
             let is_ours = incoming.command().is_some_and(|command| command.flags.has(Flags::MODULE));
-            return if is_ours { Way::Own } else { Way::Aside };
+            return match incoming.command().map(|command| command.passing) {
+                _ if is_ours => Way::Own,
+                // Queued while keys were moved by pattern, which is over.
+                passing if session.multi.is_some() && !matches!(passing, Some(command::Passing::Ends)) => {
+                    Way::WithQueue
+                }
+                _ => Way::Aside,
+            };
         }
         way(session, incoming, greeting, &self.context(session))
     }
@@ -350,22 +367,17 @@ fn argv(incoming: &Incoming) -> &[Bytes] {
     }
 }
 
-fn request_writes(request: &Request) -> bool {
-    let flags = request.command.flags;
-    flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE) || flags.has(Flags::BARRIER)
-}
-
 fn aside_of(session: &Session) -> Option<&Aside> {
     session.aside.as_ref()?.downcast_ref()
 }
 
-/// What a client has done on its own connection is true of the client.
-fn settle(session: &mut Session) {
-    let Some(mut own) = session.aside.take() else { return };
-    if let Some(aside) = own.downcast_mut::<Aside>().filter(|aside| !aside.is_busy()) {
-        aside.settle(session);
+/// Does something with a client's own connection, if there is one.
+fn with_aside(session: &mut Session, what: impl FnOnce(&mut Aside, &mut Session)) {
+    let mut own = session.aside.take();
+    if let Some(aside) = own.as_mut().and_then(|own| own.downcast_mut::<Aside>()) {
+        what(aside, session);
     }
-    session.aside = Some(own);
+    session.aside = own;
 }
 
 fn selected(argv: &[Bytes]) -> Option<u32> {
@@ -374,16 +386,6 @@ fn selected(argv: &[Bytes]) -> Option<u32> {
 
 fn taken(session: &mut Session, reply: Reply) -> Reply {
     if session.takes_reply() { reply } else { Reply::Nothing }
-}
-
-/// Puts what was pushed before the replies at these places.
-fn put_before(replies: &mut [Reply], pushed: impl IntoIterator<Item = (usize, VecDeque<Reply>)>) {
-    for (place, pushed) in pushed {
-        if let Some(reply) = replies.get_mut(place) {
-            let own = std::mem::replace(reply, Reply::Nothing);
-            *reply = Reply::Several(pushed.into_iter().chain([own]).collect());
-        }
-    }
 }
 
 /// What the client is told when there is no reply.

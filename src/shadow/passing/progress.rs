@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::state::Rule;
 
@@ -17,6 +17,24 @@ pub struct State {
     pub broken: AtomicBool,
     /// The database that the client has gone to here, until its session knows.
     pub selected: Mutex<Option<u32>>,
+    /// Whether the client is one that respg does not know: for the upstream it is somebody else.
+    pub somebody_else: AtomicBool,
+    /// Whether it has subscribed and speaks RESP2, so that the upstream answers little else.
+    pub restricted: AtomicBool,
+    /// Told when nothing is pending any more, or it is broken.
+    pub quiet: Notify,
+}
+
+impl State {
+    /// Whether the client's next request has to come here too.
+    pub fn is_busy(&self) -> bool {
+        self.pending.load(Relaxed) > 0 || self.held.load(Relaxed) || self.taken_over.load(Relaxed)
+    }
+
+    pub fn break_off(&self) {
+        self.broken.store(true, Relaxed);
+        self.quiet.notify_one();
+    }
 }
 
 /// Until the rule is one in which the client has to begin again with what it is in the middle of: on the other side, or so that a transaction is followed from its beginning.

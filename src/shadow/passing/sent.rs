@@ -18,6 +18,8 @@ pub enum Effect {
     Authenticates,
     /// RESET: nothing is left of all this.
     Resets,
+    /// Nothing; its reply shows whether the upstream answers little else (PING).
+    Probes,
 }
 
 /// A call on its way.

@@ -80,14 +80,17 @@ fn may_block(request: &Request, context: &PlanContext) -> bool {
 /// Whether a call may change data, or have other effects that somebody who follows needs to know.
 pub fn writes(incoming: &Incoming, greeting: Option<&Greeting>) -> bool {
     match incoming {
-        Incoming::Known(request) => {
-            let flags = request.command.flags;
-            flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE) || flags.has(Flags::BARRIER)
-        }
+        Incoming::Known(request) => request_writes(request),
         Incoming::Refused { argv, .. } => match (command::lookup(&argv[0]), greeting) {
             (Some(command), _) => command.flags.has(Flags::WRITE) || command.flags.has(Flags::MAY_REPLICATE),
             (None, Some(greeting)) => greeting.command(&argv[0]).is_some_and(|foreign| !foreign.only_reads()),
             (None, None) => true,
         },
     }
+}
+
+/// The same of one that respg knows.
+pub fn request_writes(request: &Request) -> bool {
+    let flags = request.command.flags;
+    flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE) || flags.has(Flags::BARRIER)
 }

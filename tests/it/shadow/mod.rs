@@ -3,6 +3,8 @@
 mod brought;
 mod faults;
 mod follow;
+mod keys;
+mod keys_moving;
 mod modes;
 mod pair;
 mod reads;
