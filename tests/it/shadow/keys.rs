@@ -187,7 +187,7 @@ fn transactions() {
     assert_eq!(redis.connect().plain("GET m:n"), text("7"));
 }
 
-/// Who has a connection of its own to the upstream keeps it, and all replies come in order.
+/// Who has a connection of its own to the upstream keeps it, and all replies come in order: seen to fail when they are not waited for (`quiet`).
 #[test]
 fn subscribers_and_those_who_wait() {
     let (pair, _redis, respg) = moved();
