@@ -12,6 +12,7 @@ PACKAGES=(
   redis-server redis-tools                                                 # reference server
   libhiredis-dev php-cli php-redis python3 python3-venv                    # client libraries, compat/clients
   pgbouncer                                                                # a pooler, of the time before prepared statements
+  libfaketime                                                              # clocks that are set back
   shellcheck                                                               # docker/lint.sh
 )
 

@@ -1,3 +1,4 @@
+mod clock;
 mod generic;
 mod groups;
 mod held_snapshot;

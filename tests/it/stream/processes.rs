@@ -6,7 +6,7 @@ use crate::support::client::{Client, Protocol, Value};
 use crate::support::pg::fresh_database;
 use crate::support::respg::{Respg, blocking};
 
-fn id(reply: &Value) -> (u64, u64) {
+pub fn id(reply: &Value) -> (u64, u64) {
     let Value::Bulk(id) = reply else { panic!("no id: {reply:?}") };
     let (ms, seq) = std::str::from_utf8(id).unwrap().split_once('-').unwrap();
     (ms.parse().unwrap(), seq.parse().unwrap())

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -25,6 +25,16 @@ pub struct TcpPostgres {
 impl TcpPostgres {
     /// With `files` in its data directory; `rules` become the whole of pg_hba.conf besides the unix socket's.
     pub fn start(files: &[(&str, &str)], settings: &[&str], rules: &[&str]) -> TcpPostgres {
+        TcpPostgres::start_with(&[], files, settings, rules)
+    }
+
+    /// The same with these variables in its environment.
+    pub fn start_with(
+        variables: &[(&str, &Path)],
+        files: &[(&str, &str)],
+        settings: &[&str],
+        rules: &[&str],
+    ) -> TcpPostgres {
         let scratch = Scratch::new();
         let programs = blocking(async {
             let postgres = OwnPostgres::start(&options(scratch.path())).await.unwrap();
@@ -52,6 +62,7 @@ impl TcpPostgres {
         }
         let log = fs::File::create(scratch.path().join("log")).unwrap();
         command.arg("-D").arg(&data).arg("-k").arg(scratch.path().join("socket")).current_dir(scratch.path());
+        command.envs(variables.iter().copied());
         let server = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut postgres = TcpPostgres { scratch, server, port };
         postgres.wait_until_it_serves();
