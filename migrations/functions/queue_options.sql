@@ -77,7 +77,7 @@ AS $$
     CROSS JOIN LATERAL respg.place_of(o) p
     LEFT JOIN respg.stream_groups g ON g.object_id = i.object_id AND g.group_id = i.group_id
     LEFT JOIN respg.stream_consumers c ON c.object_id = i.object_id AND c.group_id = i.group_id AND c.consumer_id = i.consumer_id
-    LEFT JOIN respg.stream_entries e ON e.object_id = i.object_id AND e.id = i.id
+    LEFT JOIN LATERAL (SELECT * FROM respg.stream_entries e WHERE e.object_id = i.object_id AND e.id = i.id LIMIT 1) e ON true
 $$;
 
 -- Entries that have been delivered too often, on their way to the dead-letter stream, with five fields more that say where they come
@@ -93,7 +93,7 @@ AS $$
     FROM unnest(objects, groups, ids, consumers, delivered, deliveries) AS i (object_id, group_id, id, consumer_id, delivered_at, deliveries)
     JOIN respg.stream_options o ON o.object_id = i.object_id AND o.dead_letter IS NOT NULL
     CROSS JOIN LATERAL respg.place_of(o) p
-    JOIN respg.stream_entries e ON e.object_id = i.object_id AND e.id = i.id
+    CROSS JOIN LATERAL (SELECT * FROM respg.stream_entries e WHERE e.object_id = i.object_id AND e.id = i.id LIMIT 1) e
     LEFT JOIN respg.stream_groups g ON g.object_id = i.object_id AND g.group_id = i.group_id
     LEFT JOIN respg.stream_consumers c ON c.object_id = i.object_id AND c.group_id = i.group_id AND c.consumer_id = i.consumer_id
     ORDER BY i.object_id, i.id

@@ -1,5 +1,5 @@
 //! Statements on consumer groups. Those that load take names and find the numbers themselves, so that all that a command
-//! needs travels at once; a group that is not there gives no rows.
+//! needs travels at once; a group that is not there gives no rows. LATERAL and ANY: see streams.rs.
 
 use super::{KeyStatement, Statement, object_statement};
 
@@ -34,7 +34,8 @@ pub static HIGHEST_GROUP: Statement = Statement::new(
 pub static CONSUMERS: Statement = Statement::new(
     "SELECT i.i, c.consumer_id, a.version, a.seen_at, a.active_at FROM respg.stream_groups g
      CROSS JOIN unnest($3::bytea[]) WITH ORDINALITY AS i (name, i)
-     JOIN respg.stream_consumers c ON c.object_id = $1 AND c.group_id = g.group_id AND c.name = i.name
+     CROSS JOIN LATERAL (SELECT * FROM respg.stream_consumers c
+         WHERE c.object_id = $1 AND c.group_id = g.group_id AND c.name = i.name LIMIT 1) c
      CROSS JOIN LATERAL (SELECT * FROM respg.stream_activity a
          WHERE a.object_id = $1 AND a.group_id = g.group_id AND a.consumer_id = c.consumer_id ORDER BY a.version DESC LIMIT 1) a
      WHERE g.object_id = $1 AND g.name = $2",
@@ -58,14 +59,15 @@ pub static AFTER: Statement = Statement::new(
 /// $1 object id, $2 ids, $3 whether with fields.
 pub static ENTRIES: Statement = Statement::new(
     "SELECT e.id, CASE WHEN $3 THEN e.fields END AS fields FROM unnest($2::uuid[]) AS i (id)
-     JOIN respg.stream_entries e ON e.object_id = $1 AND e.id = i.id",
+     CROSS JOIN LATERAL (SELECT * FROM respg.stream_entries e WHERE e.object_id = $1 AND e.id = i.id LIMIT 1) e",
 );
 
 /// $1 object id, $2 the group's stored name, $3 ids: those that are pending.
 pub static PENDING: Statement = Statement::new(
     "SELECT p.id, p.consumer_id, p.delivered_at, p.deliveries FROM respg.stream_groups g
      CROSS JOIN unnest($3::uuid[]) AS i (id)
-     JOIN respg.stream_pending p ON p.object_id = $1 AND p.group_id = g.group_id AND p.id = i.id
+     CROSS JOIN LATERAL (SELECT * FROM respg.stream_pending p
+         WHERE p.object_id = $1 AND p.group_id = g.group_id AND p.id = i.id LIMIT 1) p
      WHERE g.object_id = $1 AND g.name = $2",
 );
 
@@ -86,13 +88,14 @@ pub static SCAN: Statement = Statement::new(
 pub static HISTORY: Statement = Statement::new(
     "SELECT p.id, p.consumer_id, p.delivered_at, p.deliveries, e.fields, e.id IS NOT NULL AS present
      FROM respg.stream_groups g
-     JOIN respg.stream_consumers o ON o.object_id = $1 AND o.group_id = g.group_id AND o.name = $5
+     CROSS JOIN LATERAL (SELECT * FROM respg.stream_consumers o
+         WHERE o.object_id = $1 AND o.group_id = g.group_id AND o.name = $5 LIMIT 1) o
      CROSS JOIN LATERAL (SELECT * FROM respg.stream_cursors c WHERE c.object_id = $1 AND c.group_id = g.group_id
          ORDER BY c.version DESC LIMIT 1) c
      CROSS JOIN LATERAL (SELECT * FROM respg.stream_pending p
          WHERE p.object_id = $1 AND p.group_id = g.group_id AND p.id >= c.pending_from AND p.id >= $3 AND p.consumer_id = o.consumer_id
          ORDER BY p.id LIMIT $4) p
-     LEFT JOIN respg.stream_entries e ON e.object_id = $1 AND e.id = p.id
+     LEFT JOIN LATERAL (SELECT * FROM respg.stream_entries e WHERE e.object_id = $1 AND e.id = p.id LIMIT 1) e ON true
      WHERE g.object_id = $1 AND g.name = $2
      ORDER BY p.id",
 );
@@ -100,21 +103,22 @@ pub static HISTORY: Statement = Statement::new(
 /// $1 object id, $2 the group's stored name, $3 a consumer's: how many entries it has pending.
 pub static COUNT: Statement = Statement::new(
     "SELECT count(*) FROM respg.stream_groups g
-     JOIN respg.stream_consumers o ON o.object_id = $1 AND o.group_id = g.group_id AND o.name = $3
+     CROSS JOIN LATERAL (SELECT * FROM respg.stream_consumers o
+         WHERE o.object_id = $1 AND o.group_id = g.group_id AND o.name = $3 LIMIT 1) o
      CROSS JOIN LATERAL (SELECT * FROM respg.stream_cursors c WHERE c.object_id = $1 AND c.group_id = g.group_id
          ORDER BY c.version DESC LIMIT 1) c
-     JOIN respg.stream_pending p ON p.object_id = $1 AND p.group_id = g.group_id AND p.id >= c.pending_from
-         AND p.consumer_id = o.consumer_id
+     CROSS JOIN LATERAL (SELECT FROM respg.stream_pending p
+         WHERE p.object_id = $1 AND p.group_id = g.group_id AND p.id >= c.pending_from AND p.consumer_id = o.consumer_id OFFSET 0) p
      WHERE g.object_id = $1 AND g.name = $2",
 );
 
 /// $1 object ids, $2 group ids: groups that are destroyed; what is pending in them is left to the sweeper.
 pub static DESTROY_GROUPS: Statement = Statement::new(
     "WITH i AS MATERIALIZED (SELECT * FROM unnest($1::bigint[], $2::int[]) AS i (object_id, group_id)),
-          a AS (DELETE FROM respg.stream_activity a USING i WHERE a.object_id = i.object_id AND a.group_id = i.group_id),
-          o AS (DELETE FROM respg.stream_consumers o USING i WHERE o.object_id = i.object_id AND o.group_id = i.group_id),
-          c AS (DELETE FROM respg.stream_cursors c USING i WHERE c.object_id = i.object_id AND c.group_id = i.group_id),
-          g AS (DELETE FROM respg.stream_groups g USING i WHERE g.object_id = i.object_id AND g.group_id = i.group_id)
+          a AS (DELETE FROM respg.stream_activity a USING i WHERE a.object_id = ANY (ARRAY[i.object_id]) AND a.group_id = i.group_id),
+          o AS (DELETE FROM respg.stream_consumers o USING i WHERE o.object_id = ANY (ARRAY[i.object_id]) AND o.group_id = i.group_id),
+          c AS (DELETE FROM respg.stream_cursors c USING i WHERE c.object_id = ANY (ARRAY[i.object_id]) AND c.group_id = i.group_id),
+          g AS (DELETE FROM respg.stream_groups g USING i WHERE g.object_id = ANY (ARRAY[i.object_id]) AND g.group_id = i.group_id)
      INSERT INTO respg.dropped_groups (object_id, group_id) SELECT object_id, group_id FROM i ON CONFLICT DO NOTHING",
 );
 
@@ -125,11 +129,12 @@ pub static DELETE_CONSUMERS: Statement = Statement::new(
               CROSS JOIN LATERAL (SELECT c.pending_from FROM respg.stream_cursors c
                   WHERE c.object_id = i.object_id AND c.group_id = i.group_id ORDER BY c.version DESC LIMIT 1) c),
           p AS (DELETE FROM respg.stream_pending p USING i
-                WHERE p.object_id = i.object_id AND p.group_id = i.group_id AND p.id >= i.pending_from AND p.consumer_id = i.consumer_id),
+                WHERE p.object_id = ANY (ARRAY[i.object_id]) AND p.group_id = i.group_id AND p.id >= i.pending_from
+                    AND p.consumer_id = i.consumer_id),
           a AS (DELETE FROM respg.stream_activity a USING i
-                WHERE a.object_id = i.object_id AND a.group_id = i.group_id AND a.consumer_id = i.consumer_id)
+                WHERE a.object_id = ANY (ARRAY[i.object_id]) AND a.group_id = i.group_id AND a.consumer_id = i.consumer_id)
      DELETE FROM respg.stream_consumers o USING i
-     WHERE o.object_id = i.object_id AND o.group_id = i.group_id AND o.consumer_id = i.consumer_id",
+     WHERE o.object_id = ANY (ARRAY[i.object_id]) AND o.group_id = i.group_id AND o.consumer_id = i.consumer_id",
 );
 
 /// $1 object ids, $2 group ids, $3 stored names, $4 long names.
@@ -153,7 +158,7 @@ pub static UPDATE_CURSORS: KeyStatement = object_statement!(
          last_consumer = i.last_consumer
      FROM unnest($1::bigint[], $2::int[], $3::uuid[], $4::uuid[], $5::bigint[], $6::int[], $7::bigint[])
           AS i (object_id, group_id, last_id, pending_from, entries_read, last_consumer, version)
-     WHERE c.object_id = i.object_id AND c.group_id = i.group_id AND c.version = i.version"
+     WHERE c.object_id = ANY (ARRAY[i.object_id]) AND c.group_id = i.group_id AND c.version = i.version"
 );
 
 /// $1 object ids, $2 group ids, $3 consumer ids, $4 stored names, $5 long names, $6 when seen, $7 when active.
@@ -172,14 +177,15 @@ pub static UPDATE_ACTIVITY: KeyStatement = object_statement!(
     "UPDATE respg.stream_activity", " a SET version = i.version + 1, seen_at = i.seen_at, active_at = i.active_at
      FROM unnest($1::bigint[], $2::int[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[])
           AS i (object_id, group_id, consumer_id, version, seen_at, active_at)
-     WHERE a.object_id = i.object_id AND a.group_id = i.group_id AND a.consumer_id = i.consumer_id AND a.version = i.version"
+     WHERE a.object_id = ANY (ARRAY[i.object_id]) AND a.group_id = i.group_id AND a.consumer_id = i.consumer_id
+         AND a.version = i.version"
 );
 
 /// $1 object ids, $2 group ids, $3 ids.
 pub static DELETE_PENDING: KeyStatement = object_statement!(
     "DELETE FROM respg.stream_pending",
     " p USING unnest($1::bigint[], $2::int[], $3::uuid[]) AS i (object_id, group_id, id)
-     WHERE p.object_id = i.object_id AND p.group_id = i.group_id AND p.id = i.id"
+     WHERE p.object_id = ANY (ARRAY[i.object_id]) AND p.group_id = i.group_id AND p.id = i.id"
 );
 
 /// $1 object ids, $2 group ids, $3 ids, $4 consumer ids, $5 when delivered, $6 how often.
@@ -188,7 +194,7 @@ pub static UPDATE_PENDING: KeyStatement = object_statement!(
     " p SET consumer_id = i.consumer_id, delivered_at = i.delivered_at, deliveries = i.deliveries
      FROM unnest($1::bigint[], $2::int[], $3::uuid[], $4::int[], $5::bigint[], $6::bigint[])
           AS i (object_id, group_id, id, consumer_id, delivered_at, deliveries)
-     WHERE p.object_id = i.object_id AND p.group_id = i.group_id AND p.id = i.id"
+     WHERE p.object_id = ANY (ARRAY[i.object_id]) AND p.group_id = i.group_id AND p.id = i.id"
 );
 
 /// $1 object ids, $2 group ids, $3 ids, $4 consumer ids, $5 when delivered, $6 how often.

@@ -1,16 +1,20 @@
 //! Statements on streams: their rows and entries for the commands that travel in lanes (hot path), and the commands that only read.
+//!
+//! Of a busy stream there is one live row among any number of dead ones, while somebody holds a snapshot. The planner knows of the live one only, and takes
+//! walking the whole index for as cheap as a look-up in it. So no statement leaves it the choice: what is looked up stands in LATERAL with a LIMIT, and
+//! rows to be changed are found by `= ANY (ARRAY[...])` on the first column, by which nothing can be sorted and so no index is walked.
 
 use super::{KeyStatement, Statement, object_statement};
 
 /// $1 spaces, $2 keys: the rows of the streams that these keys hold, for keys that are locked by a statement before.
 pub static OF_KEYS: KeyStatement = object_statement!(
     "SELECT s.* FROM unnest($1::int[], $2::bytea[]) AS i (space, key)
-     JOIN respg.keys", " k ON k.space = i.space AND k.key = i.key
+     CROSS JOIN LATERAL (
+         SELECT k.object_id FROM respg.keys", " k WHERE k.space = i.space AND k.key = i.key AND k.type = 6 LIMIT 1) k
      CROSS JOIN LATERAL (
          SELECT object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields,
                 node, node_bytes, node_entries, node_live, group_count, last_group, max_deliveries, archive
-         FROM respg.streams", " s WHERE s.object_id = k.object_id ORDER BY s.version DESC LIMIT 1) s
-     WHERE k.type = 6"
+         FROM respg.streams", " s WHERE s.object_id = k.object_id ORDER BY s.version DESC LIMIT 1) s"
 );
 
 /// $1 object ids.
@@ -48,7 +52,7 @@ pub static UPDATE: KeyStatement = object_statement!(
                  $9::bigint[], $10::int[], $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::bool[])
           AS i (object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields, node,
                 node_bytes, node_entries, node_live, group_count, last_group, seek)
-     WHERE s.object_id = i.object_id AND s.version = i.version - 1"
+     WHERE s.object_id = ANY (ARRAY[i.object_id]) AND s.version = i.version - 1"
 );
 
 /// $1 object ids, $2 entries' ids, $3 nodes, $4 fields.
@@ -61,13 +65,13 @@ pub static INSERT_ENTRIES: KeyStatement = object_statement!(
 /// $1 object ids, $2 entries' ids.
 pub static DELETE_ENTRIES: Statement = Statement::new(
     "DELETE FROM respg.stream_entries e USING unnest($1::bigint[], $2::uuid[]) AS i (object_id, id)
-     WHERE e.object_id = i.object_id AND e.id = i.id",
+     WHERE e.object_id = ANY (ARRAY[i.object_id]) AND e.id = i.id",
 );
 
 /// $1 object ids, $2 lowest ids, $3 the ids above the highest.
 pub static DELETE_RANGES: Statement = Statement::new(
     "DELETE FROM respg.stream_entries e USING unnest($1::bigint[], $2::uuid[], $3::uuid[]) AS i (object_id, first, above)
-     WHERE e.object_id = i.object_id AND e.id >= i.first AND e.id < i.above",
+     WHERE e.object_id = ANY (ARRAY[i.object_id]) AND e.id >= i.first AND e.id < i.above",
 );
 
 /// The same, left to the sweeper.
@@ -78,8 +82,10 @@ pub static LEAVE_RANGES: Statement = Statement::new(
 
 /// $1 object ids: removes all their entries, and what was left to the sweeper of them.
 pub static FORGET_RANGES: Statement = Statement::new(
-    "WITH left_over AS (DELETE FROM respg.stream_trims t USING unnest($1::bigint[]) AS i (object_id) WHERE t.object_id = i.object_id)
-     DELETE FROM respg.stream_entries e USING unnest($1::bigint[]) AS i (object_id) WHERE e.object_id = i.object_id",
+    "WITH left_over AS (DELETE FROM respg.stream_trims t USING unnest($1::bigint[]) AS i (object_id)
+                       WHERE t.object_id = ANY (ARRAY[i.object_id]))
+     DELETE FROM respg.stream_entries e USING unnest($1::bigint[]) AS i (object_id)
+     WHERE e.object_id = ANY (ARRAY[i.object_id])",
 );
 
 /// Entries, groups, consumers and pending entries of $1 for $2, entries from $3 on.
