@@ -24,7 +24,7 @@ use crate::keyspace::{Classes, Kind};
 use crate::resp::Reply;
 use crate::state::{KeyspaceEvents, Waiters};
 use crate::store::statements::keys::{
-    ADD, ADD_FEW, BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, OVERWRITE_FEW, READ, ROLLBACK, UPDATE,
+    ADD, BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, READ, ROLLBACK, UPDATE,
 };
 use crate::store::statements::{KeyStatement, Statement};
 use crate::store::{Connection, DatabaseMap, Lookups, ObjectIds, Params, Row, StoreError};
@@ -36,9 +36,6 @@ type Prepared = Option<tokio_postgres::Statement>;
 
 /// The rows of LOCK, and those of objects.
 type Locked = (Vec<Row>, Vec<(Kind, Vec<Row>)>);
-
-/// From how many keys on the longer statement for overwriting is the faster one.
-const MANY_KEYS: usize = 12;
 
 /// How often commands are applied again because they need more of objects. Each time everything they asked for is there.
 const MOST_PASSES: u32 = 30;
@@ -162,14 +159,9 @@ impl Batch<'_> {
         let (version, at) = (&self.databases.version, &rows.at);
         let params: Params<'_> =
             &[version, &at.spaces, &at.keys, &rows.long_keys, &rows.values, &rows.expiries, &rows.relative];
-        let few = at.keys.len() < MANY_KEYS;
-        let statement =
-            self.connection.prepare(self.statement(if few { &OVERWRITE_FEW } else { &OVERWRITE })).await;
+        let statement = self.connection.prepare(self.statement(&OVERWRITE)).await;
         let statement = statement.map_err(|error| StoreError::before_commit(&error))?;
-        let written = match few {
-            true => self.connection.client().execute(&statement, params).await.map(|rows| rows as i64),
-            false => self.connection.client().query_one(&statement, params).await.map(|row| row.get(0)),
-        };
+        let written = self.connection.client().execute(&statement, params).await;
         match written.map_err(|error| StoreError::at_commit(&error))? {
             0 => Err(StoreError::Conflict),
             _ => Ok(replies),
@@ -188,10 +180,9 @@ impl Batch<'_> {
             long_keys.push(key.long_key.as_deref());
             increments.push(sums.totals[position as usize]);
         }
-        let forms = if columns.keys.len() < MANY_KEYS { &ADD_FEW } else { &ADD };
         let params: Params<'_> =
             &[&self.databases.version, &columns.spaces, &columns.keys, &long_keys, &increments];
-        let statement = self.connection.prepare(self.statement(forms)).await;
+        let statement = self.connection.prepare(self.statement(&ADD)).await;
         let statement = statement.map_err(|error| StoreError::before_commit(&error))?;
         let rows = self.connection.client().query(&statement, params).await.map_err(|error| {
             if StoreError::is_data_exception(&error) {

@@ -27,11 +27,7 @@ impl Sums {
         // Where each key stood before: what it is now without all that this batch added.
         let mut counters = self.totals;
         for row in rows {
-            let position = match row.get::<_, i64>(0) {
-                0 => set.position(row.get(1), row.get(2)),
-                n => set.order.get(n as usize - 1).copied(),
-            };
-            let result = parse_i64(row.get(3));
+            let (position, result) = (set.position(row.get(0), row.get(1)), parse_i64(row.get(2)));
             // It is committed; whatever came back instead of a sum, the client must not think otherwise.
             let (position, result) = position.zip(result).ok_or(StoreError::Unknown)?;
             let counter = &mut counters[position as usize];

@@ -18,8 +18,8 @@ pub static READ: KeyStatement = key_statement!(
             CASE WHEN octet_length(k.value) <= i.inline THEN k.value END, octet_length(k.value), k.object_id,
             CASE WHEN k.expires_at IS NULL THEN '0'::xid ELSE k.xmax END
      FROM unnest($1::int[], $2::bytea[], $3::int[]) WITH ORDINALITY AS i (space, key, inline, i)
-     JOIN ",
-    " k ON k.space = i.space AND k.key = i.key"
+     CROSS JOIN LATERAL (SELECT k.type, k.expires_at, k.value, k.object_id, k.xmax FROM ",
+    " k WHERE k.space = i.space AND k.key = i.key OFFSET 0) k"
 );
 
 /// As READ, locking the rows in the given order (the caller sorts) and with their version (xmin) for WATCH.
@@ -27,9 +27,8 @@ pub static LOCK: KeyStatement = key_statement!(
     "WITH locked AS MATERIALIZED (
          SELECT i.i, k.type, k.expires_at, k.value, i.inline, k.object_id, k.xmin AS version
          FROM unnest($1::int[], $2::bytea[], $3::int[]) WITH ORDINALITY AS i (space, key, inline, i)
-         JOIN ", " k ON k.space = i.space AND k.key = i.key
-         ORDER BY i.i
-         FOR UPDATE OF k)
+         CROSS JOIN LATERAL (SELECT k.type, k.expires_at, k.value, k.object_id, k.xmin FROM ", " k
+             WHERE k.space = i.space AND k.key = i.key FOR UPDATE) k)
      SELECT i::int, type, expires_at AS num, CASE WHEN octet_length(value) <= inline THEN value END AS value,
             octet_length(value) AS length, object_id, version
      FROM locked
@@ -40,8 +39,8 @@ pub static LOCK: KeyStatement = key_statement!(
 
 /// $1 the keyspace's version, $2 spaces, $3 keys, $4 long keys, $5 values, $6 expiries, $7 whether the expiry counts from now.
 /// Writes strings whatever was there; writes nothing at all if the version is another. Fails with a serialization failure if a key holds an
-/// object, which has to be dropped with it. For few keys.
-pub static OVERWRITE_FEW: KeyStatement = key_statement!(
+/// object, which has to be dropped with it.
+pub static OVERWRITE: KeyStatement = key_statement!(
     "INSERT INTO ", " AS k (space, key, long_key, type, value, expires_at)
      SELECT i.space, i.key, i.long_key, 1, i.value,
             CASE WHEN i.relative THEN (extract(epoch FROM now()) * 1000)::bigint + i.expires_at ELSE i.expires_at END
@@ -53,82 +52,26 @@ pub static OVERWRITE_FEW: KeyStatement = key_statement!(
          object_id = CASE WHEN k.object_id IS NOT NULL THEN respg.object_in_the_way() END"
 );
 
-/// The same for many keys: ON CONFLICT finds and locks a row before it updates it, a plain UPDATE does it once, in two thirds of the time.
-/// What was not there to be updated is inserted; its count is the answer only if nothing was updated.
-pub static OVERWRITE: KeyStatement = key_statement!(
-    "WITH i AS MATERIALIZED (
-         SELECT i.n, i.space, i.key, i.long_key, i.value,
-                CASE WHEN i.relative THEN (extract(epoch FROM now()) * 1000)::bigint + i.expires_at ELSE i.expires_at END AS expires_at
-         FROM unnest($2::int[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bool[]) WITH ORDINALITY
-              AS i (space, key, long_key, value, expires_at, relative, n)
-         WHERE (SELECT version FROM respg.keyspace) = $1),
-     updated AS (
-         UPDATE ", " k SET type = 1, value = i.value, expires_at = i.expires_at,
-                object_id = CASE WHEN k.object_id IS NOT NULL THEN respg.object_in_the_way() END
-         FROM i WHERE k.space = i.space AND k.key = i.key
-         RETURNING i.n),
-     inserted AS (
-         INSERT INTO ", " AS k (space, key, long_key, type, value, expires_at)
-         SELECT i.space, i.key, i.long_key, 1, i.value, i.expires_at FROM i
-         WHERE (SELECT count(*) FROM updated) < cardinality($3::bytea[]) AND NOT (i.n = ANY (ARRAY(SELECT n FROM updated)))
-         ON CONFLICT (space, key) DO UPDATE
-         SET type = 1, value = excluded.value, expires_at = excluded.expires_at,
-             object_id = CASE WHEN k.object_id IS NOT NULL THEN respg.object_in_the_way() END
-         RETURNING 1)
-     SELECT (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted) AS written"
-);
-
-/// The new value of row k when an increment is added to the integer in it: `excluded` or `i` says where the increment is. Anything that Redis would refuse,
-/// or that comes near the limits of 64 bits, or that expires at this very moment, is an error of class 22: the caller decides then.
-macro_rules! sum {
-    ($fresh:literal, $increment:literal) => {
-        concat!(
-            "CASE WHEN k.type = 0 OR k.expires_at < floor(date_part('epoch', now()) * 1000) THEN ", $fresh, "
-                  WHEN k.type = 1 AND octet_length(k.value) <= 20 AND encode(k.value, 'escape')::bigint::text::bytea = k.value
-                       AND abs(encode(k.value, 'escape')::bigint) < 1::bigint << 62
-                       AND (k.expires_at IS NULL OR k.expires_at >= floor(date_part('epoch', clock_timestamp()) * 1000))
-                  THEN (encode(k.value, 'escape')::bigint + ", $increment, ")::text::bytea
-                  ELSE ('not an integer, type ' || k.type)::bigint::text::bytea END,
-             expires_at = CASE WHEN k.type <> 0 AND k.expires_at >= floor(date_part('epoch', now()) * 1000) THEN k.expires_at END,
-             type = 1, object_id = CASE WHEN k.object_id IS NOT NULL THEN respg.object_in_the_way() END"
-        )
-    };
-}
-
-/// $1 the keyspace's version, $2 spaces, $3 keys, $4 long keys, $5 increments. Answers every key with its new value; nothing at all if the version
-/// is another. For few keys.
-pub static ADD_FEW: KeyStatement = key_statement!(
-    "INSERT INTO ",
-    concat!(
-        " AS k (space, key, long_key, type, value)
+/// $1 the keyspace's version, $2 spaces, $3 keys, $4 long keys, $5 increments. Answers every key with its new value; nothing at all if the version is another. Anything that
+/// Redis would refuse, an integer of more than 18 characters (which may come near the limits of 64 bits), and a key that expires at this very moment, are errors of class 22: the
+/// caller decides then.
+pub static ADD: KeyStatement = key_statement!(
+    "INSERT INTO ", " AS k (space, key, long_key, type, value)
      SELECT i.space, i.key, i.long_key, 1, i.increment::text::bytea
      FROM unnest($2::int[], $3::bytea[], $4::bytea[], $5::bigint[]) AS i (space, key, long_key, increment)
      WHERE (SELECT version FROM respg.keyspace) = $1
-     ON CONFLICT (space, key) DO UPDATE SET value = ",
-        sum!("excluded.value", "encode(excluded.value, 'escape')::bigint"),
-        "
-     RETURNING 0::bigint AS n, k.space, k.key, k.value"
-    )
-);
-
-/// The same for many keys (see [`OVERWRITE`]). A row says its key by `n`, its place in the arrays from 1, or, where that is 0, by itself.
-pub static ADD: KeyStatement = key_statement!(
-    "WITH i AS MATERIALIZED (
-         SELECT i.n, i.space, i.key, i.long_key, i.increment
-         FROM unnest($2::int[], $3::bytea[], $4::bytea[], $5::bigint[]) WITH ORDINALITY AS i (space, key, long_key, increment, n)
-         WHERE (SELECT version FROM respg.keyspace) = $1),
-     updated AS (
-         UPDATE ", concat!(" k SET value = ", sum!("i.increment::text::bytea", "i.increment"), "
-         FROM i WHERE k.space = i.space AND k.key = i.key
-         RETURNING i.n, k.value),
-     inserted AS (
-         INSERT INTO "), concat!(" AS k (space, key, long_key, type, value)
-         SELECT i.space, i.key, i.long_key, 1, i.increment::text::bytea FROM i
-         WHERE (SELECT count(*) FROM updated) < cardinality($3::bytea[]) AND NOT (i.n = ANY (ARRAY(SELECT n FROM updated)))
-         ON CONFLICT (space, key) DO UPDATE SET value = ", sum!("excluded.value", "encode(excluded.value, 'escape')::bigint"), "
-         RETURNING k.space, k.key, k.value)
-     SELECT n, NULL::int AS space, NULL::bytea AS key, value FROM updated
-     UNION ALL SELECT 0, space, key, value FROM inserted")
+     ON CONFLICT (space, key) DO UPDATE
+     SET value = CASE
+             WHEN k.type = 0 OR (k.expires_at IS NOT NULL AND k.expires_at < floor(date_part('epoch', now()) * 1000))
+             THEN excluded.value
+             WHEN k.type = 1 AND octet_length(k.value) <= 18 AND encode(k.value, 'escape')::bigint::text::bytea = k.value
+                  AND (k.expires_at IS NULL OR k.expires_at >= floor(date_part('epoch', clock_timestamp()) * 1000))
+             THEN (encode(k.value, 'escape')::bigint + encode(excluded.value, 'escape')::bigint)::text::bytea
+             ELSE ('not an integer, type ' || k.type)::bigint::text::bytea END,
+         expires_at = CASE WHEN k.expires_at IS NOT NULL AND k.type <> 0
+                                AND k.expires_at >= floor(date_part('epoch', now()) * 1000) THEN k.expires_at END,
+         type = 1, object_id = CASE WHEN k.object_id IS NOT NULL THEN respg.object_in_the_way() END
+     RETURNING k.space, k.key, k.value"
 );
 
 /// $1 spaces, $2 keys, $3 types, $4 values, $5 whether the value stays as it is, $6 expiries, $7 object ids: rows that are there and locked.
@@ -137,7 +80,7 @@ pub static UPDATE: KeyStatement = key_statement!(
      SET type = i.type, value = CASE WHEN i.keep THEN k.value ELSE i.value END, expires_at = i.expires_at, object_id = i.object_id
      FROM unnest($1::int[], $2::bytea[], $3::smallint[], $4::bytea[], $5::bool[], $6::bigint[], $7::bigint[])
           AS i (space, key, type, value, keep, expires_at, object_id)
-     WHERE k.space = i.space AND k.key = i.key"
+     WHERE k.space = ANY (ARRAY[i.space]) AND k.key = i.key"
 );
 
 /// $1 spaces, $2 keys, $3 long keys, $4 types, $5 values, $6 expiries, $7 object ids: rows that were not there. A key that somebody else made meanwhile
@@ -150,13 +93,14 @@ pub static INSERT: KeyStatement = key_statement!(
 /// $1 spaces, $2 keys.
 pub static DELETE: KeyStatement = key_statement!(
     "DELETE FROM ",
-    " k USING unnest($1::int[], $2::bytea[]) AS i (space, key) WHERE k.space = i.space AND k.key = i.key"
+    " k USING unnest($1::int[], $2::bytea[]) AS i (space, key)
+     WHERE k.space = ANY (ARRAY[i.space]) AND k.key = i.key"
 );
 
 /// $1 spaces, $2 keys: what is still a placeholder of our own.
 pub static DELETE_PLACEHOLDERS: Statement = Statement::new(
     "DELETE FROM respg.keys k USING unnest($1::int[], $2::bytea[]) AS i (space, key)
-     WHERE k.space = i.space AND k.key = i.key AND k.type = 0",
+     WHERE k.space = ANY (ARRAY[i.space]) AND k.key = i.key AND k.type = 0",
 );
 
 pub static BEGIN: Statement = Statement::new("BEGIN");

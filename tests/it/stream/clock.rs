@@ -70,7 +70,7 @@ fn ids_go_on_where_the_clock_was() {
     assert_eq!(c.plain("XREADGROUP GROUP g c STREAMS s >").entries().len(), 1);
     let mut waiting = c.sibling();
     waiting.send(["XREAD BLOCK 0 STREAMS s $"]);
-    while !c.plain("CLIENT LIST").to_string_lossy().contains("cmd=xread ") {
+    while !c.plain("INFO clients").to_string_lossy().contains("blocked_clients:1\r") {
         thread::yield_now();
     }
     postgres.step(-1);
