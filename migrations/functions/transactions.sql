@@ -15,12 +15,9 @@ BEGIN
     -- A placeholder need not outlive a crash: its clients' connections do not.
     PERFORM set_config('synchronous_commit', 'off', true);
     INSERT INTO respg.dropped_objects (object_id, type)
-    SELECT k.object_id, k.type FROM (
-        SELECT k.object_id, k.type, k.expires_at
-        FROM unnest(dbs, stored_keys) AS i (db, key) JOIN respg.databases d ON d.db = i.db
-        JOIN respg.keys k ON k.space = d.space AND k.key = i.key
-        ORDER BY k.key, k.space
-        FOR UPDATE OF k) k
+    SELECT k.object_id, k.type
+    FROM (SELECT d.space, i.key FROM unnest(dbs, stored_keys) AS i (db, key) JOIN respg.databases d ON d.db = i.db ORDER BY i.key, d.space) i
+    CROSS JOIN LATERAL (SELECT k.object_id, k.type, k.expires_at FROM respg.keys k WHERE k.space = i.space AND k.key = i.key FOR UPDATE) k
     WHERE k.object_id IS NOT NULL AND k.expires_at < now
     ON CONFLICT DO NOTHING;
     INSERT INTO respg.keys AS k (space, key, long_key, type, expires_at)
@@ -39,5 +36,5 @@ BEGIN
                respg.object_version(k.type, k.object_id)
         FROM unnest(dbs, stored_keys) WITH ORDINALITY AS i (db, key, index)
         JOIN respg.databases d ON d.db = i.db
-        JOIN respg.keys k ON k.space = d.space AND k.key = i.key;
+        CROSS JOIN LATERAL (SELECT k.xmin, k.type, k.expires_at, k.object_id FROM respg.keys k WHERE k.space = d.space AND k.key = i.key LIMIT 1) k;
 END $$;
