@@ -62,7 +62,7 @@ impl Keyspace {
         });
         // It goes on if we do not wait for it.
         let _ = tokio::time::timeout(LONGEST_WAIT, counted).await;
-        keyspace.last()
+        keyspace.since(asked)
     }
 
     pub fn is_reachable(&self) -> bool {
@@ -73,6 +73,12 @@ impl Keyspace {
         let last = self.last.lock().expect("no panic while held").clone()?;
         let forgotten = *self.forgotten.lock().expect("no panic while held");
         Some(last).filter(|last| forgotten.is_none_or(|forgotten| last.made >= forgotten))
+    }
+
+    /// A count that was begun since then, whatever has happened since; else the last one.
+    fn since(&self, asked: Instant) -> Option<Arc<KeyspaceCount>> {
+        let last = self.last.lock().expect("no panic while held").clone();
+        last.filter(|last| last.made >= asked).or_else(|| self.last())
     }
 
     /// Databases were emptied or exchanged: counts begun earlier are worth nothing.
@@ -127,4 +133,22 @@ async fn count(store: &Store) -> Result<KeyspaceCount, StoreError> {
     let made = Instant::now();
     let rows = connection.query(&KEYSPACE, &[]).await.map_err(|error| StoreError::before_commit(&error))?;
     Ok(KeyspaceCount::new(&rows, made))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_emptied_meanwhile_takes_no_count_away() {
+        let keyspace = Keyspace::default();
+        let asked = Instant::now();
+        *keyspace.last.lock().unwrap() = Some(Arc::new(KeyspaceCount::new(&[], Instant::now())));
+        std::thread::sleep(Duration::from_millis(1));
+        // By somebody else, who is in no order with who has asked.
+        keyspace.forget();
+        assert!(keyspace.since(asked).is_some());
+        let asked = Instant::now();
+        assert!(keyspace.since(asked).is_none() && keyspace.last().is_none());
+    }
 }
