@@ -28,6 +28,8 @@ impl Default for Bounds {
 
 /// Records move from disk in pieces of this size.
 const PIECE: usize = 4 << 20;
+/// They move to disk when so much of them waits: each by itself would wake the spool's thread, and that would be in the way of who puts them in.
+const WORTH_WRITING: usize = 1 << 20;
 
 pub struct Queue {
     inner: Mutex<Inner>,
@@ -57,6 +59,8 @@ struct Inner {
     back: VecDeque<Record>,
     /// Memory of both.
     bytes: usize,
+    /// Memory of `back`.
+    back_bytes: usize,
     /// Whether new records go to `back`.
     spooling: bool,
     on_disk: u64,
@@ -88,6 +92,7 @@ impl Queue {
 
     /// Appends a record. Its slots have been marked.
     pub fn push(&self, mut record: Record) {
+        record.detach();
         let mut size = record.size();
         let mut inner = self.lock();
         if inner.bytes + size > 2 * self.bounds.memory && record.forget_state() {
@@ -106,8 +111,11 @@ impl Queue {
             inner.spooling = true;
         }
         if inner.spooling {
+            inner.back_bytes += record.size();
             inner.back.push_back(record);
-            self.spooler.notify_one();
+            if self.is_worth_writing(&inner) {
+                self.spooler.notify_one();
+            }
         } else {
             inner.front.push_back(record);
             drop(inner);
@@ -210,8 +218,7 @@ impl Queue {
                 continue;
             }
             // What waits behind the spool is written when it is worth it; until then it may be that nothing has to be.
-            let worth = inner.bytes > self.bounds.memory / 2;
-            if inner.spooling && worth && !inner.back.is_empty() {
+            if inner.spooling && self.is_worth_writing(&inner) {
                 inner = self.write_out(inner, &mut spool);
                 continue;
             }
@@ -222,10 +229,16 @@ impl Queue {
         spool.clear();
     }
 
+    fn is_worth_writing(&self, inner: &Inner) -> bool {
+        let memory = self.bounds.memory;
+        inner.bytes > memory / 2 && inner.back_bytes > WORTH_WRITING.min(memory / 16)
+    }
+
     /// Nothing is on disk: what has come since is next.
     fn end_spooling<'q>(&'q self, mut inner: MutexGuard<'q, Inner>) -> MutexGuard<'q, Inner> {
         let Inner { front, back, .. } = &mut *inner;
         std::mem::swap(front, back);
+        inner.back_bytes = 0;
         inner.spooling = inner.bytes > self.bounds.memory;
         self.ready.notify_one();
         if inner.front.is_empty() {
@@ -256,6 +269,7 @@ impl Queue {
 
     fn write_out<'q>(&'q self, mut inner: MutexGuard<'q, Inner>, spool: &mut Spool) -> MutexGuard<'q, Inner> {
         let records = std::mem::take(&mut inner.back);
+        inner.back_bytes = 0;
         drop(inner);
         let size = records.iter().map(Record::size).sum::<usize>();
         let mut count = records.len() as u64;
@@ -277,7 +291,9 @@ impl Queue {
         }
         let mut inner = self.lock();
         inner.bytes -= size;
-        inner.bytes += kept.iter().map(Record::size).sum::<usize>();
+        let kept_bytes = kept.iter().map(Record::size).sum::<usize>();
+        inner.bytes += kept_bytes;
+        inner.back_bytes += kept_bytes;
         kept.append(&mut inner.back);
         inner.back = kept;
         inner.on_disk = spool.bytes();
