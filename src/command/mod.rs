@@ -29,7 +29,7 @@ pub mod transactions;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 pub use args::Args;
 pub use error::CommandError;
@@ -143,13 +143,11 @@ fn resolve(argv: &[Bytes]) -> Result<&'static Command, CommandError> {
 }
 
 impl Request {
-    /// The same call with small arguments copied, so that keeping it does not keep the read buffers they came from.
+    /// The same call with small arguments copied ([`detach`]).
     pub fn detached(&self) -> Request {
-        let detached = |arg: &Bytes| match arg.len() {
-            0..16_384 => Bytes::copy_from_slice(arg),
-            _ => arg.clone(),
-        };
-        Request { command: self.command, argv: self.argv.iter().map(detached).collect() }
+        let mut argv = self.argv.clone();
+        detach(&mut argv.iter_mut().collect::<Vec<_>>());
+        Request { command: self.command, argv }
     }
 
     /// The plan of this call.
@@ -161,6 +159,17 @@ impl Request {
     /// The positions of the call's keys, as its key specifications find them.
     pub fn key_positions(&self) -> Vec<usize> {
         self.command.keys.iter().flat_map(|spec| spec.positions(&self.argv)).collect()
+    }
+}
+
+/// Copies small words into one piece of memory, so that keeping them does not keep the read buffers they came from. Larger ones are most of the buffer that they are in.
+pub fn detach(words: &mut [&mut Bytes]) {
+    let small = |word: &Bytes| word.len() < 16_384;
+    let size = words.iter().filter(|word| small(word)).map(|word| word.len()).sum();
+    let mut copy = BytesMut::with_capacity(size);
+    for word in words.iter_mut().filter(|word| small(word)) {
+        copy.extend_from_slice(word);
+        **word = copy.split().freeze();
     }
 }
 

@@ -4,6 +4,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use smallvec::SmallVec;
 
 use crate::command::copy::KeyState;
+use crate::command::detach;
 use crate::keyspace::DbIndex;
 use crate::keyspace::slot::Slot;
 use crate::resp::Protocol;
@@ -49,20 +50,6 @@ pub enum What {
     State { key: Bytes, ticket: u64, state: Option<KeyState>, size: usize },
 }
 
-/// A word of this size is most of the buffer that it is in.
-const LARGE: usize = 16 << 10;
-
-/// Puts small words into one piece of memory.
-fn detach(words: &mut [&mut Bytes]) {
-    let small = |word: &Bytes| word.len() < LARGE;
-    let size = words.iter().filter(|word| small(word)).map(|word| word.len()).sum();
-    let mut copy = BytesMut::with_capacity(size);
-    for word in words.iter_mut().filter(|word| small(word)) {
-        copy.extend_from_slice(word);
-        **word = copy.split().freeze();
-    }
-}
-
 /// What a record takes beside its words.
 const OVERHEAD: usize = 160;
 
@@ -80,7 +67,7 @@ impl Record {
             }
     }
 
-    /// Copies small words, so that a record that waits keeps no read buffers, of which they are pieces and of which [`Record::size`] knows nothing.
+    /// Copies small words: [`Record::size`] knows nothing of the read buffers that they are pieces of.
     pub fn detach(&mut self) {
         match &mut self.what {
             What::Calls { calls, replies, .. } => {
@@ -207,14 +194,14 @@ pub mod tests {
     fn what_waits_keeps_no_read_buffers() {
         let mut buffer = BytesMut::zeroed(64 << 10);
         let argv: Vec<Bytes> = (0..3).map(|_| buffer.split_to(8).freeze()).collect();
-        let large = Bytes::from(vec![0; LARGE]);
+        let large = Bytes::from(vec![0; 16_384]);
         let replies = vec![large.clone()];
         let what = What::Calls { calls: vec![argv], replies, protocol: Protocol::Resp2 };
         let mut record = Record { db: DbIndex(0), at: 0, touched: Touched::none(), beside: false, what };
         record.detach();
         let What::Calls { calls, replies, .. } = &record.what else { panic!("no calls") };
         assert_eq!(calls[0], vec![Bytes::from_static(&[0; 8]); 3]);
-        assert_eq!((replies[0].as_ptr(), replies[0].len()), (large.as_ptr(), LARGE));
+        assert_eq!((replies[0].as_ptr(), replies[0].len()), (large.as_ptr(), 16_384));
         // Nobody else has a part of it.
         buffer.clear();
         assert!(buffer.try_reclaim(64 << 10));
