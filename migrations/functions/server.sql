@@ -66,11 +66,13 @@ END $$;
 CREATE OR REPLACE FUNCTION respg.expire_keys(spaces integer[], stored_keys bytea[]) RETURNS TABLE (db integer, key bytea) LANGUAGE sql
 AS $$
     WITH dead AS MATERIALIZED (
-        SELECT k.space, k.key FROM unnest(spaces, stored_keys) AS i (space, key) JOIN respg.keys k ON k.space = i.space AND k.key = i.key
-        WHERE k.type <> 0 AND k.expires_at < respg.now_ms()
-        ORDER BY k.key, k.space FOR UPDATE OF k SKIP LOCKED),
+        SELECT k.space, k.key
+        FROM (SELECT i.space, i.key FROM unnest(spaces, stored_keys) AS i (space, key) ORDER BY i.key, i.space) i
+        CROSS JOIN LATERAL (SELECT k.space, k.key FROM respg.keys k
+            WHERE k.space = i.space AND k.key = i.key AND k.type <> 0 AND k.expires_at < respg.now_ms() FOR UPDATE SKIP LOCKED) k),
     removed AS (
-        DELETE FROM respg.keys k USING dead d WHERE k.space = d.space AND k.key = d.key RETURNING k.space, coalesce(k.long_key, k.key) AS name, k.object_id, k.type),
+        DELETE FROM respg.keys k USING dead d WHERE k.space = ANY (ARRAY[d.space]) AND k.key = d.key
+        RETURNING k.space, coalesce(k.long_key, k.key) AS name, k.object_id, k.type),
     -- Their elements go by and by.
     dropped AS (
         INSERT INTO respg.dropped_objects (object_id, type) SELECT r.object_id, r.type FROM removed r WHERE r.object_id IS NOT NULL ON CONFLICT DO NOTHING)

@@ -7,6 +7,7 @@ pub static VERSIONS: Statement = Statement::new(
     "SELECT (i.place - 1)::integer, k.xmin, respg.object_version(k.type, k.object_id)
      FROM unnest($1::integer[], $2::bytea[]) WITH ORDINALITY AS i (db, key, place)
      JOIN respg.databases d ON d.db = i.db
-     JOIN respg.keys k ON k.space = d.space AND k.key = i.key
+     CROSS JOIN LATERAL (SELECT k.xmin, k.type, k.expires_at, k.object_id FROM respg.keys k
+         WHERE k.space = d.space AND k.key = i.key LIMIT 1) k
      WHERE k.type <> 0 AND (k.expires_at IS NULL OR k.expires_at >= respg.now_ms())",
 );

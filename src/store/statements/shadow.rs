@@ -38,9 +38,12 @@ pub static LOCKED_KEYS: Statement = Statement::new(
     "WITH named AS MATERIALIZED (
          SELECT i.key, respg.stored_key(i.key) AS stored, (SELECT d.space FROM respg.databases d WHERE d.db = $1::int) AS space
          FROM unnest($2::bytea[]) AS i (key)),
-     there AS MATERIALIZED (SELECT n.key, n.stored FROM named n JOIN respg.keys k ON k.key = n.stored AND k.space = n.space),
+     there AS MATERIALIZED (
+         SELECT n.key, n.stored FROM named n
+         CROSS JOIN LATERAL (SELECT FROM respg.keys k WHERE k.space = n.space AND k.key = n.stored LIMIT 1) k),
      free AS MATERIALIZED (
-         SELECT k.key FROM named n JOIN respg.keys k ON k.key = n.stored AND k.space = n.space FOR NO KEY UPDATE OF k SKIP LOCKED)
+         SELECT k.key FROM named n
+         CROSS JOIN LATERAL (SELECT k.key FROM respg.keys k WHERE k.space = n.space AND k.key = n.stored FOR NO KEY UPDATE SKIP LOCKED) k)
      SELECT t.key FROM there t WHERE NOT EXISTS (SELECT 1 FROM free f WHERE f.key = t.stored)",
 );
 
