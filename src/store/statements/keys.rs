@@ -43,7 +43,7 @@ pub static LOCK: KeyStatement = key_statement!(
 pub static OVERWRITE: KeyStatement = key_statement!(
     "INSERT INTO ", " AS k (space, key, long_key, type, value, expires_at)
      SELECT i.space, i.key, i.long_key, 1, i.value,
-            CASE WHEN i.relative THEN (extract(epoch FROM now()) * 1000)::bigint + i.expires_at ELSE i.expires_at END
+            CASE WHEN i.relative THEN floor(date_part('epoch', now()) * 1000)::bigint + i.expires_at ELSE i.expires_at END
      FROM unnest($2::int[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bool[])
           AS i (space, key, long_key, value, expires_at, relative)
      WHERE (SELECT version FROM respg.keyspace) = $1

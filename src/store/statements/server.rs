@@ -22,7 +22,7 @@ pub static KEYSPACE: Statement = Statement::new(
     "SELECT -1 AS db, 0::bigint AS keys, 0::bigint AS expires, 0::bigint AS ttl, current_setting('server_version') AS version
      UNION ALL
      SELECT d.db, count(*), count(k.expires_at), coalesce(avg(k.expires_at - c.now_ms), 0)::bigint, NULL
-     FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms) c, respg.databases d
+     FROM (SELECT floor(date_part('epoch', now()) * 1000)::bigint AS now_ms) c, respg.databases d
      JOIN respg.keys k ON k.space = d.space
      WHERE k.type > 0 AND (k.expires_at IS NULL OR k.expires_at >= c.now_ms)
      GROUP BY d.db

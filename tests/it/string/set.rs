@@ -33,6 +33,18 @@ fn expiries() {
     });
 }
 
+/// Seen to fail when the time an expiry counts from is rounded to the nearest millisecond.
+#[test]
+fn no_longer_than_said() {
+    matrix(|c| {
+        for _ in 0..200 {
+            assert_eq!(c.cmd("SET k v PX 100000"), ok());
+            let left = c.cmd("PTTL k").integer();
+            assert!(left <= 100_000, "{left} ms left");
+        }
+    });
+}
+
 #[test]
 fn conditions() {
     matrix(|c| {
