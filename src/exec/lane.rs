@@ -14,8 +14,9 @@ use super::batch::Replies;
 use super::retry::{self, Source};
 use super::work::{Answer, Item, Reason, Route, Work};
 use super::working_set::LANE_INLINE;
+use crate::command::Access;
 use crate::state::Process;
-use crate::store::{Commit, Connection, Store, StoreError};
+use crate::store::{Carrier, Commit, Connection, Store, StoreError};
 
 /// Most works in a batch: longer ones only make the others wait.
 const MOST_WORKS: usize = 512;
@@ -208,13 +209,30 @@ struct Lane {
 
 impl Lane {
     fn new(process: Arc<Process>, queue: Arc<LaneQueue>) -> Lane {
-        let connections = LaneConnections { store: process.store.clone(), durable: None, relaxed: None };
+        let connections = LaneConnections {
+            store: process.store.clone(),
+            carrier: Carrier::default(),
+            durable: None,
+            relaxed: None,
+        };
         Lane { process, queue, connections }
     }
 
     async fn run(mut self) {
+        let carrier = self.connections.carrier.clone();
+        carrier.carry(self.work()).await
+    }
+
+    async fn work(&mut self) {
+        let mut only_read = false;
         loop {
             let mut batch = self.queue.take().await;
+            let reads = batch.route.access == Access::Read;
+            // Postgres is to work while replies are written; but with reads it is done sooner than the clients, and they are to be first.
+            if only_read && reads {
+                tokio::task::yield_now().await;
+            }
+            only_read = reads;
             batch.refuse_late(self.process.store.patience);
             if batch.works.is_empty() {
                 continue;
@@ -256,6 +274,7 @@ impl Lane {
 /// A lane's own connections, opened when first needed and again when lost.
 struct LaneConnections {
     store: Arc<Store>,
+    carrier: Carrier,
     /// Waits for WAL flushes.
     durable: Option<Connection>,
     /// Does not.
@@ -277,7 +296,10 @@ impl Source for LaneConnections {
         }
         let connection = match slot {
             Some(connection) => connection,
-            None => slot.insert(Connection::open(&self.store.target, commit, LOCK_WAIT).await?),
+            None => {
+                let target = &self.store.target;
+                slot.insert(Connection::open_carried(target, commit, LOCK_WAIT, &self.carrier).await?)
+            }
         };
         Ok(connection)
     }

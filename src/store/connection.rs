@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
+use super::carrier::{Carrier, Driver};
 use super::error::StoreError;
 use super::statements::Statement;
 use super::statements::keys::{BEGIN, COMMIT, ROLLBACK};
@@ -57,15 +58,35 @@ async fn set_up(client: &Client, commit: Commit, lock_wait: Duration) -> Result<
 }
 
 impl Connection {
-    /// Connects and sets the session up. Its background task ends with the connection.
+    /// Connects and sets the session up. A background task drives it and ends with it.
     /// Waiting for a locked row ends with [`StoreError::Locked`] after `lock_wait`.
     pub async fn open(
         target: &Target,
         commit: Commit,
         lock_wait: Duration,
     ) -> Result<Connection, StoreError> {
+        Self::open_driven(target, commit, lock_wait, |driver| drop(tokio::spawn(driver))).await
+    }
+
+    /// As [`Connection::open`], driven by the task that uses it.
+    pub async fn open_carried(
+        target: &Target,
+        commit: Commit,
+        lock_wait: Duration,
+        carrier: &Carrier,
+    ) -> Result<Connection, StoreError> {
+        Self::open_driven(target, commit, lock_wait, |driver| carrier.take_over(driver)).await
+    }
+
+    async fn open_driven(
+        target: &Target,
+        commit: Commit,
+        lock_wait: Duration,
+        drive: impl FnOnce(Driver),
+    ) -> Result<Connection, StoreError> {
         let opened = async {
-            let (client, _) = target.connect().await?;
+            let (client, driver) = target.connect_undriven().await?;
+            drive(driver);
             // A setting would be lost to us and burden whoever comes next: synchronous_commit would even break promises.
             if !target.shared_sessions() {
                 set_up(&client, commit, lock_wait).await?;

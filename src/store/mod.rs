@@ -3,6 +3,7 @@
 
 pub mod bus;
 mod call;
+mod carrier;
 mod connection;
 mod databases;
 mod error;
@@ -23,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 pub use call::{Call, Param};
+pub use carrier::Carrier;
 pub use connection::{Commit, Connection, Params};
 pub use databases::{Database, DatabaseMap, Databases, Durability};
 pub use error::StoreError;

@@ -4,7 +4,6 @@ use std::env;
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -18,10 +17,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream};
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Notification, Socket};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Notification};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::carrier::Driver;
 use super::local::LocalSocket;
 use super::url;
 
@@ -114,21 +113,19 @@ impl Target {
         self.config.get_connect_timeout().copied()
     }
 
-    /// Connects; the task that drives the connection ends with the client.
+    /// Connects; a task of its own drives the connection and ends with the client.
     pub async fn connect(
         &self,
     ) -> Result<(Client, JoinHandle<Result<(), tokio_postgres::Error>>), tokio_postgres::Error> {
-        Ok(match self.open().await? {
-            (client, Driver::Local(driver)) => (client, tokio::spawn(driver)),
-            (client, Driver::Other(driver)) => (client, tokio::spawn(driver)),
-        })
+        let (client, driver) = self.connect_undriven().await?;
+        Ok((client, tokio::spawn(driver)))
     }
 
     /// Connects for LISTEN. While nobody takes the notifications nothing is read from Postgres; they end with the connection.
     pub async fn connect_listening(
         &self,
     ) -> Result<(Client, mpsc::Receiver<Notification>), tokio_postgres::Error> {
-        let (client, mut driver) = self.open().await?;
+        let (client, mut driver) = self.connect_undriven().await?;
         let (sender, notifications) = mpsc::channel(UNREAD_NOTIFICATIONS);
         tokio::spawn(async move {
             while let Some(Ok(message)) = poll_fn(|context| driver.poll_message(context)).await {
@@ -142,7 +139,8 @@ impl Target {
         Ok((client, notifications))
     }
 
-    async fn open(&self) -> Result<(Client, Driver), tokio_postgres::Error> {
+    /// Connects; the client works while somebody polls the driver.
+    pub(super) async fn connect_undriven(&self) -> Result<(Client, Driver), tokio_postgres::Error> {
         let mut config = self.config.clone();
         let (last, others) = self.modes.split_last().expect("there is a way");
         for mode in others {
@@ -171,24 +169,6 @@ impl Target {
                 Some(folder.join(format!(".s.PGSQL.{port}")))
             }
             _ => None,
-        }
-    }
-}
-
-/// What has to be polled for a connection to live.
-enum Driver {
-    Local(Box<Connection<LocalSocket, NoTlsStream>>),
-    Other(Box<Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>>),
-}
-
-impl Driver {
-    fn poll_message(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<AsyncMessage, tokio_postgres::Error>>> {
-        match self {
-            Driver::Local(connection) => connection.poll_message(context),
-            Driver::Other(connection) => connection.poll_message(context),
         }
     }
 }
