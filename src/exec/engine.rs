@@ -338,7 +338,7 @@ struct PoolSource(Arc<Store>);
 impl Source for PoolSource {
     type Held<'s> = Pooled;
 
-    async fn connection(&mut self, _: Commit) -> Result<Pooled, StoreError> {
+    async fn connection(&mut self, _: Commit, _: bool) -> Result<Pooled, StoreError> {
         self.0.acquire().await
     }
 }

@@ -1,7 +1,7 @@
 //! Lanes: tasks with a Postgres connection each, which make one statement of what many clients have waiting. Hot path.
 //!
 //! A client has at most one work waiting, so any free lane may take it and the client's order is kept. A lone work is taken at once;
-//! while a lane waits for Postgres, the next batch gathers, until it is as large as the one under way.
+//! while a lane waits for Postgres, the next batch gathers: until the one under way ends, or it is worth a batch beside it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,23 +11,24 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::batch::Replies;
-use super::retry::{self, Source};
+use super::lane_connections::{Common, LaneConnections};
+use super::retry;
 use super::work::{Answer, Item, Reason, Route, Work};
 use super::working_set::LANE_INLINE;
 use crate::command::Access;
 use crate::state::Process;
-use crate::store::{Carrier, Commit, Connection, Store, StoreError};
+use crate::store::StoreError;
 
 /// Most works in a batch: longer ones only make the others wait.
 const MOST_WORKS: usize = 512;
 /// Most operations in a batch, counted by items.
 const MOST_ITEMS: usize = 1024;
-/// Longest wait for a row that somebody else has locked. Then the batch is dissolved and each work runs alone, so that a
-/// transaction of SQL users that holds a key delays only those who want that key.
-const LOCK_WAIT: Duration = Duration::from_millis(200);
+/// So many items are worth a batch beside another one of their route, in another process of Postgres.
+const WORTH_A_PROCESS: usize = 128;
 
-/// So many items are worth a batch beside another one of their route.
-const WORTH_A_BATCH: usize = 128;
+/// So many works that are written by one statement, and as many as are under way, are worth a batch behind that one, on the same connection:
+/// Postgres finds it when it is done, and need not be woken.
+const WORTH_A_STATEMENT: usize = 16;
 
 /// How long works wait at most for a busy lane, to be joined by others, while another lane is free.
 const GATHERING: Duration = Duration::from_millis(4);
@@ -37,6 +38,7 @@ const GATHERING: Duration = Duration::from_millis(4);
 pub struct LaneQueue {
     waiting: Mutex<Waiting>,
     arrived: Notify,
+    common: Arc<Common>,
 }
 
 #[derive(Default)]
@@ -53,6 +55,9 @@ struct Running {
     number: u64,
     route: Route,
     since: Instant,
+    works: usize,
+    /// On the connection that the lanes have in common.
+    common: bool,
 }
 
 /// Works taken by a lane. They count as under way until this is dropped.
@@ -60,6 +65,8 @@ struct Batch {
     queue: Arc<LaneQueue>,
     number: u64,
     route: Route,
+    /// On the connection that the lanes have in common, if it is one statement.
+    common: bool,
     works: Vec<Work>,
 }
 
@@ -119,12 +126,14 @@ impl LaneQueue {
                 let mut waiting = self.lock();
                 let start = waiting.start();
                 if start.is_none()
-                    && let Some((number, route, works)) = waiting.take()
+                    && let Some((running, works)) = waiting.take()
                 {
                     if waiting.items > 0 {
                         self.arrived.notify_last();
                     }
-                    return Batch { queue: self.clone(), number, route, works };
+                    let Running { number, route, common, .. } = running;
+                    waiting.running.push(running);
+                    return Batch { queue: self.clone(), number, route, common, works };
                 }
                 start
             };
@@ -150,16 +159,18 @@ impl Waiting {
     }
 
     /// From when on a batch of this route may start. Two small batches cost Postgres more than one, so it waits for the end of the one
-    /// under way, as long as that does not take unusually long and what waits is not enough for a large one.
+    /// under way, as long as that does not take unusually long and what waits is not enough.
     fn starts(&self, queue: &VecDeque<(u64, Work)>) -> Option<Instant> {
         let route = queue.front()?.1.route;
-        let same = self.running.iter().filter(|running| running.route == route);
-        let end = same.map(|running| running.since + GATHERING).max()?;
-        let items: usize = queue.iter().take(WORTH_A_BATCH).map(|(_, work)| work.items.len()).sum();
-        (items < WORTH_A_BATCH).then_some(end)
+        let same = || self.running.iter().filter(|running| running.route == route);
+        let end = same().map(|running| running.since + GATHERING).max()?;
+        let in_line = same().map(|running| running.works).max()?.max(WORTH_A_STATEMENT);
+        let items: usize = queue.iter().take(WORTH_A_PROCESS).map(|(_, work)| work.items.len()).sum();
+        let enough = items >= WORTH_A_PROCESS || route.is_one_write() && queue.len() >= in_line;
+        (!enough).then_some(end)
     }
 
-    fn take(&mut self) -> Option<(u64, Route, Vec<Work>)> {
+    fn take(&mut self) -> Option<(Running, Vec<Work>)> {
         let now = Instant::now();
         let may = |queue: &VecDeque<(u64, Work)>| {
             !queue.is_empty() && self.starts(queue).is_none_or(|start| start <= now)
@@ -184,9 +195,13 @@ impl Waiting {
             .count()
             .max(1);
         let works: Vec<Work> = queue.drain(..count).map(|(_, work)| work).collect();
-        self.items -= works.iter().map(|work| work.items.len()).sum::<usize>();
-        self.running.push(Running { number, route, since: Instant::now() });
-        Some((number, route, works))
+        let items = works.iter().map(|work| work.items.len()).sum::<usize>();
+        self.items -= items;
+        // Behind one that takes unusually long nobody stands in line.
+        let stuck = self.running.iter().any(|running| running.common && running.since + GATHERING < now);
+        // Batches of clients that pipeline are large soon, and better off side by side.
+        let common = route.is_one_write() && items < WORTH_A_PROCESS && items < 2 * works.len() && !stuck;
+        Some((Running { number, route, since: now, works: works.len(), common }, works))
     }
 }
 
@@ -209,18 +224,13 @@ struct Lane {
 
 impl Lane {
     fn new(process: Arc<Process>, queue: Arc<LaneQueue>) -> Lane {
-        let connections = LaneConnections {
-            store: process.store.clone(),
-            carrier: Carrier::default(),
-            durable: None,
-            relaxed: None,
-        };
+        let connections = LaneConnections::new(process.store.clone(), queue.common.clone());
         Lane { process, queue, connections }
     }
 
     async fn run(mut self) {
-        let carrier = self.connections.carrier.clone();
-        carrier.carry(self.work()).await
+        let (own, common) = self.connections.carriers();
+        own.carry(common.carry(self.work())).await
     }
 
     async fn work(&mut self) {
@@ -237,6 +247,7 @@ impl Lane {
             if batch.works.is_empty() {
                 continue;
             }
+            self.connections.in_common = batch.common;
             let mut outcome = self.execute(batch.route, &batch.works).await;
             let works = std::mem::take(&mut batch.works);
             drop(batch);
@@ -268,39 +279,5 @@ impl Lane {
     async fn execute(&mut self, route: Route, works: &[Work]) -> Result<Replies, StoreError> {
         let works: Vec<&[Item]> = works.iter().map(|work| work.items.as_slice()).collect();
         retry::run(&mut self.connections, &self.process, route, LANE_INLINE, &works).await
-    }
-}
-
-/// A lane's own connections, opened when first needed and again when lost.
-struct LaneConnections {
-    store: Arc<Store>,
-    carrier: Carrier,
-    /// Waits for WAL flushes.
-    durable: Option<Connection>,
-    /// Does not.
-    relaxed: Option<Connection>,
-}
-
-impl Source for LaneConnections {
-    type Held<'s> = &'s Connection;
-
-    async fn connection(&mut self, commit: Commit) -> Result<&Connection, StoreError> {
-        let slot = match commit {
-            Commit::Durable => &mut self.durable,
-            Commit::Relaxed => &mut self.relaxed,
-        };
-        if let Some(connection) = slot.as_ref()
-            && (connection.is_closed() || connection.refresh_plans(self.store.patience).await.is_err())
-        {
-            *slot = None;
-        }
-        let connection = match slot {
-            Some(connection) => connection,
-            None => {
-                let target = &self.store.target;
-                slot.insert(Connection::open_carried(target, commit, LOCK_WAIT, &self.carrier).await?)
-            }
-        };
-        Ok(connection)
     }
 }

@@ -7,6 +7,7 @@ mod columns;
 mod context;
 mod engine;
 mod lane;
+mod lane_connections;
 mod objects;
 mod pinned;
 mod retry;

@@ -26,9 +26,11 @@ pub trait Source {
     where
         Self: 's;
 
+    /// `single`: for one statement, which may stand between those of others.
     fn connection(
         &mut self,
         commit: Commit,
+        single: bool,
     ) -> impl Future<Output = Result<Self::Held<'_>, StoreError>> + Send;
 }
 
@@ -48,7 +50,16 @@ pub async fn run<S: Source + Send>(
     // For all that one attempt waits for, else a client's patience would be tried by each of them in turn.
     let mut deadline = Instant::now() + patience;
     loop {
-        let connection = match timeout_at(deadline, source.connection(commit)).await {
+        // A read that cannot tell whether a key has expired waits for who holds it, one that needs an object has it loaded. A sum that
+        // Postgres would not compute is ours. What is to be overwritten may be an object, which is to be dropped.
+        let access = match route.access {
+            _ if conflicts > 0 => Access::Update,
+            // What happens to a key depends on what was there.
+            Access::Overwrite | Access::Add if !process.events.wanted().is_none() => Access::Update,
+            access => access,
+        };
+        let single = access != Access::Update;
+        let connection = match timeout_at(deadline, source.connection(commit, single)).await {
             Ok(connection) => connection?,
             Err(_) => return Err(StoreError::no_answer()),
         };
@@ -62,14 +73,6 @@ pub async fn run<S: Source + Send>(
                     return Err(StoreError::no_answer());
                 }
             },
-        };
-        // A read that cannot tell whether a key has expired waits for who holds it, one that needs an object has it loaded. A sum that
-        // Postgres would not compute is ours. What is to be overwritten may be an object, which is to be dropped.
-        let access = match route.access {
-            _ if conflicts > 0 => Access::Update,
-            // What happens to a key depends on what was there.
-            Access::Overwrite | Access::Add if !process.events.wanted().is_none() => Access::Update,
-            access => access,
         };
         let route = Route { tables, access, ..route };
         let batch = Batch {

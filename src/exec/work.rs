@@ -170,6 +170,11 @@ impl Route {
         (self.access as usize * 3 + self.tables as usize) * 2 + self.durable as usize
     }
 
+    /// Whether a batch is one statement that writes.
+    pub fn is_one_write(self) -> bool {
+        matches!(self.access, Access::Overwrite | Access::Add)
+    }
+
     /// The route of a run of commands.
     pub fn of(items: &[Item], databases: &DatabaseMap) -> Route {
         let access = combined(items.iter().map(Item::access));

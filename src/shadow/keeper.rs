@@ -181,6 +181,14 @@ impl Shadow for Keeper {
         self.of_side(side)?.behind()
     }
 
+    fn lacking(&self) -> Option<String> {
+        let types: Vec<_> = self.report.unsupported_types().into_keys().collect();
+        (!types.is_empty()).then(|| {
+            let types = types.join(", ");
+            format!("the upstream has keys of types that respg does not have ({types}; RESPG.SHADOW REPORT)")
+        })
+    }
+
     fn has_followed(&self, slot: u16) -> bool {
         self.following().is_some_and(|following| following.dirty.is_quiet(slot))
     }

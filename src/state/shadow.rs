@@ -54,6 +54,9 @@ pub trait Shadow: ShadowReport {
     /// Why this side, which follows, cannot be what the other one is soon, if so.
     fn behind(&self, side: Side) -> Option<String>;
 
+    /// What the upstream holds that nobody could read in Postgres, as far as it was seen.
+    fn lacking(&self) -> Option<String>;
+
     /// Whether Postgres has followed all that was written to a hash slot through this process.
     fn has_followed(&self, slot: u16) -> bool;
 

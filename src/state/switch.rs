@@ -272,7 +272,9 @@ impl Process {
         let about_to = |side: &Side| from.is_followed_by(*side) && from.hands_over(to, *side);
         let about_to = || [Side::Postgres, Side::Upstream].into_iter().filter(about_to);
         let behind = || about_to().find_map(|side| shadow?.behind(side));
-        if !force && let Some(why) = behind() {
+        // Of the keys of a pattern nobody knows.
+        let lacking = || shadow.filter(|_| !to.mode.is_upstream() && about_to().next().is_some())?.lacking();
+        if !force && let Some(why) = behind().or_else(lacking) {
             return Err(why);
         }
         self.routing.hold();

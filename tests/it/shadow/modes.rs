@@ -116,6 +116,26 @@ fn what_postgres_has_answered_is_not_lost_by_mistake() {
     assert_eq!(admin.plain("GET k"), Value::Null);
 }
 
+/// Nobody could read them in Postgres.
+#[test]
+fn keys_of_types_that_respg_lacks_hold_a_change_up() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.call("RPUSH list a; SADD set a; SET k v");
+    shadow.settle();
+    let mut admin = shadow.respg.connect();
+    for mode in ["reverse", "postgres"] {
+        let refused = admin.plain(["RESPG.MODE", "SET", mode]).to_string_lossy();
+        assert!(refused.contains("(list, set;") && refused.contains("nothing was changed"), "{refused}");
+    }
+    // Patterns are chosen by who knows what their keys are.
+    assert_eq!(admin.plain("RESPG.MODE SET reverse KEYS k"), ok());
+    assert_eq!(admin.plain("RESPG.MODE SET reverse FORCE"), ok());
+    assert_eq!(admin.plain("GET k"), Value::from("v"));
+    // They are left alone there.
+    assert_eq!(admin.plain("RESPG.MODE SET redis"), ok());
+    assert_eq!(admin.plain("TYPE set"), Value::Status("set".into()));
+}
+
 /// The Redis is gone for good: Postgres has what it had.
 #[test]
 fn the_upstream_dies_and_postgres_takes_over() {
