@@ -185,7 +185,7 @@ impl Shadow for Keeper {
         let types: Vec<_> = self.report.unsupported_types().into_keys().collect();
         (!types.is_empty()).then(|| {
             let types = types.join(", ");
-            format!("the upstream has keys of types that respg does not have ({types}; RESPG.SHADOW REPORT)")
+            format!("the upstream has keys of types that respg does not have and that would be lost ({types}; RESPG.SHADOW REPORT)")
         })
     }
 

@@ -131,9 +131,9 @@ fn keys_of_types_that_respg_lacks_hold_a_change_up() {
     assert_eq!(admin.plain("RESPG.MODE SET reverse KEYS k"), ok());
     assert_eq!(admin.plain("RESPG.MODE SET reverse FORCE"), ok());
     assert_eq!(admin.plain("GET k"), Value::from("v"));
-    // They are left alone there.
-    assert_eq!(admin.plain("RESPG.MODE SET redis"), ok());
-    assert_eq!(admin.plain("TYPE set"), Value::Status("set".into()));
+    // The Redis is made what Postgres is.
+    change_mode(&mut admin, "redis");
+    assert_eq!(admin.plain("EXISTS list set k"), 1);
 }
 
 /// The Redis is gone for good: Postgres has what it had.
