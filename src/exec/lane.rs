@@ -67,6 +67,8 @@ struct Batch {
     route: Route,
     /// On the connection that the lanes have in common, if it is one statement.
     common: bool,
+    /// Whether the lane had to wait for it.
+    waited: bool,
     works: Vec<Work>,
 }
 
@@ -121,6 +123,7 @@ impl LaneQueue {
 
     /// Waits for works and takes those of the route whose first has waited longest.
     async fn take(self: &Arc<Self>) -> Batch {
+        let mut waited = false;
         loop {
             let start = {
                 let mut waiting = self.lock();
@@ -133,10 +136,11 @@ impl LaneQueue {
                     }
                     let Running { number, route, common, .. } = running;
                     waiting.running.push(running);
-                    return Batch { queue: self.clone(), number, route, common, works };
+                    return Batch { queue: self.clone(), number, route, common, waited, works };
                 }
                 start
             };
+            waited = true;
             match start {
                 Some(moment) => drop(timeout_at(moment, self.arrived.notified()).await),
                 None => {
@@ -239,7 +243,7 @@ impl Lane {
             let mut batch = self.queue.take().await;
             let reads = batch.route.access == Access::Read;
             // Postgres is to work while replies are written; but with reads it is done sooner than the clients, and they are to be first.
-            if only_read && reads {
+            if only_read && reads && !batch.waited {
                 tokio::task::yield_now().await;
             }
             only_read = reads;
