@@ -42,14 +42,14 @@ pub enum Behind {
     Aside { record: Record, sent_at: u64, waits: bool },
     /// What a call does before it waits; it was sent at this time.
     Waiting(Record, u64),
-    /// What was lost on the way.
-    Lost(Record),
+    /// What was lost on the way, at this time.
+    Lost(Record, u64),
 }
 
 impl Behind {
     fn record(&self) -> &Record {
         match self {
-            Behind::Aside { record, .. } | Behind::Waiting(record, _) | Behind::Lost(record) => record,
+            Behind::Aside { record, .. } | Behind::Waiting(record, _) | Behind::Lost(record, _) => record,
         }
     }
 }
@@ -166,19 +166,28 @@ impl Following {
         let (record, sent_at, waits) = match behind {
             Behind::Aside { record, sent_at, waits } => (record, sent_at, waits),
             Behind::Waiting(record, sent_at) => return self.waits(record, sent_at),
-            Behind::Lost(record) => return self.queue.push(record),
+            Behind::Lost(record, lost_at) => (record, lost_at, true),
         };
-        let overtaken = self.order.is_overtaken(&record.touched, sent_at);
-        let uncertain = overtaken && (!waits || self.order.is_read(&record.touched, sent_at));
-        self.order.wrote(&record.touched);
         if !waits {
             self.order.end_aside(&record.touched);
         }
+        let overtaken = self.order.is_overtaken(&record.touched, sent_at);
+        let unknown = overtaken && (!waits || self.order.is_read(&record.touched, sent_at));
+        let reread = match &record.what {
+            What::Calls { calls, .. } => unknown || self.is_source_uncertain(record.db, calls, Some(sent_at)),
+            _ => false,
+        };
+        let exchanged = self.order.is_exchanged(sent_at);
         match &record.what {
-            What::Calls { calls, .. } if uncertain => {
-                if let Some(record) = self.to_reread(record.db, calls) {
-                    self.queue.push(record);
-                }
+            What::Calls { calls, .. } => self.wrote(&record.touched, calls),
+            _ => self.order.wrote(&record.touched),
+        }
+        match &record.what {
+            // What it wrote may be in another database now.
+            _ if exchanged => self.dirty.give_up(&record.touched),
+            What::Calls { calls, .. } if reread => {
+                let record = self.to_reread(record.db, calls);
+                record.into_iter().for_each(|record| self.queue.push(record));
             }
             _ => {
                 let beside = overtaken || self.order.is_aside(&record.touched);
@@ -212,6 +221,7 @@ impl Following {
         self.order.end_aside(&record.touched);
         let still = self.unanswered().contains(&sent_at);
         match still {
+            true if self.order.is_exchanged(sent_at) => self.dirty.give_up(&record.touched),
             true => self.queue.push(record),
             // What it did its reply tells.
             false => self.dirty.end(&record.touched),

@@ -208,6 +208,13 @@ impl Dirty {
         self.repairing[word].load(SeqCst) & bit != 0
     }
 
+    /// What is in the repair is left for the next one, too.
+    pub fn begin_again(&self) {
+        for (broken, repairing) in self.broken.iter().zip(&self.repairing) {
+            broken.fetch_or(repairing.load(SeqCst), SeqCst);
+        }
+    }
+
     /// Ends the repair: its slots are good, or still broken.
     pub fn end_repair(&self, good: bool) {
         for (broken, repairing) in self.broken.iter().zip(&self.repairing) {
@@ -342,6 +349,10 @@ mod tests {
         assert!(dirty.in_repair(5) && !dirty.in_repair(6));
         dirty.end_repair(false);
         assert_eq!(dirty.broken(), 1);
+        dirty.begin_repair();
+        dirty.begin_again();
+        dirty.end_repair(true);
+        assert!(dirty.is_broken(5) && !dirty.in_repair(5));
         dirty.sweep().unwrap();
         assert_eq!(folder.open().broken(), 1);
     }

@@ -66,15 +66,14 @@ impl Planned {
         names
     }
 
+    /// Whether what becomes of a key depends on what another one was.
+    pub fn carries(&self) -> bool {
+        !sources_of(&self.request, self.db).is_empty()
+    }
+
     /// The keys in other databases.
     fn elsewhere(&self) -> Vec<Name> {
-        match self.request.plan(&PlanContext { db: self.db, ..ANY }) {
-            Ok(Plan::Keys(op)) => {
-                let others = op.keys.into_iter().filter(|key| key.db != self.db);
-                others.map(|key| (key.db, key.key)).collect()
-            }
-            _ => Vec::new(),
-        }
+        elsewhere(&self.request, self.db)
     }
 }
 
@@ -197,6 +196,17 @@ pub fn used(request: &Request) -> impl Iterator<Item = Bytes> + use<> {
     request.key_positions().into_iter().map(|at| request.argv[at].clone()).collect::<Vec<_>>().into_iter()
 }
 
+/// The keys of other databases that a call in `db` uses.
+fn elsewhere(request: &Request, db: DbIndex) -> Vec<Name> {
+    match request.plan(&PlanContext { db, ..ANY }) {
+        Ok(Plan::Keys(op)) => {
+            let others = op.keys.into_iter().filter(|key| key.db != db);
+            others.map(|key| (key.db, key.key)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Whether a call may change anything on the side that answers: then it has to be recorded.
 pub fn may_write(argv: &[Bytes]) -> bool {
     match command_of(argv) {
@@ -231,9 +241,39 @@ pub fn touched(calls: &[Vec<Bytes>]) -> Touched {
 
 /// The keys that calls may have written.
 pub fn written_by(calls: &[Vec<Bytes>]) -> Vec<Bytes> {
-    let known = |argv: &Vec<Bytes>| Incoming::new(argv.clone()).resolved().cloned().ok();
+    writing(calls).flat_map(|request| written(&request)).collect()
+}
+
+/// The keys of a call in `db` whose values it takes to others (COPY, RENAME, BITOP): no reply shows them.
+fn sources_of(request: &Request, db: DbIndex) -> Vec<Bytes> {
+    let Request { command, argv } = request;
+    // What is done to several keys of one kind is done to each by itself.
+    if command.keys.len() < 2 && elsewhere(request, db).is_empty() {
+        return Vec::new();
+    }
+    let read = command.keys.iter().filter(|spec| !spec.flags.contains(&"OW"));
+    read.flat_map(|spec| spec.positions(argv)).map(|at| argv[at].clone()).collect()
+}
+
+/// The slots of such keys.
+pub fn sources(db: DbIndex, calls: &[Vec<Bytes>]) -> Touched {
+    Touched::of(&writing(calls).flat_map(|request| sources_of(&request, db)).collect::<Vec<_>>())
+}
+
+/// Whether one of them writes, or exchanges, whole databases.
+pub fn are_barriers(calls: &[Vec<Bytes>]) -> bool {
+    writing(calls).any(|request| request.command.flags.has(Flags::BARRIER))
+}
+
+/// Whether calls that begin in `db` leave it.
+pub fn leave(db: DbIndex, calls: &[Vec<Bytes>]) -> bool {
+    calls.iter().any(|argv| selects(argv).is_some())
+        || writing(calls).any(|request| !elsewhere(&request, db).is_empty())
+}
+
+fn writing(calls: &[Vec<Bytes>]) -> impl Iterator<Item = Request> {
     let calls = calls.iter().filter(|argv| may_write(argv));
-    calls.filter_map(known).flat_map(|request| written(&request)).collect()
+    calls.filter_map(|argv| Incoming::new(argv.clone()).resolved().cloned().ok())
 }
 
 fn command_of(argv: &[Bytes]) -> Option<&'static Command> {

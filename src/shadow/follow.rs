@@ -16,7 +16,6 @@ use super::compare::{compare, redacted};
 use super::effect::{Name, Planned, When, Work};
 use super::following::{Following, Foreign};
 use super::record::{Record, Touched, What};
-use super::report::now_ms;
 use super::target::{Outcome, Target, Unit};
 use crate::command::Flags;
 use crate::command::copy::{CopyError, KeyState};
@@ -158,7 +157,7 @@ impl Follower {
                     self.settle().await;
                 }
             }
-            if self.concerns_unsettled(&planned) {
+            if self.concerns_unsettled(&planned) || (self.concerns_broken(&planned) && planned.carries()) {
                 // What it writes elsewhere is not known here.
                 let targets = planned.written();
                 targets.into_iter().for_each(|name| self.unsettle(name, "depends on such a key"));
@@ -176,6 +175,12 @@ impl Follower {
 
     fn concerns_unsettled(&self, planned: &Planned) -> bool {
         !self.unsettled.is_empty() && planned.used().iter().any(|name| self.unsettled.contains_key(name))
+    }
+
+    /// Whether a key of it is in a slot that is known to differ.
+    fn concerns_broken(&self, planned: &Planned) -> bool {
+        let dirty = &self.following.dirty;
+        dirty.is_any_broken() && planned.used().iter().any(|(_, key)| dirty.is_broken(Slot::of(key).0))
     }
 
     /// A call of a command that is not ours.
@@ -376,7 +381,7 @@ impl Follower {
         let names = planned.written();
         let first = names.first().map(|(_, key)| key.clone()).unwrap_or_default();
         // Keys that wait for their repair are known to differ.
-        let expected = planned.beside || self.following.dirty.is_broken(Slot::of(&first).0);
+        let expected = planned.beside || self.concerns_broken(planned);
         if !expected {
             report.difference(class, request.command.name, &first, &detail);
         }
@@ -386,12 +391,4 @@ impl Follower {
         let why = if expected { "may differ" } else { request.command.name };
         names.into_iter().for_each(|name| self.unsettle(name, why));
     }
-}
-
-/// How far in time two clocks may be apart for two expiries to be the same.
-pub const TOLERANCE_MS: u64 = 1000;
-
-/// Whether a key that only one side still has may just have expired on the other.
-pub(super) fn has_expired(state: &KeyState) -> bool {
-    matches!(state, KeyState::Present { expires_at: Some(at), .. } if *at <= now_ms() + TOLERANCE_MS as i64)
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::asking::{Asked, Behind};
 use super::dirty::Dirty;
-use super::effect::{blocks, selects, touched, written_by};
+use super::effect::{are_barriers, blocks, leave, sources, touched, written_by};
 use super::order::Order;
 use super::queue::Queue;
 use super::record::{Record, Touched, What};
@@ -114,7 +114,7 @@ impl Following {
     pub(super) fn to_reread(&self, db: DbIndex, calls: &[Vec<Bytes>]) -> Option<Record> {
         let touched = touched(calls);
         let keys = written_by(calls);
-        let everything = touched == Touched::All || calls.iter().any(|argv| selects(argv).is_some());
+        let everything = touched == Touched::All || leave(db, calls);
         if everything {
             self.dirty.give_up(&touched);
             return None;
@@ -124,6 +124,31 @@ impl Following {
             return None;
         }
         Some(Record { db, at: now_ms(), touched, beside: false, what: What::Keys(keys) })
+    }
+
+    /// Calls were executed at this place.
+    pub(super) fn wrote(&self, touched: &Touched, calls: &[Vec<Bytes>]) {
+        self.order.wrote(touched);
+        if *touched == Touched::All && are_barriers(calls) {
+            self.order.exchanged();
+            // Keys have moved that the walk has seen, or has not.
+            self.dirty.begin_again();
+        }
+    }
+
+    /// Whether what calls wrote depends on keys that somebody writes another way at this time, or has written since `sent_at`: nobody knows what they found there.
+    pub(super) fn is_source_uncertain(
+        &self,
+        db: DbIndex,
+        calls: &[Vec<Bytes>],
+        sent_at: Option<u64>,
+    ) -> bool {
+        if sent_at.is_none() && !self.order.is_any_aside() {
+            return false;
+        }
+        let sources = sources(db, calls);
+        let overtaken = || sent_at.is_some_and(|sent_at| self.order.is_overtaken(&sources, sent_at));
+        sources != Touched::none() && (self.order.is_aside(&sources) || overtaken())
     }
 
     fn record(&self, calls: Calls, replies: &[Raw], touched: Touched) -> Record {
@@ -158,9 +183,13 @@ impl Tap for Following {
         }
         let touched = touched(&calls.calls);
         if touched != Touched::none() {
-            self.order.wrote(&touched);
+            self.wrote(&touched, &calls.calls);
             let beside = self.order.is_aside(&touched);
-            self.queue.push(Record { beside, ..self.record(calls, replies, touched) });
+            let record = match self.is_source_uncertain(DbIndex(calls.db), &calls.calls, None) {
+                true => self.to_reread(DbIndex(calls.db), &calls.calls),
+                false => Some(Record { beside, ..self.record(calls, replies, touched) }),
+            };
+            record.into_iter().for_each(|record| self.queue.push(record));
         }
     }
 
@@ -179,7 +208,7 @@ impl Tap for Following {
             return self.failed(calls.mark);
         }
         if let Some(record) = self.to_reread(DbIndex(calls.db), &calls.calls) {
-            self.fence(calls.protocol, Behind::Lost(record));
+            self.fence(calls.protocol, Behind::Lost(record, self.order.now()));
         }
     }
 
@@ -188,7 +217,7 @@ impl Tap for Following {
         let (waits, touched) = (waits(&calls), touched(&calls.calls));
         match self.to_reread(DbIndex(calls.db), &calls.calls) {
             Some(record) => {
-                self.fence(calls.protocol, Behind::Aside { record, sent_at: self.order.now(), waits });
+                self.fence(calls.protocol, Behind::Aside { record, sent_at, waits });
             }
             None if !waits => self.order.end_aside(&touched),
             None => {}

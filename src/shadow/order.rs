@@ -12,11 +12,15 @@ pub struct Order {
     slots: Vec<AtomicU64>,
     /// When all were.
     all: AtomicU64,
+    /// When databases were exchanged last.
+    exchanged: AtomicU64,
     /// When a key of each slot was read.
     read: Vec<AtomicU64>,
     /// How many writes of each slot are under way elsewhere.
     aside: Vec<AtomicU32>,
     all_aside: AtomicU32,
+    /// How many there are in all.
+    asides: AtomicU32,
 }
 
 impl Default for Order {
@@ -24,8 +28,9 @@ impl Default for Order {
         let slots = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
         let aside = (0..SLOTS).map(|_| AtomicU32::new(0)).collect();
         let read = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
-        let (now, all, all_aside) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU32::new(0));
-        Order { now, slots, all, read, aside, all_aside }
+        let (now, all, exchanged) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let (all_aside, asides) = (AtomicU32::new(0), AtomicU32::new(0));
+        Order { now, slots, all, exchanged, read, aside, all_aside, asides }
     }
 }
 
@@ -79,17 +84,33 @@ impl Order {
             }
     }
 
+    /// Databases were exchanged, or whole ones written.
+    pub fn exchanged(&self) {
+        self.exchanged.fetch_max(self.tick(), Relaxed);
+    }
+
+    /// Whether that has happened after that time.
+    pub fn is_exchanged(&self, since: u64) -> bool {
+        self.exchanged.load(Relaxed) > since
+    }
+
     /// A write is under way elsewhere.
     pub fn begin_aside(&self, touched: &Touched) {
+        self.asides.fetch_add(u32::from(*touched != Touched::none()), Relaxed);
         self.each_aside(touched, |count| {
             count.fetch_add(1, Relaxed);
         });
     }
 
     pub fn end_aside(&self, touched: &Touched) {
+        self.asides.fetch_sub(u32::from(*touched != Touched::none()), Relaxed);
         self.each_aside(touched, |count| {
             count.fetch_sub(1, Relaxed);
         });
+    }
+
+    pub fn is_any_aside(&self) -> bool {
+        self.asides.load(Relaxed) > 0
     }
 
     /// Whether any write of this is under way elsewhere.
@@ -127,7 +148,16 @@ mod tests {
         order.begin_aside(&slots(&[1]));
         assert!(order.is_aside(&slots(&[1, 2])) && !order.is_aside(&slots(&[2])));
         order.end_aside(&slots(&[1]));
+        order.begin_aside(&Touched::none());
+        assert!(!order.is_any_aside());
         order.begin_aside(&Touched::All);
-        assert!(order.is_aside(&slots(&[1])));
+        assert!(order.is_aside(&slots(&[1])) && order.is_any_aside());
+        order.end_aside(&Touched::All);
+        assert!(!order.is_any_aside());
+        let since = order.now();
+        order.wrote(&Touched::All);
+        assert!(!order.is_exchanged(since));
+        order.exchanged();
+        assert!(order.is_exchanged(since) && !order.is_exchanged(order.now()));
     }
 }

@@ -140,6 +140,13 @@ impl Queue {
         self.lock().taken -= records as u64;
     }
 
+    /// How many records were put in, and how many of them are done.
+    pub fn progress(&self) -> (u64, u64) {
+        let inner = self.lock();
+        let put = self.counts.queued.load(Relaxed);
+        (put, put - inner.length - inner.taken)
+    }
+
     /// How many records wait or were taken and are not done.
     pub fn unfinished(&self) -> u64 {
         let inner = self.lock();

@@ -20,9 +20,8 @@ use crate::upstream::{UpstreamError, Url};
 const STEP: u32 = 500;
 /// The walk waits while more than this is waiting for the follower.
 const MOST_WAITING: u64 = 2000;
-/// When so few are, it is over. Under load there are always some, and each key of them is marked by itself.
-const FEW_WAITING: u64 = 500;
 const TICK: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Who brings keys over from the side that answers to the other.
 pub trait Repairable: Send + Sync {
@@ -36,6 +35,12 @@ pub trait Repairable: Send + Sync {
 
     /// How much is waiting for that.
     fn waiting(&self) -> u64;
+
+    /// Where what is brought over now stands.
+    fn place(&self) -> u64;
+
+    /// Whether all before this place is known by name to differ, or does not.
+    fn is_past(&self, place: u64) -> bool;
 
     /// All keys of both sides are to be compared.
     fn compare_all(&self) {
@@ -59,6 +64,14 @@ impl Repairable for Following {
 
     fn waiting(&self) -> u64 {
         self.queue.len() + self.report.counts.unsettled.load(Relaxed)
+    }
+
+    fn place(&self) -> u64 {
+        self.queue.progress().0
+    }
+
+    fn is_past(&self, place: u64) -> bool {
+        self.queue.progress().1 >= place || self.queue.is_closed()
     }
 }
 
@@ -86,7 +99,10 @@ pub async fn repair_forever(following: Arc<dyn Repairable>, mut sides: Sides) {
         if let Err(error) = &outcome {
             tracing::warn!(%error, "dirty keys cannot be repaired yet");
         } else {
-            calm(following.as_ref(), FEW_WAITING, Duration::from_secs(60)).await;
+            let place = following.place();
+            while !following.is_past(place) {
+                tokio::time::sleep(PAUSE).await;
+            }
         }
         following.dirty().end_repair(outcome.is_ok());
         if outcome.is_err() {
@@ -130,14 +146,8 @@ async fn walk(following: &dyn Repairable, speaker: &mut impl Speaker, db: u32) -
         if !keys.is_empty() {
             following.bring_over(DbIndex(db), keys);
         }
-        calm(following, MOST_WAITING, Duration::MAX).await;
-    }
-}
-
-/// Waits, up to a time, until no more than this is waiting.
-async fn calm(following: &dyn Repairable, most: u64, longest: Duration) {
-    let started = tokio::time::Instant::now();
-    while following.waiting() > most && started.elapsed() < longest {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        while following.waiting() > MOST_WAITING {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }

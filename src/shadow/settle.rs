@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 
-use super::follow::{Arrived, Follower, TOLERANCE_MS, has_expired};
+use super::follow::{Arrived, Follower};
+use super::report::now_ms;
 use crate::command::copy::{CopyError, KeyState, compare};
 use crate::copy::{Resynced, read_keys, write_keys};
 use crate::keyspace::DbIndex;
@@ -133,4 +134,12 @@ fn wanted(state: &mut KeyState) -> KeyState {
         KeyState::Unsupported(_) => KeyState::Absent,
         state => state,
     }
+}
+
+/// How far in time two clocks may be apart for two expiries to be the same.
+const TOLERANCE_MS: u64 = 1000;
+
+/// Whether a key that only one side still has may just have expired on the other.
+fn has_expired(state: &KeyState) -> bool {
+    matches!(state, KeyState::Present { expires_at: Some(at), .. } if *at <= now_ms() + TOLERANCE_MS as i64)
 }

@@ -111,10 +111,12 @@ fn effect(done: &Done<'_>) -> Effect {
         }
     };
     let mut calls = Vec::new();
-    if answers.is_empty() && done.meets_consumers() {
-        let words = |key: &Bytes| ["XGROUP".into(), "CREATECONSUMER".into(), key.clone()];
-        let names = [argv[2].clone(), argv[3].clone()];
-        calls.extend(keys.iter().map(|key| follow::call(words(key).into_iter().chain(names.clone()))));
+    if done.meets_consumers() {
+        let is_answered = |key: &Bytes| answers.iter().any(|(of, _)| follow::bytes(of).as_ref() == Some(key));
+        for key in keys.iter().filter(|key| !is_answered(key)) {
+            let names = [key.clone(), argv[2].clone(), argv[3].clone()];
+            calls.push(follow::call(["XGROUP".into(), "CREATECONSUMER".into()].into_iter().chain(names)));
+        }
     }
     for (key, entries) in answers {
         let key = follow::bytes(&key).unwrap_or_default();
@@ -127,10 +129,8 @@ fn effect(done: &Done<'_>) -> Effect {
             continue;
         }
         let mut words = vec!["XREADGROUP".into(), key, argv[2].clone(), argv[3].clone()];
-        words.push(done.at.to_string().into());
-        words.push(if noack { "NOACK".into() } else { "ACK".into() });
-        let ids = ids_of(follow::elements(&entries));
-        words.extend(ids.into_iter().map(|id| Bytes::from(id.to_string())));
+        words.extend([done.at.to_string().into(), if noack { "NOACK".into() } else { "ACK".into() }]);
+        words.extend(ids_of(follow::elements(&entries)).into_iter().map(|id| Bytes::from(id.to_string())));
         calls.push(Request { command: &DELIVERED, argv: words });
     }
     Effect::Calls(calls)

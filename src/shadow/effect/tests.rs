@@ -214,6 +214,53 @@ fn every_command_says_how_it_is_followed() {
     assert!(told.is_empty(), "followed by reading whole keys again: {told:?}");
 }
 
+/// From 7.2 on there is a consumer afterwards at every stream, also where there was nothing for it.
+#[test]
+fn consumers_of_streams_without_entries() {
+    let done = |call: &str, reply: &Reply| {
+        let mut work = Work::default();
+        work.add(DbIndex(0), argv(call), reply, When { at: 1, dialect: Dialect::OWN, beside: false });
+        said(&work)
+    };
+    let call = "XREADGROUP GROUP g c STREAMS r s > >";
+    let of_s = Reply::Map(vec![(bulk("s"), Reply::Array(vec![entry("1-0")]))]);
+    let (of_r, read) = ("XGROUP CREATECONSUMER r g c", "XREADGROUP s g c 1 ACK 1-0");
+    assert_eq!(done(call, &of_s), format!("{of_r}; {read}"));
+    assert_eq!(done(call, &Reply::Null), format!("{of_r}; XGROUP CREATECONSUMER s g c"));
+}
+
+#[test]
+fn what_depends_on_other_keys() {
+    let calls = |calls: &[&str]| calls.iter().map(|call| argv(call)).collect::<Vec<_>>();
+    let sources = |words: &[&str]| sources(DbIndex(0), &calls(words));
+    let slots = |keys: &[&str]| Touched::Slots(keys.iter().map(|key| Slot::of(key.as_bytes()).0).collect());
+    for (call, expected) in [
+        ("COPY a b", &["a"][..]),
+        ("COPY a a DB 1", &["a"]),
+        ("MOVE a 1", &["a"]),
+        ("RENAME a b", &["a"]),
+        ("BITOP XOR to a b", &["a", "b"]),
+        ("MSET a 1 b 2", &[]),
+        ("DEL a b", &[]),
+        ("XREADGROUP GROUP g c STREAMS r s > >", &[]),
+        ("INCR a", &[]),
+        ("LCS a b", &[]),
+    ] {
+        assert_eq!(sources(&[call]), slots(expected), "{call}");
+    }
+    assert_eq!(sources(&["MULTI", "SET a 1", "RENAME a b", "EXEC"]), slots(&["a"]));
+    let leaves = |words: &[&str]| leave(DbIndex(0), &calls(words));
+    assert!(
+        leaves(&["MOVE a 1"])
+            && leaves(&["MULTI", "select 1", "SET a 1", "EXEC"])
+            && leaves(&["COPY a a DB 1"])
+    );
+    assert!(!leaves(&["COPY a b"]) && !leaves(&["SET a 1", "GET b"]));
+    assert!(
+        are_barriers(&calls(&["SET a 1", "SWAPDB 0 1"])) && !are_barriers(&calls(&["EVAL x 0", "SET a 1"]))
+    );
+}
+
 #[test]
 fn what_is_touched() {
     let slots = |keys: &[&str]| Touched::Slots(keys.iter().map(|key| Slot::of(key.as_bytes()).0).collect());

@@ -25,6 +25,10 @@ use super::share::Share;
 use crate::keyspace::DbIndex;
 use crate::store::Store;
 
+/// A repair is over when so few keys are waiting, or after so long: under load there are always some.
+const FEW_WAITING: u64 = 500;
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
 /// What the side that answers and the follower share.
 pub struct Reverse {
     pub changes: Changes,
@@ -135,5 +139,14 @@ impl Repairable for Reverse {
 
     fn waiting(&self) -> u64 {
         self.changes.len()
+    }
+
+    /// A time: each key waits by its name.
+    fn place(&self) -> u64 {
+        now_ms() as u64 + LONGEST_WAIT.as_millis() as u64
+    }
+
+    fn is_past(&self, place: u64) -> bool {
+        self.changes.len() <= FEW_WAITING || now_ms() as u64 > place
     }
 }

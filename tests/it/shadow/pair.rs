@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::workload::{Random, next};
+use super::workload::{Random, is_id, next};
 use crate::support::client::{Client, Protocol, Value};
 use crate::support::pg::{Scratch, fresh_database};
 use crate::support::redis::Redis;
@@ -129,8 +129,7 @@ pub fn work(address: SocketAddr, seed: u64, stop: &AtomicBool) -> (usize, Durati
         client.send(calls);
         for _ in 0..expected {
             if let Value::Bulk(text) = client.read()
-                && text.contains(&b'-')
-                && text.len() > 12
+                && is_id(&text)
             {
                 seen.push(text);
             }
