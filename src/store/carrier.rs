@@ -4,6 +4,7 @@
 //! whatever the runtime has to do: after a batch those are its clients' replies, a write to a socket each, and Postgres waits for the next batch all the while.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -38,7 +39,9 @@ impl Carrier {
 
     fn drive(&self, context: &mut Context<'_>) {
         let mut drivers = self.0.lock().expect("no panic while held");
-        drivers.retain_mut(|driver| Pin::new(driver).poll(context).is_pending());
+        // A driver that panics is a lost connection, as it would be if it had a task of its own: this one goes on and opens another.
+        let mut lives = |driver: &mut Driver| Pin::new(driver).poll(context).is_pending();
+        drivers.retain_mut(|driver| catch_unwind(AssertUnwindSafe(|| lives(driver))).unwrap_or(false));
     }
 }
 
@@ -46,6 +49,8 @@ impl Carrier {
 pub enum Driver {
     Local(Box<Connection<LocalSocket, NoTlsStream>>),
     Other(Box<Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>>),
+    #[cfg(test)]
+    Test(Box<dyn FnMut() -> Poll<()> + Send>),
 }
 
 impl Driver {
@@ -56,6 +61,8 @@ impl Driver {
         match self {
             Driver::Local(connection) => connection.poll_message(context),
             Driver::Other(connection) => connection.poll_message(context),
+            #[cfg(test)]
+            Driver::Test(_) => Poll::Pending,
         }
     }
 }
@@ -67,6 +74,23 @@ impl Future for Driver {
         match self.get_mut() {
             Driver::Local(connection) => Pin::new(connection).poll(context),
             Driver::Other(connection) => Pin::new(connection).poll(context),
+            #[cfg(test)]
+            Driver::Test(poll) => poll().map(Ok),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_driver_that_panics_costs_its_connection_only() {
+        let carrier = Carrier::default();
+        carrier.take_over(Driver::Test(Box::new(|| panic!("a bug in a driver"))));
+        carrier.take_over(Driver::Test(Box::new(|| Poll::Pending)));
+        carrier.take_over(Driver::Test(Box::new(|| Poll::Ready(()))));
+        carrier.carry(tokio::task::yield_now()).await;
+        assert_eq!(carrier.0.lock().unwrap().len(), 1);
     }
 }
