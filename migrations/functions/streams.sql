@@ -68,6 +68,12 @@ AS $$
     END
 $$;
 
+-- How many parts of an object have an end of their own, of which those hear who wait for it: a stream's groups. Null if it has none.
+CREATE OR REPLACE FUNCTION respg.object_parts(type smallint, object_id bigint) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT CASE type WHEN 6 THEN (SELECT count(*) FROM respg.stream_groups g WHERE g.object_id = object_parts.object_id) END
+$$;
+
 -- What a live key holds; no row if it is absent.
 CREATE OR REPLACE FUNCTION respg.live_object(db integer, stored_key bytea) RETURNS TABLE (type smallint, object_id bigint)
     LANGUAGE sql STABLE ROWS 1

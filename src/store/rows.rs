@@ -75,9 +75,7 @@ pub fn stream_row(row: &Row) -> (i64, StreamState) {
         last_id: row.get(5),
         max_deleted_id: row.get(6),
         node,
-        group_count: row.get(13),
-        last_group: row.get(14),
-        options: Options { max_deliveries: row.get(15), archive: row.get(16) },
+        options: Options { max_deliveries: row.get(13), archive: row.get(14) },
     };
     (row.get(0), state)
 }

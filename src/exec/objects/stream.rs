@@ -180,8 +180,6 @@ struct Rows {
     node_bytes: Vec<i32>,
     node_entries: Vec<i32>,
     node_live: Vec<i32>,
-    group_counts: Vec<i32>,
-    last_groups: Vec<i32>,
 }
 
 impl Rows {
@@ -199,8 +197,6 @@ impl Rows {
         self.node_bytes.push(state.node.bytes);
         self.node_entries.push(state.node.entries);
         self.node_live.push(state.node.live);
-        self.group_counts.push(state.group_count);
-        self.last_groups.push(state.last_group);
     }
 
     fn into_params(self) -> Vec<Box<dyn ToSql + Sync + Send>> {
@@ -218,8 +214,6 @@ impl Rows {
             Box::new(self.node_bytes),
             Box::new(self.node_entries),
             Box::new(self.node_live),
-            Box::new(self.group_counts),
-            Box::new(self.last_groups),
         ]
     }
 }

@@ -49,8 +49,6 @@ pub struct StreamState {
     pub last_id: StreamId,
     pub max_deleted_id: StreamId,
     pub node: Node,
-    pub group_count: i32,
-    pub last_group: i32,
     pub options: Options,
 }
 
@@ -151,8 +149,7 @@ impl Stream {
 
     /// Whether a blocked client may wait for what has changed: entries, or the end of its group.
     pub fn may_serve(&self) -> bool {
-        let groups = self.stored.map_or(0, |stored| stored.group_count);
-        !self.appended.is_empty() || self.state.group_count < groups
+        !self.appended.is_empty() || self.groups.has_lost_one()
     }
 
     /// Whether a command has changed it since it was loaded.

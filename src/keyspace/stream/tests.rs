@@ -101,3 +101,20 @@ fn the_top() {
     assert_eq!(top, Some(id(3)));
     assert_eq!(Stream::new().top(), Ok(None));
 }
+
+#[test]
+fn who_waits_hears_of_entries_and_of_the_end_of_a_group() {
+    let mut stream = Stream::new();
+    let (one, other) = (Bytes::from("g"), Bytes::from("h"));
+    assert_eq!(stream.create_group(&one, id(0), None), Ok(true));
+    assert!(!stream.may_serve());
+    assert_eq!(stream.destroy_group(&other), Ok(false));
+    assert!(!stream.may_serve());
+    // Somebody may have come in between, in the same batch.
+    assert_eq!(stream.destroy_group(&one), Ok(true));
+    assert!(stream.may_serve());
+    stream.rewind();
+    assert!(!stream.may_serve());
+    stream.append(id(1), &fields());
+    assert!(stream.may_serve());
+}

@@ -218,6 +218,11 @@ impl Waiters {
         bus.say(item, Some(Box::new(receipt)));
     }
 
+    /// Which of the keys somebody has begun to wait for since the last time.
+    fn arrivals(&self, topics: &[Topic]) -> Vec<bool> {
+        self.announced.arrivals(topics)
+    }
+
     /// Waits until something is newly announced.
     async fn news(&self) {
         self.announced.news.notified().await;

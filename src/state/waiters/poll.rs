@@ -21,8 +21,8 @@ const SOON: Duration = Duration::from_millis(20);
 /// Most keys of a round: with more of them each has its turn less often.
 const MOST_KEYS: usize = 1000;
 
-/// A key's state: the versions of its row and of the object it names, `None` for an absent one.
-type Version = Option<(u32, Option<i64>)>;
+/// A key's state: the version of its row, that of the object it names, and how many parts this has; `None` for an absent one.
+type Version = Option<(u32, Option<i64>, Option<i64>)>;
 
 /// What was seen of the keys that are waited for, and when in which round.
 #[derive(Debug, Default)]
@@ -51,9 +51,15 @@ pub async fn poll_forever(waiters: Arc<Waiters>, store: Arc<Store>) {
         if chosen.is_empty() {
             continue;
         }
+        // Before the look: who comes during it counts for the next one.
+        let arrivals = waiters.arrivals(&chosen);
         match versions(&store, &chosen).await {
-            Ok(versions) => waiters.signal(&seen.compare(chosen, versions)),
-            Err(error) => tracing::debug!(%error, "keys that clients wait for cannot be looked at"),
+            Ok(versions) => waiters.signal(&seen.compare(chosen, versions, &arrivals)),
+            Err(error) => {
+                tracing::debug!(%error, "keys that clients wait for cannot be looked at");
+                // What has happened since is not known.
+                seen.versions.clear();
+            }
         }
     }
 }
@@ -80,12 +86,13 @@ impl Seen {
         topics
     }
 
-    /// Which of the keys are new or have changed.
-    fn compare(&mut self, topics: Vec<Topic>, versions: Vec<Version>) -> Vec<Topic> {
+    /// Which of the keys are new or have changed. A key that is absent, as it was, may have been there when somebody came in between.
+    fn compare(&mut self, topics: Vec<Topic>, versions: Vec<Version>, arrivals: &[bool]) -> Vec<Topic> {
         let mut changed = Vec::new();
-        for (topic, version) in topics.into_iter().zip(versions) {
+        for ((topic, version), has_newcomer) in topics.into_iter().zip(versions).zip(arrivals) {
             let before = self.versions.insert(topic.clone(), (self.round, version));
-            if before.is_none_or(|(_, before)| before != version) {
+            let is_same = before.is_some_and(|(_, before)| before == version);
+            if !is_same || (*has_newcomer && version.is_none()) {
                 changed.push(topic);
             }
         }
@@ -100,7 +107,7 @@ async fn versions(store: &Store, topics: &[Topic]) -> Result<Vec<Version>, Store
     let mut versions = vec![None; topics.len()];
     for row in &store.query(&VERSIONS, &[&dbs, &keys]).await? {
         let place = row.get::<_, i32>(0) as usize;
-        versions[place] = Some((row.get::<_, Xid>(1).0, row.get(2)));
+        versions[place] = Some((row.get::<_, Xid>(1).0, row.get(2), row.get(3)));
     }
     Ok(versions)
 }
@@ -122,14 +129,23 @@ mod tests {
     fn what_is_new_or_has_changed_is_told() {
         let mut seen = Seen::default();
         let chosen = seen.choose(topics(0..2));
-        assert_eq!(seen.compare(chosen, vec![None, Some((1, None))]), topics(0..2));
+        assert_eq!(seen.compare(chosen, vec![None, Some((1, None, None))], &[false; 3]), topics(0..2));
         let chosen = seen.choose(topics(0..3));
-        let changed = seen.compare(chosen, vec![None, Some((1, Some(1))), None]);
+        let changed = seen.compare(chosen, vec![None, Some((1, Some(1), Some(1))), None], &[false; 3]);
         assert_eq!(changed, topics(1..3));
+        let chosen = seen.choose(topics(0..3));
+        assert_eq!(
+            seen.compare(chosen, vec![None, Some((1, Some(1), Some(0))), None], &[false; 3]),
+            topics(1..2)
+        );
+        // Made and expired since the last look, while somebody came.
+        let chosen = seen.choose(topics(0..3));
+        let versions = vec![None, Some((1, Some(1), Some(0))), None];
+        assert_eq!(seen.compare(chosen, versions, &[true, true, false]), topics(0..1));
         assert_eq!(seen.choose_new(topics(0..4)), topics(3..4));
         seen.forget(|topic| *topic == topics(1..2)[0]);
         let chosen = seen.choose_new(topics(0..3));
-        assert_eq!(seen.compare(chosen, vec![Some((1, Some(1)))]), topics(1..2));
+        assert_eq!(seen.compare(chosen, vec![Some((1, Some(1), Some(0)))], &[false; 3]), topics(1..2));
     }
 
     #[test]
@@ -140,7 +156,7 @@ mod tests {
             let chosen = seen.choose(topics(0..2500));
             assert_eq!(chosen.len(), MOST_KEYS);
             missing.retain(|topic| !chosen.contains(topic));
-            seen.compare(chosen, vec![None; MOST_KEYS]);
+            seen.compare(chosen, vec![None; MOST_KEYS], &[false; MOST_KEYS]);
         }
         assert!(missing.is_empty());
     }

@@ -13,7 +13,7 @@ pub static OF_KEYS: KeyStatement = object_statement!(
          SELECT k.object_id FROM respg.keys", " k WHERE k.space = i.space AND k.key = i.key AND k.type = 6 LIMIT 1) k
      CROSS JOIN LATERAL (
          SELECT object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields,
-                node, node_bytes, node_entries, node_live, group_count, last_group, max_deliveries, archive
+                node, node_bytes, node_entries, node_live, max_deliveries, archive
          FROM respg.streams", " s WHERE s.object_id = k.object_id ORDER BY s.version DESC LIMIT 1) s"
 );
 
@@ -22,7 +22,7 @@ pub static STREAMS: Statement = Statement::new(
     "SELECT s.* FROM unnest($1::bigint[]) AS i (object_id)
      CROSS JOIN LATERAL (
          SELECT object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields,
-                node, node_bytes, node_entries, node_live, group_count, last_group, max_deliveries, archive
+                node, node_bytes, node_entries, node_live, max_deliveries, archive
          FROM respg.streams s WHERE s.object_id = i.object_id ORDER BY s.version DESC LIMIT 1) s",
 );
 
@@ -32,12 +32,12 @@ pub static OBJECT_IDS: Statement = Statement::new("SELECT nextval('respg.object_
 /// Rows of new streams: $1 object ids and, in its order, the other columns.
 pub static INSERT: KeyStatement = object_statement!(
     "INSERT INTO respg.streams", " (object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields,
-                node, node_bytes, node_entries, node_live, group_count, last_group)
+                node, node_bytes, node_entries, node_live)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[],
-                          $9::bigint[], $10::int[], $11::int[], $12::int[], $13::int[], $14::int[], $15::int[])"
+                          $9::bigint[], $10::int[], $11::int[], $12::int[], $13::int[])"
 );
 
-/// The next version of rows that are there: $1 to $15 as for INSERT. $16: whether the first entry may be gone; first_id is then moved
+/// The next version of rows that are there: $1 to $13 as for INSERT. $14: whether the first entry may be gone; first_id is then moved
 /// up to what is the first entry now.
 pub static UPDATE: KeyStatement = object_statement!(
     "UPDATE respg.streams", " s
@@ -46,12 +46,11 @@ pub static UPDATE: KeyStatement = object_statement!(
              (SELECT e.id FROM respg.stream_entries", " e WHERE e.object_id = i.object_id AND e.id >= i.first_id ORDER BY e.id LIMIT 1),
              i.first_id) ELSE i.first_id END,
          last_id = i.last_id, max_deleted_id = i.max_deleted_id, node_first = i.node_first, node_fields = i.node_fields, node = i.node,
-         node_bytes = i.node_bytes, node_entries = i.node_entries, node_live = i.node_live,
-         group_count = i.group_count, last_group = i.last_group
+         node_bytes = i.node_bytes, node_entries = i.node_entries, node_live = i.node_live
      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[],
-                 $9::bigint[], $10::int[], $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::bool[])
+                 $9::bigint[], $10::int[], $11::int[], $12::int[], $13::int[], $14::bool[])
           AS i (object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields, node,
-                node_bytes, node_entries, node_live, group_count, last_group, seek)
+                node_bytes, node_entries, node_live, seek)
      WHERE s.object_id = ANY (ARRAY[i.object_id]) AND s.version = i.version - 1"
 );
 

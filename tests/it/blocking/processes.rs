@@ -4,8 +4,8 @@ use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use super::{block, blocked_clients, ids, make_group, until_blocked};
-use crate::support::client::{Client, Value, ok};
-use crate::support::pg::fresh_database;
+use crate::support::client::{Client, Value, error, ok};
+use crate::support::pg::{connect, fresh_database};
 use crate::support::respg::{Respg, blocking};
 
 fn two() -> (Respg, Respg) {
@@ -114,6 +114,30 @@ fn a_killed_process_takes_nothing_with_it() {
     add(&mut admin);
     assert_eq!(ids(worker.read()).len(), 1);
     assert_eq!(pending(&mut admin), 1);
+}
+
+#[test]
+fn a_group_that_goes_tells_its_readers_in_another_process() {
+    let database = blocking(fresh_database());
+    let (here, there) = (Respg::on(&database, &[]), Respg::on(&database, &[]));
+    let (mut admin, mut reader) = (here.connect(), there.connect());
+    let no_group = error("NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option");
+    for behind_their_back in [false, true] {
+        assert!(!admin.plain("DEL s").is_error());
+        make_group(&mut admin, "s");
+        block(&mut there.connect(), &mut reader, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+        sleep(Duration::from_millis(100));
+        if behind_their_back {
+            // As after a signal that was lost.
+            blocking(async {
+                let sql = connect(&database).await;
+                sql.execute("DELETE FROM respg.stream_groups", &[]).await.unwrap();
+            });
+        } else {
+            assert_eq!(admin.plain("XGROUP DESTROY s g"), 1);
+        }
+        assert_eq!(reader.read(), no_group);
+    }
 }
 
 #[test]

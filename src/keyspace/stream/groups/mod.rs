@@ -79,6 +79,8 @@ pub struct Groups {
     groups: HashMap<Bytes, Option<Group>>,
     /// Groups of the tables that were destroyed.
     destroyed: BTreeSet<GroupId>,
+    /// Commands destroyed a group: perhaps one that they had made.
+    has_lost_one: bool,
     /// The highest number given to a group by commands.
     last_group: GroupId,
     consumers: HashMap<(GroupId, Bytes), Option<Consumer>>,
@@ -126,6 +128,11 @@ impl Groups {
         !self.groups.is_empty()
             || !self.consumers.is_empty()
             || self.pending.values().any(|pending| !pending.is_empty())
+    }
+
+    /// Whether a group was destroyed: who waits in it is to know.
+    pub fn has_lost_one(&self) -> bool {
+        self.has_lost_one
     }
 
     fn note(&mut self, part: GroupPart) {
@@ -299,6 +306,7 @@ impl Stream {
         if group.stored {
             self.groups.destroyed.insert(group.id);
         }
+        self.groups.has_lost_one = true;
         self.groups.groups.insert(name.clone(), None);
         self.groups.consumers.retain(|(of, _), _| *of != group.id);
         self.groups.pending.remove(&group.id);
