@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All tests, in order, from formatting to frameworks: `tests/run.sh`, or `tests/run.sh STEP...` for some of the steps.
-# Installs what they need first. Goes on after a failure; ends with `N passed, N failed`, and non-zero if anything failed.
+# Installs what they need first. Goes on after a failure; at the end come the last lines of each step that failed, again (of
+# a long log often only the end is kept), then `N passed, N failed`; the status is non-zero if anything failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,8 +33,10 @@ step_newest() {
 }
 
 passed=0 failed=0 failures=()
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+log=$(mktemp) again=$(mktemp)
+trap 'rm -f "$log" "$again"' EXIT
+
+uncoloured() { sed -E 's/\x1b\[[0-9;]*m//g' "$1"; }
 
 # A runner may print its summary as a line ("12 passed, 0 failed"); else what its test programs print is added up
 # ("test result: ok. 12 passed; 0 failed; ..."). A step that counts nothing is one.
@@ -42,14 +45,17 @@ run() {
   printf '\n==== %s\n' "$step"
   # A function called in a condition loses `set -e`, and would go on after a command that failed.
   timeout -k 10 15m "$BASH" -c "set -euo pipefail; step_$step" 2>&1 | tee "$log" || status=$?
-  counted=$(sed -E 's/\x1b\[[0-9;]*m//g' "$log" |
+  counted=$(uncoloured "$log" |
     awk '/^[0-9]+ passed, [0-9]+ failed$/ { summary = $1 " " $3 }
          /^test result:/ { match($0, /[0-9]+ passed; [0-9]+ failed/); split(substr($0, RSTART), n, /[^0-9]+/); p += n[1]; f += n[2] }
          END { print summary ? summary : p + 0 " " f + 0 }')
   read -r step_passed step_failed <<<"$counted"
   if ((status != 0 && step_failed == 0)); then step_failed=1; fi
   if ((status == 0 && step_passed == 0)); then step_passed=1; fi
-  if ((status != 0 || step_failed != 0)); then failures+=("$step"); fi
+  if ((status != 0 || step_failed != 0)); then
+    failures+=("$step")
+    { printf '\n==== %s, again:\n' "$step"; uncoloured "$log" | grep -avE ' WARN | \.\.\. ok$|: (noticed|found after .*)$' | tail -n 100; } >>"$again"
+  fi
   passed=$((passed + step_passed)) failed=$((failed + step_failed))
   printf '==== %s: %d passed, %d failed, %d s\n' "$step" "$step_passed" "$step_failed" $((SECONDS - begun))
 }
@@ -62,6 +68,7 @@ for step in "$@"; do
   run "$step"
 done
 
+cat "$again"
 ((${#failures[@]} == 0)) || printf '\nfailed: %s\n' "${failures[*]}"
 printf '%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0))
