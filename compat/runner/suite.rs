@@ -336,14 +336,12 @@ fn run_on(
         processes.truncate(1);
     }
     let addresses: Vec<SocketAddr> = processes.iter().map(|(address, _)| *address).collect();
-    // Asked first of all: some parameters are common to the processes.
+    // The first process takes part in all cases; the second may not have heard yet what the last case has restored.
     let mut restore = Vec::new();
-    for (at, (_, control)) in processes.iter_mut().enumerate() {
-        for (name, _) in &case.config {
-            let before = control.demand(&["CONFIG", "GET", name])?;
-            let before = before.items.get(1).ok_or_else(|| format!("CONFIG GET {name} is empty"))?;
-            restore.push((at, name, before.text_lossy()));
-        }
+    for (name, _) in &case.config {
+        let before = processes[0].1.demand(&["CONFIG", "GET", name])?;
+        let before = before.items.get(1).ok_or_else(|| format!("CONFIG GET {name} is empty"))?;
+        restore.push((name, before.text_lossy()));
     }
     for (_, control) in &mut processes {
         for (name, value) in &case.config {
@@ -351,8 +349,10 @@ fn run_on(
         }
     }
     let transcript = play(case, variant, Place { addresses: &addresses, behind }, catalogues);
-    for (at, name, value) in restore {
-        processes[at].1.demand(&["CONFIG", "SET", name, &value])?;
+    for (_, control) in &mut processes {
+        for (name, value) in &restore {
+            control.demand(&["CONFIG", "SET", name, value])?;
+        }
     }
     transcript
 }

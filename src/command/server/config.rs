@@ -106,8 +106,9 @@ impl Steps for SetAll {
             let _lock = process.shared_settings.0.lock().await;
             let before = process.settings.notify_keyspace_events();
             let reply = set_all(context, &self.0)?;
-            let classes = process.settings.notify_keyspace_events();
-            if classes != before {
+            // Also what is so already, as far as this process has heard.
+            if self.0.iter().any(|(name, _)| name.eq_ignore_ascii_case(NOTIFY_KEYSPACE_EVENTS.as_bytes())) {
+                let classes = process.settings.notify_keyspace_events();
                 let name = Bytes::from_static(NOTIFY_KEYSPACE_EVENTS.as_bytes());
                 let value = Bytes::from(classes.letters());
                 let params = vec![Param::Bytes(name), Param::Bytes(value)];

@@ -77,6 +77,24 @@ fn the_setting_belongs_to_the_database() {
     assert!(third.connect().plain("CONFIG GET notify-keyspace-events").map()[0].1 == "$nE");
 }
 
+/// A process that has not heard of a change yet takes what it is told for no news.
+#[test]
+fn a_setting_is_set_whatever_the_process_has_heard() {
+    let url = blocking(fresh_database());
+    let respg = Respg::on(&url, &[]);
+    let mut client = respg.connect();
+    assert_eq!(client.plain("CONFIG SET notify-keyspace-events KEA"), ok());
+    let stored = blocking(async {
+        let sql = connect(&url).await;
+        let changed = "UPDATE respg.settings SET value = '' WHERE name = 'notify-keyspace-events'";
+        assert_eq!(sql.execute(changed, &[]).await.unwrap(), 1);
+        assert_eq!(client.plain("CONFIG SET notify-keyspace-events KEA"), ok());
+        let query = "SELECT value FROM respg.settings WHERE name = 'notify-keyspace-events'";
+        sql.query_one(query, &[]).await.unwrap().get::<_, String>(0)
+    });
+    assert!(stored.ends_with("KE"), "{stored}");
+}
+
 #[test]
 fn expired_is_told_once_and_soon() {
     let url = blocking(fresh_database());
