@@ -63,6 +63,11 @@ pub struct Options {
     #[arg(long, default_value_t = 0, value_name = "MINUTES")]
     pub held: u64,
 
+    /// So often --queue-soak stops for half a minute and measures a new queue of a new respg with a new Postgres: the machine itself has
+    /// slow and fast hours. 0: never.
+    #[arg(long, default_value_t = 5, value_name = "MINUTES")]
+    pub control: u64,
+
     /// Measure instead how long a blocked reader takes to wake up, with the writer on the same and on another respg.
     #[arg(long)]
     pub wake_up: bool,

@@ -1,7 +1,9 @@
 //! `--queue-soak`: a queue that runs for long, with a transaction held open elsewhere for a part of the time. Throughput must stay, tables
-//! must stop growing; what the held transaction keeps vacuum from removing must go afterwards.
+//! must stop growing; what the held transaction keeps vacuum from removing must go afterwards. Now and then a new queue on new servers
+//! shows how fast the machine is at that moment.
 
 use std::io;
+use std::ops::Range;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -17,6 +19,9 @@ const COUNT: usize = 10;
 /// The stream keeps about so many entries, as queues in Redis do.
 const MAXLEN: u64 = 100_000;
 
+/// How long a new queue is measured; before that as long unmeasured.
+const CONTROL: Duration = Duration::from_secs(15);
+
 /// Every table of respg's that has had rows: name, MB with TOAST, MB of indexes, live and dead rows.
 const TABLES: &str = "
     SELECT s.relname, pg_table_size(s.relid), pg_indexes_size(s.relid), s.n_live_tup, s.n_dead_tup
@@ -26,7 +31,8 @@ const TABLES: &str = "
 
 pub fn run(options: &Options, minutes: u64) -> io::Result<()> {
     let work = WorkDir::create(&options.dir)?;
-    let respg = Respg::start(options, &work, &mut Ports::from(options.port), &[])?;
+    let mut ports = Ports::from(options.port);
+    let respg = Respg::start(options, &work, &mut ports, &[])?;
     let stream = Stream { port: respg.port, name: "soak".to_owned(), maxlen: Some(MAXLEN) };
     stream.create()?;
     let minute = Duration::from_secs(if options.quick { 2 } else { 60 });
@@ -34,7 +40,7 @@ pub fn run(options: &Options, minutes: u64) -> io::Result<()> {
 
     println!("minute  messages/s  p99 ms    passed  RSS MB  tables: MB + indexes MB, live rows, dead rows");
     let mut holder = None;
-    let (mut rates, mut passed) = (Vec::new(), 0.0);
+    let (mut rates, mut passed, mut control) = (Vec::new(), 0.0, None);
     for number in 1..=minutes {
         if number == held.start && !held.is_empty() {
             holder = Some(Holder::start(&respg.postgres)?);
@@ -42,15 +48,38 @@ pub fn run(options: &Options, minutes: u64) -> io::Result<()> {
         if number == held.end {
             holder = None;
         }
+        if options.control > 0 && (number - 1).is_multiple_of(options.control) {
+            let rate = new_queue(options, &work, &mut ports)?;
+            println!("        {rate:10.0}  by a new queue on new servers");
+            control = Some(rate);
+        }
         let sample = stream.measure(PRODUCERS, COUNT, minute)?;
         passed += sample.per_second * minute.as_secs_f64();
         let mark = if holder.is_some() { "held" } else { "" };
         print(number, &sample, passed, resident(respg.process.id())?, &respg.postgres, mark)?;
-        rates.push((number, sample.per_second));
+        rates.push(Minute { number, rate: sample.per_second, control });
     }
     drop(holder);
     summary(&rates, &held);
     Ok(())
+}
+
+struct Minute {
+    number: u64,
+    /// Messages per second.
+    rate: f64,
+    /// What a new queue made last.
+    control: Option<f64>,
+}
+
+/// Messages per second of a queue that has just begun.
+fn new_queue(options: &Options, work: &WorkDir, ports: &mut Ports) -> io::Result<f64> {
+    let respg = Respg::start(options, work, ports, &[])?;
+    let stream = Stream { port: respg.port, name: "new".to_owned(), maxlen: Some(MAXLEN) };
+    stream.create()?;
+    let time = if options.quick { CONTROL / 15 } else { CONTROL };
+    stream.measure(PRODUCERS, COUNT, time)?;
+    Ok(stream.measure(PRODUCERS, COUNT, time)?.per_second)
 }
 
 fn print(
@@ -80,21 +109,29 @@ fn print(
     Ok(())
 }
 
+fn summary(minutes: &[Minute], held: &Range<u64>) {
+    let rates: Vec<_> = minutes.iter().map(|minute| (minute.number, minute.rate)).collect();
+    compare("messages/s", &rates, held);
+    let ratio = |minute: &Minute| Some((minute.number, minute.rate / minute.control?));
+    let ratios: Vec<_> = minutes.iter().filter_map(ratio).collect();
+    compare("messages per one of a new queue", &ratios, held);
+}
+
 /// The first minutes beside those of the held transaction and the last ones.
-fn summary(rates: &[(u64, f64)], held: &std::ops::Range<u64>) {
-    let median = |part: &dyn Fn(u64) -> bool| {
-        Spread::of(rates.iter().filter(|(minute, _)| part(*minute)).map(|(_, rate)| *rate)).map(|s| s.median)
+fn compare(what: &str, minutes: &[(u64, f64)], held: &Range<u64>) {
+    let median = |part: Range<u64>| {
+        let chosen = minutes.iter().filter(|(number, _)| part.contains(number));
+        Spread::of(chosen.map(|(_, value)| *value)).map(|spread| spread.median)
     };
-    let last = rates.len() as u64;
-    let quarter = (last / 4).max(1);
-    let Some(first) = median(&|minute| minute <= quarter) else { return };
-    for (name, rate) in [
-        ("while a transaction was held open", median(&|minute| held.contains(&minute))),
-        ("at the end", median(&|minute| minute > last - quarter)),
-    ] {
-        if let Some(rate) = rate {
-            let percent = (rate / first - 1.0) * 100.0;
-            println!("messages/s {name}: {rate:.0}, at the beginning {first:.0} ({percent:+.1} %)");
+    let end = minutes.len() as u64 + 1;
+    let quarter = (end / 4).max(1);
+    let Some(first) = median(1..quarter + 1) else { return };
+    for (name, part) in
+        [("while a transaction was held open", held.clone()), ("at the end", end - quarter..end)]
+    {
+        if let Some(now) = median(part) {
+            let percent = (now / first - 1.0) * 100.0;
+            println!("{what} {name}: {now:.2}, at the beginning {first:.2} ({percent:+.1} %)");
         }
     }
 }
