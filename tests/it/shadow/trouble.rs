@@ -29,6 +29,14 @@ fn while_postgres_hangs(shadow: &Shadow, cut: bool, work: impl FnOnce()) {
     runtime.block_on(postgres.batch_execute("ROLLBACK")).expect("released");
 }
 
+fn until_unmarked(shadow: &Shadow) {
+    let started = Instant::now();
+    while shadow.number("marked_slots") > 0 {
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", shadow.status());
+        sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn postgres_is_away_for_a_while() {
     let shadow = Shadow::start(Redis::start(), &[]);
@@ -121,11 +129,7 @@ fn a_quiet_process_has_no_dirty_slots() {
     let mut shadow = Shadow::start(Redis::start(), &[]);
     work(&shadow, 2, 200);
     shadow.settle();
-    let started = Instant::now();
-    while shadow.number("marked_slots") > 0 {
-        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", shadow.status());
-        sleep(Duration::from_millis(50));
-    }
+    until_unmarked(&shadow);
     let file = std::fs::read(shadow.folder().join("dirty-slots")).expect("the file");
     assert!(file[48..].iter().all(|byte| *byte == 0));
     shadow.kill(|| {});
@@ -149,6 +153,64 @@ fn the_folder_is_lost_after_a_crash() {
     });
     shadow.assert_equal();
     assert!(shadow.number("repaired") >= 3);
+}
+
+/// A call for each of many keys, `#` being their numbers.
+fn each(call: &str) -> String {
+    (0..300).map(|i| call.replace('#', &i.to_string())).collect::<Vec<_>>().join(";")
+}
+
+/// After a crash: `from:0` to `from:299` are `new` in Redis, `old` in Postgres, and known to differ. `then` in Postgres, before the start.
+fn crashed(runtime: &tokio::runtime::Runtime, then: &str) -> (Shadow, tokio_postgres::Client) {
+    let mut shadow = Shadow::start(Redis::start(), &[]);
+    shadow.call("SET waits 1");
+    shadow.call(&each("SET from:# old"));
+    shadow.settle();
+    until_unmarked(&shadow);
+    let postgres = runtime.block_on(pg::connect(&shadow.database));
+    runtime.block_on(postgres.batch_execute(LOCK)).expect("locked");
+    shadow.call(&each("SET from:# new"));
+    shadow.kill(|| {
+        runtime.block_on(async {
+            postgres.simple_query(CUT).await.expect("cut");
+            postgres.batch_execute("ROLLBACK").await.expect("released");
+            let row = postgres.query_one("SELECT respg.get('from:7')", &[]).await.expect("a value");
+            assert_eq!(row.get::<_, &str>(0), "old");
+            postgres.batch_execute(then).await.expect("done");
+        });
+    });
+    (shadow, postgres)
+}
+
+/// What is taken out of keys that are known to differ is not carried to keys that nobody would repair.
+#[test]
+fn what_is_taken_from_keys_in_repair_does_not_spread() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (shadow, _) = crashed(&runtime, "");
+    // The repair begins half a second after the start; some of these come before it, some meanwhile, some at its end.
+    let mut rounds = 0;
+    while shadow.number("dirty_slots") > 0 {
+        rounds += 1;
+        shadow.call(&each(&format!("COPY from:# to:{rounds}:#")));
+    }
+    assert!(rounds > 0);
+    shadow.assert_equal();
+}
+
+/// A repair has found its keys while the follower is far behind: what it does before it comes to them is of keys that differ.
+#[test]
+fn a_repair_is_not_over_before_the_follower_has_come_to_its_keys() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (shadow, postgres) =
+        crashed(&runtime, "BEGIN; SELECT FROM respg.keys WHERE key = 'waits' FOR UPDATE");
+    shadow.call("SET waits 2");
+    shadow.call(&each("COPY from:# to:#"));
+    // More than it takes at a time.
+    (0..3).for_each(|n| drop(shadow.call(&each(&format!("SET other:{n}:# {}", "x".repeat(1000))))));
+    sleep(Duration::from_secs(3));
+    assert!(shadow.number("lag_records") > 0);
+    runtime.block_on(postgres.batch_execute("ROLLBACK")).expect("released");
+    shadow.assert_equal();
 }
 
 /// After a clean end nothing is left to be done, and nothing is compared again.
