@@ -110,7 +110,7 @@ async fn hot_statements_use_the_primary_key() {
     let fill = "INSERT INTO respg.keys (space, key, type, value)
                 SELECT sign(i % 2 - 0.5)::int, convert_to('key' || i, 'UTF8'), 1, 'v' FROM generate_series(1, 40000) i";
     connection.client().batch_execute(fill).await.unwrap();
-    let fill = "INSERT INTO respg.streams SELECT i, 1, 1, 1, x, x, x, x, 1, 1, 1, 1, 1, 0, 0 FROM
+    let fill = "INSERT INTO respg.streams SELECT i, 1, 1, 1, x, x, x, x, 1, 1, 1, 1, 1 FROM
                     (SELECT i, lpad(to_hex(i), 32, '0')::uuid AS x FROM generate_series(1, 40000) i) i;
                 INSERT INTO respg.stream_entries SELECT 1, lpad(to_hex(i), 32, '0')::uuid, 1, '' FROM generate_series(1, 40000) i";
     connection.client().batch_execute(fill).await.unwrap();
