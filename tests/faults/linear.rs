@@ -12,7 +12,8 @@
 //! Some rules keep the search small without changing its verdict. An operation that explains its reply, and by that
 //! reply cannot have changed anything at any time, takes effect at once, for waiting could only hurt. Equal unknown operations take effect in the order of
 //! their invocation; one that would change nothing does not take effect; and of two configurations which differ only
-//! in the unknown operations used, one that used a subset makes the other superfluous. Operations on other keys wait.
+//! in the unknown operations used, one that used a subset makes the other superfluous. Operations on other keys wait. A string that is longer
+//! than a reply says, while nothing under way can shorten it, is a dead end.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -91,9 +92,15 @@ impl<'a> Search<'a> {
         let mut work: Vec<Configuration> = self.configurations.iter().cloned().collect();
         work.iter_mut().for_each(|configuration| self.settle(configuration));
         let relevant = self.relevant(target);
+        let length = self.length_before(target, &relevant);
         while let Some(mut configuration) = work.pop() {
             if self.has_happened(&mut configuration, target) {
                 survivors.insert(configuration);
+                continue;
+            }
+            let is_longer =
+                |(key, most)| configuration.state.get(key).is_some_and(|value| value.len() > most);
+            if length.is_some_and(is_longer) {
                 continue;
             }
             for &next in &relevant {
@@ -115,6 +122,19 @@ impl<'a> Search<'a> {
         self.pending.retain(|&pending| pending != target);
         self.configurations = self.without_superfluous(survivors);
         Ok(())
+    }
+
+    /// How long a string was before `target`, if its reply says so and these can only lengthen it.
+    fn length_before(&self, target: usize, relevant: &[usize]) -> Option<(&str, usize)> {
+        let Operation { program, outcome: Outcome::Replied(replies), .. } = &self.operations[target] else {
+            return None;
+        };
+        let ([command], [reply]) = (&program.commands[..], &replies[..]) else { return None };
+        let only_lengthens = |at: &usize| {
+            let Operation { client, program, .. } = &self.operations[*at];
+            client.is_some() && program.commands.iter().all(|command| command.only_lengthens())
+        };
+        relevant.iter().all(only_lengthens).then(|| command.length_before(reply)).flatten()
     }
 
     /// The operations under way that share keys with `target`, directly or through others. The rest can wait.

@@ -90,6 +90,24 @@ impl Command {
         matches!(self.name(), "GET" | "MGET" | "EXISTS" | "STRLEN" | "TOUCH" | "CLIENT")
     }
 
+    /// Whether it can only lengthen strings.
+    pub fn only_lengthens(&self) -> bool {
+        matches!(self.name(), "APPEND" | "GET" | "STRLEN")
+    }
+
+    /// How long the string was before the command, if this reply says so.
+    pub fn length_before(&self, reply: &Reply) -> Option<(&str, usize)> {
+        let length = match (self.name(), reply) {
+            ("APPEND", Reply::Int(length)) => {
+                usize::try_from(*length).ok()?.checked_sub(self.words[2].len())?
+            }
+            ("STRLEN", Reply::Int(length)) => usize::try_from(*length).ok()?,
+            ("GET", Reply::Bulk(Some(value))) => value.len(),
+            _ => return None,
+        };
+        Some((&self.words[1], length))
+    }
+
     /// Whether the command, having got this reply, may have changed something.
     pub fn may_have_written(&self, reply: Option<&Reply>) -> bool {
         let refused = match self.name() {
