@@ -54,7 +54,7 @@ run() {
   if ((status == 0 && step_passed == 0)); then step_passed=1; fi
   if ((status != 0 || step_failed != 0)); then
     failures+=("$step")
-    { printf '\n==== %s, again:\n' "$step"; uncoloured "$log" | grep -avE ' WARN | \.\.\. ok$|: (noticed|found after .*)$' | tail -n 100; } >>"$again"
+    { printf '\n==== %s, again:\n' "$step"; uncoloured "$log" | sed -E '/ WARN | \.\.\. ok$|: (noticed|found after .*)$/d' | tail -n 100; } >>"$again"
   fi
   passed=$((passed + step_passed)) failed=$((failed + step_failed))
   printf '==== %s: %d passed, %d failed, %d s\n' "$step" "$step_passed" "$step_failed" $((SECONDS - begun))

@@ -123,11 +123,11 @@ fn compare(what: &str, minutes: &[(u64, f64)], held: &Range<u64>) {
         let chosen = minutes.iter().filter(|(number, _)| part.contains(number));
         Spread::of(chosen.map(|(_, value)| *value)).map(|spread| spread.median)
     };
-    let end = minutes.len() as u64 + 1;
-    let quarter = (end / 4).max(1);
+    let last = minutes.len() as u64;
+    let quarter = (last / 4).max(1);
     let Some(first) = median(1..quarter + 1) else { return };
     for (name, part) in
-        [("while a transaction was held open", held.clone()), ("at the end", end - quarter..end)]
+        [("while a transaction was held open", held.clone()), ("at the end", last - quarter + 1..last + 1)]
     {
         if let Some(now) = median(part) {
             let percent = (now / first - 1.0) * 100.0;

@@ -57,6 +57,28 @@ const fn impossible(name: &'static str, history: &'static [&'static str]) -> Cas
     Case { name, possible: false, history }
 }
 
+/// Ten appends of which nobody knows whether they happened, two that did at these lengths, and what was read then.
+macro_rules! many_appends {
+    ($read:literal) => {
+        &[
+            "1 0 ? APPEND x a. -> unknown",
+            "2 0 ? APPEND x b. -> unknown",
+            "3 0 ? APPEND x c. -> unknown",
+            "4 0 ? APPEND x d. -> unknown",
+            "5 0 ? APPEND x e. -> unknown",
+            "6 0 ? APPEND x f. -> unknown",
+            "7 0 ? APPEND x g. -> unknown",
+            "8 0 ? APPEND x h. -> unknown",
+            "9 0 ? APPEND x i. -> unknown",
+            "10 0 ? APPEND x j. -> unknown",
+            "20 5 9 APPEND x k. -> :6",
+            "21 5 9 APPEND x l. -> :8",
+            "22 5 9 STRLEN x -> :10",
+            concat!("23 10 11 GET x -> ", $read),
+        ]
+    };
+}
+
 const CASES: &[Case] = &[
     possible("one after the other", &["1 0 1 SET x a -> OK", "2 2 3 GET x -> a"]),
     impossible("a stale read", &["1 0 1 SET x a -> OK", "1 2 3 SET x b -> OK", "2 4 5 GET x -> a"]),
@@ -67,44 +89,8 @@ const CASES: &[Case] = &[
     impossible("a lost increment", &["1 0 5 INCR x -> :1", "2 0 5 INCR x -> :1"]),
     possible("two increments", &["1 0 5 INCR x -> :2", "2 0 5 INCR x -> :1"]),
     impossible("increments against time", &["1 0 1 INCR x -> :2", "2 2 5 INCR x -> :1"]),
-    possible(
-        "many unknown appends",
-        &[
-            "1 0 ? APPEND x a. -> unknown",
-            "2 0 ? APPEND x b. -> unknown",
-            "3 0 ? APPEND x c. -> unknown",
-            "4 0 ? APPEND x d. -> unknown",
-            "5 0 ? APPEND x e. -> unknown",
-            "6 0 ? APPEND x f. -> unknown",
-            "7 0 ? APPEND x g. -> unknown",
-            "8 0 ? APPEND x h. -> unknown",
-            "9 0 ? APPEND x i. -> unknown",
-            "10 0 ? APPEND x j. -> unknown",
-            "20 5 9 APPEND x k. -> :6",
-            "21 5 9 APPEND x l. -> :8",
-            "22 5 9 STRLEN x -> :10",
-            "23 10 11 GET x -> c.f.k.l.a.",
-        ],
-    ),
-    impossible(
-        "many unknown appends, one twice",
-        &[
-            "1 0 ? APPEND x a. -> unknown",
-            "2 0 ? APPEND x b. -> unknown",
-            "3 0 ? APPEND x c. -> unknown",
-            "4 0 ? APPEND x d. -> unknown",
-            "5 0 ? APPEND x e. -> unknown",
-            "6 0 ? APPEND x f. -> unknown",
-            "7 0 ? APPEND x g. -> unknown",
-            "8 0 ? APPEND x h. -> unknown",
-            "9 0 ? APPEND x i. -> unknown",
-            "10 0 ? APPEND x j. -> unknown",
-            "20 5 9 APPEND x k. -> :6",
-            "21 5 9 APPEND x l. -> :8",
-            "22 5 9 STRLEN x -> :10",
-            "23 10 11 GET x -> c.f.k.l.c.",
-        ],
-    ),
+    possible("many unknown appends", many_appends!("c.f.k.l.a.")),
+    impossible("many unknown appends, one twice", many_appends!("c.f.k.l.c.")),
     possible("unknown, it happened", &["1 0 ? INCR x -> unknown", "2 5 6 INCR x -> :2"]),
     possible("unknown, it did not", &["1 0 ? INCR x -> unknown", "2 5 6 INCR x -> :1"]),
     possible(

@@ -77,7 +77,7 @@ fn the_setting_belongs_to_the_database() {
     assert!(third.connect().plain("CONFIG GET notify-keyspace-events").map()[0].1 == "$nE");
 }
 
-/// A process that has not heard of a change yet takes what it is told for no news.
+/// Another process has changed it meanwhile, and this one has not heard: what it is told is no news to it, but to the database.
 #[test]
 fn a_setting_is_set_whatever_the_process_has_heard() {
     let url = blocking(fresh_database());

@@ -173,6 +173,7 @@ fn crashed(runtime: &tokio::runtime::Runtime, then: &str) -> (Shadow, tokio_post
     shadow.kill(|| {
         runtime.block_on(async {
             postgres.simple_query(CUT).await.expect("cut");
+            sleep(Duration::from_millis(500));
             postgres.batch_execute("ROLLBACK").await.expect("released");
             let row = postgres.query_one("SELECT respg.get('from:7')", &[]).await.expect("a value");
             assert_eq!(row.get::<_, &str>(0), "old");

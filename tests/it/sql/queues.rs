@@ -157,9 +157,7 @@ fn one_queue_for_both() {
 fn a_blocked_reader_wakes_at_the_commit_and_never_hears_of_a_rollback() {
     let mut both = Both::start();
     assert_eq!(both.redis.cmd("XGROUP CREATE q g $ MKSTREAM"), ok());
-    let calls = [["XREADGROUP GROUP g c BLOCK 0 STREAMS q >"; 3], ["XREAD BLOCK 0 STREAMS q $"; 3]];
-    let mut times = Vec::new();
-    for (call, n) in calls.into_iter().flatten().zip([2, 4, 6, 8, 10, 12]) {
+    for (call, n) in [("XREADGROUP GROUP g c BLOCK 0 STREAMS q >", 2), ("XREAD BLOCK 0 STREAMS q $", 4)] {
         both.redis.send([call]);
         std::thread::sleep(Duration::from_millis(300));
         both.script(&format!("BEGIN; SELECT respg.xadd('q', '{{\"n\": {}}}'); ROLLBACK; BEGIN; SELECT respg.xadd('q', '{{\"n\": {n}}}')", n - 1));
@@ -167,14 +165,11 @@ fn a_blocked_reader_wakes_at_the_commit_and_never_hears_of_a_rollback() {
         let committed = Instant::now();
         both.script("COMMIT");
         let entries = format!("{:?}", both.redis.read());
-        times.push(committed.elapsed());
+        assert!(committed.elapsed() < Duration::from_millis(400), "{:?}", committed.elapsed());
         assert!(
             entries.contains(&format!("[\"n\", \"{n}\"]")) && entries.matches("\"n\"").count() == 1,
             "{entries}"
         );
-    }
-    for times in times.chunks_exact(3) {
-        assert!(times.iter().any(|time| *time < Duration::from_millis(400)), "{times:?}");
     }
 }
 

@@ -79,8 +79,6 @@ pub struct Groups {
     groups: HashMap<Bytes, Option<Group>>,
     /// Groups of the tables that were destroyed.
     destroyed: BTreeSet<GroupId>,
-    /// Commands destroyed a group: perhaps one that they had made.
-    has_lost_one: bool,
     /// The highest number given to a group by commands.
     last_group: GroupId,
     consumers: HashMap<(GroupId, Bytes), Option<Consumer>>,
@@ -130,9 +128,9 @@ impl Groups {
             || self.pending.values().any(|pending| !pending.is_empty())
     }
 
-    /// Whether a group was destroyed: who waits in it is to know.
+    /// Whether commands destroyed a group, perhaps one that they had made: who waits in it is to know.
     pub fn has_lost_one(&self) -> bool {
-        self.has_lost_one
+        self.groups.values().any(Option::is_none)
     }
 
     fn note(&mut self, part: GroupPart) {
@@ -306,7 +304,6 @@ impl Stream {
         if group.stored {
             self.groups.destroyed.insert(group.id);
         }
-        self.groups.has_lost_one = true;
         self.groups.groups.insert(name.clone(), None);
         self.groups.consumers.retain(|(of, _), _| *of != group.id);
         self.groups.pending.remove(&group.id);
