@@ -126,7 +126,8 @@ fn a_group_that_goes_tells_its_readers_in_another_process() {
         assert!(!admin.plain("DEL s").is_error());
         make_group(&mut admin, "s");
         block(&mut there.connect(), &mut reader, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
-        sleep(Duration::from_millis(100));
+        // Until the back-stop has looked at this stream, with its group: it is looked at anew every second.
+        sleep(Duration::from_millis(2500));
         if behind_their_back {
             // As after a signal that was lost.
             blocking(async {
