@@ -161,7 +161,7 @@ impl Following {
     }
 
     /// Everything that was answered before it is in the queue. If somebody else has written the same slots meanwhile nobody knows who was first, and the keys are read
-    /// again; but a call that waits is woken by such writes and comes after them, and what else comes in between its reply shows.
+    /// again; but a call that waits is woken by such writes and comes after them, and what else comes in between its reply shows, unless that was about groups and consumers.
     fn placed(&self, behind: Behind) {
         let (record, sent_at, waits) = match behind {
             Behind::Aside { record, sent_at, waits } => (record, sent_at, waits),
@@ -172,7 +172,11 @@ impl Following {
             self.order.end_aside(&record.touched);
         }
         let overtaken = self.order.is_overtaken(&record.touched, sent_at);
-        let unknown = overtaken && (!waits || self.order.is_read(&record.touched, sent_at));
+        let shown = || {
+            let (touched, order) = (&record.touched, &self.order);
+            waits && !order.is_read(touched, sent_at) && !order.is_arranged(touched, sent_at)
+        };
+        let unknown = overtaken && !shown();
         let reread = match &record.what {
             What::Calls { calls, .. } => unknown || self.is_source_uncertain(record.db, calls, Some(sent_at)),
             _ => false,

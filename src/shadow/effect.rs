@@ -265,6 +265,14 @@ pub fn are_barriers(calls: &[Vec<Bytes>]) -> bool {
     writing(calls).any(|request| request.command.flags.has(Flags::BARRIER))
 }
 
+/// Whether one of them makes or removes what has a name in a key (XGROUP): what is done under that name behind it is not what was done before.
+pub fn arrange(calls: &[Vec<Bytes>]) -> bool {
+    let is_subcommand = |argv: &Vec<Bytes>| {
+        argv.first().and_then(|name| lookup(name)).is_some_and(|command| !command.subcommands.is_empty())
+    };
+    calls.iter().any(|argv| is_subcommand(argv) && may_write(argv))
+}
+
 /// Whether calls that begin in `db` leave it.
 pub fn leave(db: DbIndex, calls: &[Vec<Bytes>]) -> bool {
     calls.iter().any(|argv| selects(argv).is_some())

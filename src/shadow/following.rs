@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::asking::{Asked, Behind};
 use super::dirty::Dirty;
-use super::effect::{are_barriers, blocks, leave, sources, touched, written_by};
+use super::effect::{are_barriers, arrange, blocks, leave, sources, touched, written_by};
 use super::order::Order;
 use super::queue::Queue;
 use super::record::{Record, Touched, What};
@@ -129,6 +129,9 @@ impl Following {
     /// Calls were executed at this place.
     pub(super) fn wrote(&self, touched: &Touched, calls: &[Vec<Bytes>]) {
         self.order.wrote(touched);
+        if arrange(calls) {
+            self.order.arranged(touched);
+        }
         if *touched == Touched::All && are_barriers(calls) {
             self.order.exchanged();
             // Keys have moved that the walk has seen, or has not.

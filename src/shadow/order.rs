@@ -16,6 +16,8 @@ pub struct Order {
     exchanged: AtomicU64,
     /// When a key of each slot was read.
     read: Vec<AtomicU64>,
+    /// When what a key of each slot has by name was made or removed.
+    arranged: Vec<AtomicU64>,
     /// How many writes of each slot are under way elsewhere.
     aside: Vec<AtomicU32>,
     all_aside: AtomicU32,
@@ -25,12 +27,12 @@ pub struct Order {
 
 impl Default for Order {
     fn default() -> Order {
-        let slots = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
+        let times = || (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
+        let (slots, read, arranged) = (times(), times(), times());
         let aside = (0..SLOTS).map(|_| AtomicU32::new(0)).collect();
-        let read = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
         let (now, all, exchanged) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
         let (all_aside, asides) = (AtomicU32::new(0), AtomicU32::new(0));
-        Order { now, slots, all, exchanged, read, aside, all_aside, asides }
+        Order { now, slots, all, exchanged, read, arranged, aside, all_aside, asides }
     }
 }
 
@@ -70,6 +72,28 @@ impl Order {
             Touched::All => false,
             Touched::Slots(slots) => {
                 slots.iter().any(|slot| self.read[usize::from(*slot)].load(Relaxed) > since)
+            }
+        }
+    }
+
+    /// Something was made or removed that has a name in a key (a group, a consumer).
+    pub fn arranged(&self, touched: &Touched) {
+        let now = self.tick();
+        let at = |slot: &AtomicU64| {
+            slot.fetch_max(now, Relaxed);
+        };
+        match touched {
+            Touched::All => self.arranged.iter().for_each(at),
+            Touched::Slots(slots) => slots.iter().for_each(|slot| at(&self.arranged[usize::from(*slot)])),
+        }
+    }
+
+    /// Whether that has happened to anything of this after that time.
+    pub fn is_arranged(&self, touched: &Touched, since: u64) -> bool {
+        match touched {
+            Touched::All => true,
+            Touched::Slots(slots) => {
+                slots.iter().any(|slot| self.arranged[usize::from(*slot)].load(Relaxed) > since)
             }
         }
     }
@@ -155,6 +179,10 @@ mod tests {
         order.end_aside(&Touched::All);
         assert!(!order.is_any_aside());
         let since = order.now();
+        order.arranged(&slots(&[1]));
+        assert!(order.is_arranged(&slots(&[1, 2]), since) && !order.is_arranged(&slots(&[2]), since));
+        order.arranged(&Touched::All);
+        assert!(order.is_arranged(&slots(&[2]), since) && !order.is_arranged(&slots(&[2]), order.now()));
         order.wrote(&Touched::All);
         assert!(!order.is_exchanged(since));
         order.exchanged();

@@ -1,6 +1,7 @@
 //! Everything goes well: both sides are the same, and no reply differed.
 
-use std::thread;
+use std::thread::{self, sleep};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -91,6 +92,39 @@ fn values_that_are_taken_from_keys_written_elsewhere() {
     shadow.call("SET stays 1");
     shadow.assert_equal();
     shadow.assert_no_differences();
+}
+
+/// A reader waits, gets what comes, and its consumer or group is gone or another one before anybody hears of that; or while it begins to wait.
+#[test]
+fn consumers_and_groups_that_go_while_a_reader_waits() {
+    for program in PROGRAMS {
+        consumers_and_groups_that_go(&Shadow::start(Redis::of(program, &[]), &[]));
+    }
+}
+
+fn consumers_and_groups_that_go(shadow: &Shadow) {
+    shadow.settle();
+    shadow.call("XGROUP CREATE s g $ MKSTREAM");
+    let mut reader = shadow.respg.connect();
+    for what in ["DELCONSUMER s g c", "DESTROY s g;XGROUP CREATE s g $", "SETID s g 0"] {
+        reader.send(["XREADGROUP GROUP g c BLOCK 0 STREAMS s >"]);
+        sleep(Duration::from_millis(200));
+        shadow.call(&format!("XADD s * f v;XGROUP {what}"));
+        assert!(!reader.read().is_error());
+        shadow.assert_equal();
+    }
+    let mut readers: Vec<Client> = (0..5).map(|_| shadow.respg.connect()).collect();
+    for (number, reader) in readers.iter_mut().enumerate() {
+        // It has its own connection to the upstream from here on.
+        reader.plain("XREAD BLOCK 1 STREAMS none $");
+        reader.send([format!("XREADGROUP GROUP g late:{number} BLOCK 0 STREAMS s >").as_str()]);
+        sleep(Duration::from_millis(4));
+        shadow.call(&format!("XGROUP DELCONSUMER s g late:{number}"));
+    }
+    shadow.assert_equal();
+    shadow.call("XADD s * f v");
+    assert!(!readers[0].read().is_error());
+    shadow.assert_equal();
 }
 
 #[test]
