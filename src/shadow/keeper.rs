@@ -110,11 +110,13 @@ impl Keeper {
         format!("cannot use {} (--shadow-dir): {error}", self.options.folder.display())
     }
 
-    async fn start(&self, rule: &Arc<Rule>) -> Result<(), String> {
+    async fn start(&self, rule: &Arc<Rule>, afresh: bool) -> Result<(), String> {
         let process = self.process.upgrade().ok_or("respg is stopping")?;
         let name = self.own_folder()?;
         let ended_cleanly = runs::begin(&process.store, &name, process.bus.process).await;
         let ended_cleanly = ended_cleanly.map_err(|error| error.reason().to_owned())?;
+        let types = runs::unsupported_types(&process.store).await;
+        self.report.remember_unsupported(types.map_err(|error| error.reason().to_owned())?, afresh);
         let Options { folder, bounds } = &self.options;
         let (pipe, report, bounds) = (&self.pipe, &self.report, *bounds);
         let means = Means { process: &process, pipe, folder, bounds, report, rule };
@@ -157,14 +159,18 @@ impl Keeper {
 }
 
 impl Shadow for Keeper {
-    fn lose_track(&self) -> Result<(), String> {
-        self.own_folder()?;
-        let marked = match self.current().first() {
-            None => Dirty::mark_all(&self.options.folder),
-            // Something that never ends: nothing of it is unmarked by this run.
-            Some(followed) => followed.dirty().begin(&Touched::All),
-        };
-        marked.map_err(|error| self.complaint(&error))
+    fn lose_track(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async {
+            self.own_folder()?;
+            let process = self.process.upgrade().ok_or("respg is stopping")?;
+            runs::forget_types(&process.store).await.map_err(|error| error.reason().to_owned())?;
+            let marked = match self.current().first() {
+                None => Dirty::mark_all(&self.options.folder),
+                // Something that never ends: nothing of it is unmarked by this run.
+                Some(followed) => followed.dirty().begin(&Touched::All),
+            };
+            marked.map_err(|error| self.complaint(&error))
+        })
     }
 
     fn stay(&self) {
@@ -173,8 +179,8 @@ impl Shadow for Keeper {
         }
     }
 
-    fn begin(&self, rule: Arc<Rule>) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(async move { self.start(&rule).await })
+    fn begin(&self, rule: Arc<Rule>, afresh: bool) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { self.start(&rule, afresh).await })
     }
 
     fn behind(&self, side: Side) -> Option<String> {

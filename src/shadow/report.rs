@@ -105,12 +105,23 @@ impl Report {
         count(&self.unsupported, &kind.escape_ascii().to_string());
     }
 
+    /// These were met before; `afresh`, no others were.
+    pub fn remember_unsupported(&self, names: Vec<String>, afresh: bool) {
+        let mut unsupported = self.unsupported.lock().expect("no panic while held");
+        if afresh {
+            unsupported.clear();
+        }
+        for name in names {
+            unsupported.entry(name).or_default();
+        }
+    }
+
     /// Commands by name, and how often they were passed through.
     pub fn foreign_calls(&self) -> BTreeMap<String, u64> {
         self.foreign.lock().expect("no panic while held").clone()
     }
 
-    /// Types by name, and how often a key of it was met.
+    /// Types by name, and how often a key of it was met since the start of the process.
     pub fn unsupported_types(&self) -> BTreeMap<String, u64> {
         self.unsupported.lock().expect("no panic while held").clone()
     }

@@ -9,7 +9,7 @@ use rustix::system::uname;
 use tokio::time::Instant;
 
 use super::repair::Repairable;
-use crate::store::statements::shadow::{BEGIN_RUN, DEAD_RUNS, END_RUN};
+use crate::store::statements::shadow::{BEGIN_RUN, DEAD_RUNS, END_RUN, FORGET_TYPES, UNSUPPORTED_TYPES};
 use crate::store::{Store, StoreError};
 
 /// What a process is called over its runs: where its folder is.
@@ -27,6 +27,16 @@ pub async fn begin(store: &Store, name: &str, process: i32) -> Result<bool, Stor
 /// Ends it, with nothing left to be done.
 pub async fn end(store: &Store, name: &str) -> Result<(), StoreError> {
     store.change(&END_RUN, &[&name]).await.map(drop)
+}
+
+/// Types that were met and that respg does not have, of all processes, also of those that are gone.
+pub async fn unsupported_types(store: &Store) -> Result<Vec<String>, StoreError> {
+    Ok(store.query(&UNSUPPORTED_TYPES, &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// All keys are compared from here on, so those that there still are will be met again.
+pub async fn forget_types(store: &Store) -> Result<(), StoreError> {
+    store.change(&FORGET_TYPES, &[]).await.map(drop)
 }
 
 /// How long somebody else may be gone until it is taken for granted that it does not come back soon.

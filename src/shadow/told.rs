@@ -101,8 +101,10 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub async fn tell_forever(keeper: Arc<Keeper>, store: Arc<Store>, process: String) {
     loop {
         tokio::time::sleep(PERIOD).await;
-        let params = rows(&keeper).map(|value| Param::Bytes(value.to_string().into()));
-        let params: Vec<Param> = [Param::Bytes(process.clone().into())].into_iter().chain(params).collect();
+        let rows = rows(&keeper).map(|value| value.to_string());
+        let texts = [process.clone()].into_iter().chain(rows).map(|text| Param::Bytes(text.into()));
+        let follows = Param::Bool(!keeper.followed().is_empty());
+        let params = texts.chain([follows]).collect();
         let call = Call::write(&TELL, params, |_| Reply::Nothing);
         let written = tokio::time::timeout(store.patience, async {
             let connection = store.acquire().await.ok()?;

@@ -28,7 +28,7 @@ impl Process {
                 {
                     return Ok(Err(why.to_owned()));
                 }
-                if let Err(why) = self.prepare_first(None, mode) {
+                if let Err(why) = self.prepare_first(None, mode).await {
                     return Ok(Err(why));
                 }
                 self.begin_rule(&Rule::of(mode)).await?;
@@ -54,7 +54,7 @@ impl Process {
                 if let Some(why) = self.would_lose(from.mode, given).await? {
                     return Ok(Err(why.to_owned()));
                 }
-                if let Err(why) = self.prepare_first(Some(from.mode), given) {
+                if let Err(why) = self.prepare_first(Some(from.mode), given).await {
                     return Ok(Err(why));
                 }
                 self.change(&stored, &Stored::Settled(to.clone())).await?;
@@ -70,10 +70,10 @@ impl Process {
     }
 
     /// Before a process is the first in a mode.
-    fn prepare_first(&self, from: Option<Mode>, mode: Mode) -> Result<(), String> {
+    async fn prepare_first(&self, from: Option<Mode>, mode: Mode) -> Result<(), String> {
         // Of a process without an upstream something better is said.
         match self.shadow.get().filter(|_| mode.is_followed() && !from.is_some_and(Mode::is_followed)) {
-            Some(shadow) => shadow.lose_track(),
+            Some(shadow) => shadow.lose_track().await,
             None => Ok(()),
         }
     }

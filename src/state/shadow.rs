@@ -43,13 +43,13 @@ pub struct ShadowDifference {
 /// Who does again on the other side what one side has answered, as a change of the rule sees it. While the rule changes commands are held back.
 pub trait Shadow: ShadowReport {
     /// Notes, for longer than this process lives, that nothing is known of who is to follow: all has to be compared. To be taken up by [`Shadow::begin`].
-    fn lose_track(&self) -> Result<(), String>;
+    fn lose_track(&self) -> BoxFuture<'_, Result<(), String>>;
 
     /// Nothing changes after [`Shadow::lose_track`].
     fn stay(&self);
 
-    /// Follows from here on, as this rule wants it.
-    fn begin(&self, rule: Arc<Rule>) -> BoxFuture<'_, Result<(), String>>;
+    /// Follows from here on, as this rule wants it; `afresh` if nobody has followed before.
+    fn begin(&self, rule: Arc<Rule>, afresh: bool) -> BoxFuture<'_, Result<(), String>>;
 
     /// Why this side, which follows, cannot be what the other one is soon, if so.
     fn behind(&self, side: Side) -> Option<String>;

@@ -136,7 +136,7 @@ impl Process {
             .get()
             .filter(|_| to.mode.is_followed() && (!from.mode.is_followed() || token.ends_with(FORCED)));
         if let Some(shadow) = shadow {
-            shadow.lose_track().map_err(SwitchError::CannotFollow)?;
+            shadow.lose_track().await.map_err(SwitchError::CannotFollow)?;
         }
         let changed = self.change(changing, &Stored::Settled(to)).await;
         if let (Some(shadow), Ok(false) | Err(_)) = (shadow, &changed) {
@@ -302,10 +302,11 @@ impl Process {
     /// Who has followed by one rule does not by the next, or otherwise.
     pub async fn change_followers(&self, from: &Rule, to: &Arc<Rule>) -> Result<(), String> {
         let Some(shadow) = self.shadow.get() else { return Ok(()) };
-        if from.mode.is_followed() {
+        let afresh = !from.mode.is_followed();
+        if !afresh {
             shadow.end().await;
         }
-        if to.mode.is_followed() { shadow.begin(to.clone()).await } else { Ok(()) }
+        if to.mode.is_followed() { shadow.begin(to.clone(), afresh).await } else { Ok(()) }
     }
 
     /// Ends what waits and lets finish what is under way.

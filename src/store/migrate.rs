@@ -26,6 +26,7 @@ const MIGRATIONS: &[(i32, &str)] = &[
     (12, include_str!("../../migrations/0012_shadow_runs.sql")),
     (13, include_str!("../../migrations/0013_changes.sql")),
     (14, include_str!("../../migrations/0014_no_group_count.sql")),
+    (15, include_str!("../../migrations/0015_unsupported_types.sql")),
 ];
 
 /// Function files: `CREATE OR REPLACE` and views, applied again whenever their text changes, in this order.

@@ -10,7 +10,7 @@ use std::fmt;
 use bytes::Bytes;
 
 pub use difference::{Class, Difference, compare};
-pub use reading::{Ask, Reading};
+pub use reading::{Ask, Reading, TypeOf, type_of};
 
 use super::DATA_TYPES;
 use crate::keyspace::Kind;

@@ -146,24 +146,40 @@ impl Reading {
 
     /// Takes TYPE's reply and prepares for what it says.
     fn know_type(&mut self, reply: Option<&Reply>) -> Result<Option<KeyState>, CopyError> {
-        let name = match reply {
-            Some(Reply::Status(name) | Reply::Bulk(name)) => name,
-            Some(Reply::Error(text)) => {
-                return Err(CopyError::Refused(Bytes::copy_from_slice(text.as_bytes())));
-            }
-            _ => return Err(CopyError::Unexpected),
-        };
-        if name == "none" {
-            return Ok(Some(KeyState::Absent));
-        }
-        match Kind::from_name(name).and_then(data_type) {
-            Some(data_type) => {
+        match type_of(reply)? {
+            TypeOf::Absent => Ok(Some(KeyState::Absent)),
+            TypeOf::Ours(data_type) => {
                 self.stage = Stage::Survey(data_type);
                 Ok(None)
             }
-            None => Ok(Some(KeyState::Unsupported(name.clone()))),
+            TypeOf::Unsupported(name) => Ok(Some(KeyState::Unsupported(name))),
         }
     }
+}
+
+/// What TYPE says of a key.
+pub enum TypeOf {
+    Absent,
+    Ours(&'static DataType),
+    /// By this name.
+    Unsupported(Bytes),
+}
+
+/// By TYPE's reply.
+pub fn type_of(reply: Option<&Reply>) -> Result<TypeOf, CopyError> {
+    let name = match reply {
+        Some(Reply::Status(name) | Reply::Bulk(name)) => name,
+        Some(Reply::Error(text)) => {
+            return Err(CopyError::Refused(Bytes::copy_from_slice(text.as_bytes())));
+        }
+        _ => return Err(CopyError::Unexpected),
+    };
+    if name == "none" {
+        return Ok(TypeOf::Absent);
+    }
+    Ok(Kind::from_name(name)
+        .and_then(data_type)
+        .map_or_else(|| TypeOf::Unsupported(name.clone()), TypeOf::Ours))
 }
 
 /// The expiry by PEXPIRETIME's reply, or PTTL's and TIME's.

@@ -13,12 +13,13 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use super::Reverse;
-use crate::command::copy::{Call, CopyError, Dialect, KeyState};
+use crate::command::copy::{Call, CopyError, Dialect, KeyState, TypeOf, type_of};
 use crate::copy::{Portions, Redis, Speaker, read_keys, write_keys};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::shadow::effect::Name;
 use crate::shadow::repair::Repairable;
+use crate::shadow::report::Report;
 use crate::shadow::target::Target;
 use crate::store::statements::shadow::LOCKED_KEYS;
 use crate::store::{Store, StoreError};
@@ -137,8 +138,9 @@ impl Pump {
                 states.into_iter().for_each(|(key, _)| outcomes.failed.push(key));
                 continue;
             }
-            let written = write_keys(redis, &states).await?;
             let digests: Vec<u64> = states.iter().map(|(_, state)| state.digest()).collect();
+            spare_foreign(redis, &mut states, &self.reverse.report).await?;
+            let written = write_keys(redis, &states).await?;
             let keys: Vec<Bytes> = states.into_iter().map(|(key, _)| key).collect();
             let now = match read_keys(&mut self.own, keys.clone()).await {
                 Ok(now) => now,
@@ -268,6 +270,27 @@ impl Pump {
         sleep(self.pause).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// What Postgres lacks is removed, but not keys of types that it cannot have.
+async fn spare_foreign(
+    redis: &mut Upstream,
+    states: &mut [(Bytes, KeyState)],
+    report: &Report,
+) -> Result<(), UpstreamError> {
+    let mut absent: Vec<_> =
+        states.iter_mut().filter(|(_, state)| matches!(state, KeyState::Absent)).collect();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    let types = absent.iter().map(|(key, _)| vec![Bytes::from_static(b"TYPE"), key.clone()]).collect();
+    for ((_, state), reply) in absent.iter_mut().zip(redis.speak(types).await?) {
+        if let Ok(TypeOf::Unsupported(kind)) = type_of(Some(&reply)) {
+            report.unsupported(&kind);
+            *state = KeyState::Unsupported(kind);
+        }
+    }
+    Ok(())
 }
 
 async fn locked(store: &Store, db: DbIndex, keys: &[Bytes]) -> Result<HashSet<Bytes>, StoreError> {

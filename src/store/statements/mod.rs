@@ -33,6 +33,8 @@ pub fn all() -> Vec<&'static Statement> {
         &shadow::BEGIN_RUN,
         &shadow::END_RUN,
         &shadow::DEAD_RUNS,
+        &shadow::UNSUPPORTED_TYPES,
+        &shadow::FORGET_TYPES,
         &shadow::CHANGED_KEYS,
         &shadow::FORGET_CHANGED,
         &shadow::CHANGED,

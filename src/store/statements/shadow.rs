@@ -2,9 +2,12 @@
 
 use super::Statement;
 
-/// $1 process, $2 status, $3 differences, $4 foreign commands, $5 unsupported types, as JSON in UTF-8.
+/// $1 process, $2 status, $3 differences, $4 foreign commands, $5 unsupported types, as JSON in UTF-8; $6 whether it follows, so that these types are to be remembered.
 pub static TELL: Statement = Statement::new(
-    "INSERT INTO respg.shadow_reports AS r (process, told_at, status, differences, foreign_commands, unsupported_types)
+    "WITH met AS (
+         INSERT INTO respg.unsupported_types (name)
+         SELECT jsonb_object_keys(convert_from($5::bytea, 'UTF8')::jsonb) WHERE $6::boolean ON CONFLICT DO NOTHING)
+     INSERT INTO respg.shadow_reports AS r (process, told_at, status, differences, foreign_commands, unsupported_types)
      SELECT convert_from($1::bytea, 'UTF8'), clock_timestamp(), convert_from($2::bytea, 'UTF8')::jsonb,
             convert_from($3::bytea, 'UTF8')::jsonb, convert_from($4::bytea, 'UTF8')::jsonb, convert_from($5::bytea, 'UTF8')::jsonb
      ON CONFLICT (process) DO UPDATE SET told_at = excluded.told_at, status = excluded.status, differences = excluded.differences,
@@ -21,6 +24,11 @@ pub static BEGIN_RUN: Statement = Statement::new(
 
 /// $1 name.
 pub static END_RUN: Statement = Statement::new("DELETE FROM respg.shadow_runs r WHERE r.name = $1");
+
+/// The types that are remembered.
+pub static UNSUPPORTED_TYPES: Statement = Statement::new("SELECT t.name FROM respg.unsupported_types t");
+
+pub static FORGET_TYPES: Statement = Statement::new("DELETE FROM respg.unsupported_types");
 
 /// Some of what was written outside of commands: id, database and key, which is null for whole databases.
 pub static CHANGED_KEYS: Statement =
