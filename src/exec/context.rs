@@ -8,7 +8,7 @@ use super::work::Watched;
 use crate::command::CommandError;
 use crate::resp::Reply;
 use crate::session::Session;
-use crate::state::Process;
+use crate::state::{Process, SettingsLock};
 use crate::store::{Call, Row, StoreError};
 
 /// The session, the process, and a way to Postgres that is the same alone and inside EXEC.
@@ -27,6 +27,17 @@ impl Context<'_> {
     /// Whether the command runs inside EXEC.
     pub fn in_exec(&self) -> bool {
         self.pinned.is_some()
+    }
+
+    /// Changes shared settings as long as this lives, or, inside EXEC, until it is committed.
+    pub async fn lock_settings(&self) -> Option<SettingsLock> {
+        match self.pinned {
+            Some(pinned) => {
+                pinned.lock_settings(self.process()).await;
+                None
+            }
+            None => Some(self.process().shared_settings.lock().await),
+        }
     }
 
     /// Runs a call and gives its rows.

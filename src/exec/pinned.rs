@@ -1,5 +1,6 @@
 //! An EXEC with commands that are more than key operations: one transaction on one pooled connection, under the locks of all its keys.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use crate::command::{Access, CommandError, Plan};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::session::Session;
-use crate::state::{KeyEvent, KeyspaceEvents, Topic, Waiters};
+use crate::state::{KeyEvent, KeyspaceEvents, Process, SettingsLock, Topic, Waiters};
 use crate::store::statements::bus::PUBLISH;
 use crate::store::statements::keys::{BARRIER, BEGIN, COMMIT, DELETE_PLACEHOLDERS};
 use crate::store::{Call, Connection, DatabaseMap, Lookups, ObjectIds, Row, StoreError};
@@ -48,11 +49,19 @@ enum Segment {
 /// A transaction in progress, as the commands in it see it.
 pub struct Pinned<'a> {
     connection: &'a Connection,
+    settings: &'a OnceLock<SettingsLock>,
 }
 
 impl Pinned<'_> {
     pub async fn rows(&self, call: &Call) -> Result<Vec<Row>, StoreError> {
         call.run(self.connection).await.map_err(|error| StoreError::before_commit(&error))
+    }
+
+    /// For as long as the transaction.
+    pub async fn lock_settings(&self, process: &Process) {
+        if self.settings.get().is_none() {
+            let _ = self.settings.set(process.shared_settings.lock().await);
+        }
     }
 }
 
@@ -214,6 +223,7 @@ impl Run<'_> {
         let observers =
             (&process.store.lookups, &*process.waiters, &process.events, &process.store.object_ids);
         let selected = session.db;
+        let settings = OnceLock::new();
         let mut reloaded = None;
         let mut written = Written::default();
         let mut replies = Vec::new();
@@ -236,7 +246,7 @@ impl Run<'_> {
                 }
                 Segment::Other(db, plan) => {
                     session.db = db;
-                    let pinned = Pinned { connection };
+                    let pinned = Pinned { connection, settings: &settings };
                     let context = Context { session, engine, pinned: Some(&pinned) };
                     replies.push(other_segment(context, plan).await);
                     session.db = selected;

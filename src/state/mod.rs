@@ -50,7 +50,7 @@ pub use routing::{Passage, Routing};
 pub use rule::{Change, Rule, RuleError, Side};
 pub use settings::{OutputLimits, PARAMETERS, Parameter, Settings};
 pub use shadow::{Shadow, ShadowDifference, ShadowReport};
-pub use shared_settings::{NOTIFY_KEYSPACE_EVENTS, SHADOW_READS, SharedSettings};
+pub use shared_settings::{NOTIFY_KEYSPACE_EVENTS, SHADOW_READS, SettingsLock, SharedSettings};
 pub use slowlog::{SlowCall, SlowLog};
 pub use stats::Stats;
 pub use subscriptions::Subscriptions;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
 use super::Process;
 use crate::keyspace::Classes;
 use crate::store::StoreError;
@@ -18,12 +20,21 @@ const CHANGED: &[u8] = b"respg:settings";
 
 /// Held by who changes one, until it is in the database, and by who reads them from there: what is read is not older than what is here.
 #[derive(Default)]
-pub struct SharedSettings(pub tokio::sync::Mutex<()>);
+pub struct SharedSettings(Arc<Mutex<()>>);
+
+/// The right to change them.
+pub type SettingsLock = OwnedMutexGuard<()>;
+
+impl SharedSettings {
+    pub async fn lock(&self) -> SettingsLock {
+        self.0.clone().lock_owned().await
+    }
+}
 
 impl Process {
     /// Reads them again.
     pub async fn load_settings(&self) -> Result<(), StoreError> {
-        let _lock = self.shared_settings.0.lock().await;
+        let _lock = self.shared_settings.lock().await;
         if let Some(value) = self.store.setting(NOTIFY_KEYSPACE_EVENTS).await?
             && let Some(classes) = Classes::parse(value.as_bytes())
         {

@@ -103,7 +103,7 @@ impl Steps for SetAll {
     fn run<'a>(self: Box<Self>, context: &'a mut Context<'_>) -> BoxFuture<'a, Result<Reply, CommandError>> {
         Box::pin(async move {
             let process = context.process().clone();
-            let _lock = process.shared_settings.0.lock().await;
+            let _lock = context.lock_settings().await;
             let before = process.settings.notify_keyspace_events();
             let reply = set_all(context, &self.0)?;
             // Also what is so already, as far as this process has heard.

@@ -95,6 +95,29 @@ fn a_setting_is_set_whatever_the_process_has_heard() {
     assert!(stored.ends_with("KE"), "{stored}");
 }
 
+/// What an EXEC sets is not committed yet: the process hears of the last change and reads from the database what that was.
+#[test]
+fn a_setting_of_an_exec_is_not_overwritten_by_an_older_one() {
+    let respg = Respg::start(&[]);
+    let mut client = respg.connect();
+    for value in ["$KE", "AKE", "gK"].into_iter().cycle().take(150) {
+        let set = format!("CONFIG SET notify-keyspace-events {value}");
+        client.send([
+            "MULTI",
+            &set,
+            "PUBLISH a x",
+            "PUBLISH a x",
+            "CONFIG GET notify-keyspace-events",
+            &set,
+            "EXEC",
+        ]);
+        (0..6).for_each(|_| drop(client.read()));
+        let Value::Array(replies) = client.read() else { panic!("no array") };
+        assert_eq!(replies[3].clone().map()[0].1, value);
+    }
+    assert_eq!(client.plain("CONFIG GET notify-keyspace-events").map()[0].1, "gK");
+}
+
 #[test]
 fn expired_is_told_once_and_soon() {
     let url = blocking(fresh_database());
