@@ -122,6 +122,14 @@ impl Incoming {
         }
     }
 
+    /// Its words.
+    pub fn argv(&self) -> &[Bytes] {
+        match self {
+            Incoming::Known(request) => &request.argv,
+            Incoming::Refused { argv, .. } => argv,
+        }
+    }
+
     pub fn resolved(&self) -> Result<&Request, CommandError> {
         match self {
             Incoming::Known(request) => Ok(request),

@@ -58,6 +58,17 @@ impl Blocked {
         }
     }
 
+    /// Waits until somebody ends it, as CLIENT UNBLOCK does; nothing if the client is to be closed.
+    pub async fn ended(&self) -> Option<Wake> {
+        while !self.client.is_killed() {
+            if let Some(wake) = self.unblocked() {
+                return Some(wake);
+            }
+            self.client.wake.notified().await;
+        }
+        None
+    }
+
     /// What CLIENT UNBLOCK has asked for.
     pub fn unblocked(&self) -> Option<Wake> {
         match self.client.blockage() {

@@ -88,9 +88,14 @@ impl Routing {
         self.gate.borrow().held
     }
 
+    /// How many commands are.
+    pub fn under_way(&self) -> usize {
+        self.passing.load(SeqCst)
+    }
+
     /// Whether nothing is under way any more.
     pub fn is_drained(&self) -> bool {
-        self.passing.load(SeqCst) == 0
+        self.under_way() == 0
     }
 
     /// Lets commands go on, by this rule.

@@ -278,8 +278,8 @@ impl Process {
             return Err(why);
         }
         self.routing.hold();
-        if !self.drain().await {
-            return Err("what clients have under way takes too long".to_owned());
+        if let Some(left) = self.drain().await {
+            return Err(format!("what clients have under way takes too long ({left})"));
         }
         let Some(shadow) = shadow else { return Ok(()) };
         let caught_up = async {
@@ -309,10 +309,10 @@ impl Process {
         if to.mode.is_followed() { shadow.begin(to.clone(), afresh).await } else { Ok(()) }
     }
 
-    /// Ends what waits and lets finish what is under way.
-    async fn drain(&self) -> bool {
+    /// Ends what waits and lets finish what is under way. What is left if that takes too long.
+    async fn drain(&self) -> Option<String> {
         let deadline = Instant::now() + DRAIN;
-        let waiting = || self.upstream.as_ref().is_some_and(|upstream| upstream.waiting.load(Relaxed) > 0);
+        let waiting = || self.upstream.as_ref().map_or(0, |upstream| upstream.waiting.load(Relaxed));
         loop {
             let is_blocked = |client: &Arc<ClientHandle>| client.blockage() != Blockage::Free;
             let blocked: Vec<_> = self.clients.all().into_iter().filter(is_blocked).collect();
@@ -320,11 +320,15 @@ impl Process {
             for client in &blocked {
                 client.unblock(Blockage::TimeOut);
             }
-            if blocked.is_empty() && self.routing.is_drained() && !waiting() {
-                return true;
+            if blocked.is_empty() && self.routing.is_drained() && waiting() == 0 {
+                return None;
             }
             if Instant::now() > deadline {
-                return false;
+                let (passing, blocked) = (self.routing.under_way(), blocked.len());
+                return Some(format!(
+                    "{passing} commands, {blocked} blocked clients, {} waiting in the upstream",
+                    waiting()
+                ));
             }
             tokio::time::sleep(GLANCE).await;
         }

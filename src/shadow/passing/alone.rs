@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::aside::Aside;
 use super::sent::{Effect, Sent};
 use super::ways::{request_writes, writes};
-use super::{Passing, argv, failure, taken};
+use super::{Passing, failure, taken};
 use crate::command::{self, Flags, Incoming};
 use crate::exec::Executor;
 use crate::resp::Reply;
@@ -33,7 +33,7 @@ impl<E: Executor> Passing<E> {
             subscribes: is(Flags::SUBSCRIBES),
             selects: is(Flags::SELECTS_DATABASE),
             writes: writes(incoming, greeting),
-            ..Sent::new(argv(incoming).to_vec(), effect)
+            ..Sent::new(incoming.argv().to_vec(), effect)
         };
         let mut aside = session.aside.take();
         if let Some(aside) = aside.as_mut().and_then(|aside| aside.downcast_mut::<Aside>()) {

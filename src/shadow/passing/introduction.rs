@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 
-use super::argv;
 use crate::command::{Flags, Incoming};
 use crate::resp::Reply;
 use crate::session::Session;
@@ -29,7 +28,7 @@ pub fn introduction(
     incoming: &Incoming,
     greeting: Option<&Greeting>,
 ) -> Introduction {
-    let words = argv(incoming);
+    let words = incoming.argv();
     let is_hello = incoming.has(Flags::SETS_PROTOCOL);
     if is_hello && greeting.is_some_and(|greeting| !greeting.has_protocols) {
         return Introduction::Unknown;

@@ -78,10 +78,14 @@ impl<E: Executor> Executor for Passing<E> {
 
     fn resume<'a>(&'a self, session: &'a mut Session, wake: Wake) -> BoxFuture<'a, Option<Reply>> {
         Box::pin(async move {
-            // What only ends is not held back: others wait for it.
-            let _passage = match wake {
-                Wake::Called => Some(self.process.routing.pass().await),
-                Wake::TimedOut | Wake::Error => None,
+            // What only ends is not held back, also while it is to go on: others wait for it.
+            let (_passage, wake) = match wake {
+                Wake::Called => tokio::select! {
+                    biased;
+                    ended = session.blocked.as_ref()?.ended() => (None, ended?),
+                    passage = self.process.routing.pass() => (Some(passage), wake),
+                },
+                Wake::TimedOut | Wake::Error => (None, wake),
             };
             self.inner.resume(session, wake).await
         })
@@ -257,8 +261,8 @@ impl<E: Executor> Passing<E> {
         }
         let requests = std::mem::take(&mut run.requests);
         let is_write = requests.iter().any(|incoming| writes(incoming, greeting));
-        let calls = requests.iter().map(|incoming| argv(incoming));
-        let followed = || requests.iter().map(|incoming| argv(incoming).to_vec()).collect();
+        let calls = requests.iter().map(|incoming| incoming.argv());
+        let followed = || requests.iter().map(|incoming| incoming.argv().to_vec()).collect();
         let followed = self.followed(session, is_write, followed);
         let answer = self.upstream.pipe.call(session.db.0, session.protocol, calls, followed).await;
         let places = &mut replies[run.first..];
@@ -300,8 +304,8 @@ impl<E: Executor> Passing<E> {
     }
 
     async fn single(&self, session: &mut Session, incoming: &Incoming, greeting: Option<&Greeting>) -> Reply {
-        let followed = self.followed(session, writes(incoming, greeting), || vec![argv(incoming).to_vec()]);
-        let reply = match self.one(session, argv(incoming), followed).await {
+        let followed = self.followed(session, writes(incoming, greeting), || vec![incoming.argv().to_vec()]);
+        let reply = match self.one(session, incoming.argv(), followed).await {
             Ok(raw) => Reply::Raw(raw.0),
             Err(error) => failure(&error),
         };
@@ -310,7 +314,7 @@ impl<E: Executor> Passing<E> {
 
     async fn select(&self, session: &mut Session, incoming: &Incoming, greeting: Option<&Greeting>) -> Reply {
         let reply = self.single(session, incoming, greeting).await;
-        if let (Reply::Raw(wire), Some(db)) = (&reply, selected(argv(incoming)))
+        if let (Reply::Raw(wire), Some(db)) = (&reply, selected(incoming.argv()))
             && &wire[..] == b"+OK\r\n"
         {
             session.select(DbIndex(db));
@@ -357,13 +361,6 @@ impl<E: Executor> Passing<E> {
         if let Some(db) = done.filter_map(|(request, _)| selected(&request.argv)).last() {
             session.select(DbIndex(db));
         }
-    }
-}
-
-fn argv(incoming: &Incoming) -> &[Bytes] {
-    match incoming {
-        Incoming::Known(request) => &request.argv,
-        Incoming::Refused { argv, .. } => argv,
     }
 }
 

@@ -51,6 +51,35 @@ fn a_write_wakes_clients_of_another_process() {
     assert!(times[times.len() / 2] < Duration::from_millis(200));
 }
 
+/// Called by a write of another process during a pause, so on its way to another attempt, which the pause holds back.
+#[test]
+fn client_unblock_and_kill_during_a_pause() {
+    let (here, there) = two();
+    let (mut writer, mut admin) = (here.connect(), there.connect());
+    make_group(&mut writer, "s");
+    for what in ["UNBLOCK", "KILL ID"] {
+        let mut worker = there.connect();
+        let id = worker.plain("CLIENT ID").integer();
+        block(&mut admin, &mut worker, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+        assert_eq!(admin.plain("CLIENT PAUSE 60000 WRITE"), ok());
+        add(&mut writer);
+        sleep(Duration::from_millis(500));
+        let begun = Instant::now();
+        assert_eq!(admin.plain(format!("CLIENT {what} {id}").as_str()), 1);
+        match what {
+            "UNBLOCK" => assert_eq!(worker.read(), Value::Null),
+            _ => assert!(worker.is_closed()),
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        assert_eq!(admin.plain("CLIENT UNPAUSE"), ok());
+        // Whoever comes gets the entry.
+        assert_eq!(pending(&mut writer), 0);
+        assert_eq!(ids(there.connect().plain("XREADGROUP GROUP g d STREAMS s >")).len(), 1);
+        writer.plain("XGROUP DESTROY s g");
+        writer.plain("XGROUP CREATE s g $");
+    }
+}
+
 /// Block and write meet in every possible way: before, during and after the announcement, while it lingers, after it is withdrawn.
 #[test]
 fn no_wake_up_is_lost() {

@@ -116,6 +116,46 @@ fn what_postgres_has_answered_is_not_lost_by_mistake() {
     assert_eq!(admin.plain("GET k"), Value::Null);
 }
 
+/// A client that waits is called in the moment in which commands begin to be held back: it must not wait for their end, and the change for it.
+#[test]
+fn readers_that_are_called_do_not_hold_a_change_up() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    let (stop, mut admin) = (AtomicBool::new(false), shadow.respg.connect());
+    thread::scope(|scope| {
+        for number in 0..12 {
+            let (stop, address) = (&stop, shadow.address());
+            scope.spawn(move || {
+                let (mut reader, mut writer) = (connect(address), connect(address));
+                let read = format!("XREAD BLOCK 5000 STREAMS s:{number} $");
+                let add = format!("XADD s:{number} MAXLEN 10 * f v");
+                while !stop.load(Relaxed) {
+                    reader.send([read.as_str()]);
+                    sleep(Duration::from_millis(3));
+                    writer.plain(add.as_str());
+                    assert!(!reader.read().is_error());
+                }
+            });
+        }
+        for mode in ["reverse", "shadow"].into_iter().cycle().take(30) {
+            let begun = Instant::now();
+            loop {
+                let said = admin.plain(["RESPG.MODE", "SET", mode]);
+                if said == ok() {
+                    break;
+                }
+                let said = said.to_string_lossy();
+                if said.contains("under way") || begun.elapsed() > Duration::from_secs(60) {
+                    stop.store(true, Relaxed);
+                    panic!("{said}");
+                }
+            }
+            sleep(Duration::from_millis(50));
+        }
+        stop.store(true, Relaxed);
+    });
+}
+
 /// Nobody could read them in Postgres, and nobody removes them because Postgres lacks them.
 #[test]
 fn keys_of_types_that_respg_lacks_hold_a_change_up() {
