@@ -1,5 +1,5 @@
-//! `--migration`: what clients of a Redis notice of respg in front of it. The Redis by itself, respg as a plain proxy, with Postgres following, and with a
-//! Postgres that hangs, side by side in every round.
+//! `--migration`: what clients of a Redis notice of respg in front of it. The Redis by itself, respg as a plain proxy, with Postgres following, with a
+//! Postgres that hangs, and with Postgres following while keys of other names are moved by patterns, side by side in every round.
 
 use std::io;
 use std::process::Command;
@@ -21,7 +21,9 @@ const CLIENTS: usize = 50;
 /// Requests per second where the follower is to keep up.
 const PACE: f64 = 3000.0;
 
-const PLACES: [Place; 4] = [Place::Plain, Place::Proxy, Place::Healthy, Place::Hung];
+const PLACES: [Place; 5] = [Place::Plain, Place::Proxy, Place::Healthy, Place::Hung, Place::Moved];
+/// By which nothing of the load is moved.
+const PATTERNS: [&[u8]; 4] = [b"session:*", b"cart:*", b"*:lock", b"user:[0-9]*:profile"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -29,6 +31,7 @@ enum Place {
     Proxy,
     Healthy,
     Hung,
+    Moved,
 }
 
 impl Place {
@@ -38,6 +41,7 @@ impl Place {
             Place::Proxy => "mode redis",
             Place::Healthy => "mode shadow",
             Place::Hung => "shadow, hung",
+            Place::Moved => "shadow, moved",
         }
     }
 }
@@ -70,6 +74,8 @@ pub fn run(options: &Options) -> io::Result<()> {
     let plain = Setting::start(options, &work, &mut ports, None)?;
     let proxy = Setting::start(options, &work, &mut ports, Some("redis"))?;
     let shadow = Setting::start(options, &work, &mut ports, Some("shadow"))?;
+    let moved = Setting::start(options, &work, &mut ports, Some("shadow"))?;
+    moved.move_keys()?;
 
     let mut samples = vec![vec![Vec::new(); PLACES.len()]; LOADS.len()];
     for round in 0..options.rounds {
@@ -80,6 +86,7 @@ pub fn run(options: &Options) -> io::Result<()> {
                     Place::Plain => &plain,
                     Place::Proxy => &proxy,
                     Place::Healthy | Place::Hung => &shadow,
+                    Place::Moved => &moved,
                 };
                 let sample = setting.measure(*load, PLACES[at] == Place::Hung, options.seconds)?;
                 let (round, rate) = (round + 1, sample.per_second);
@@ -103,7 +110,7 @@ impl Setting {
         let respg = match mode {
             Some(mode) => {
                 let upstream = format!("redis://127.0.0.1:{redis_port}");
-                let spool = work.folder(&format!("shadow-{mode}"))?.display().to_string();
+                let spool = work.folder(&format!("shadow-{redis_port}"))?.display().to_string();
                 let mut arguments = vec!["--upstream", &upstream, "--mode", mode];
                 if mode == "shadow" {
                     arguments.extend(["--shadow-dir", &spool]);
@@ -128,6 +135,17 @@ impl Setting {
         drop(stopped);
         self.caught_up()?;
         sample
+    }
+
+    /// Postgres answers for keys with certain names.
+    fn move_keys(&self) -> io::Result<()> {
+        let mut out = Vec::new();
+        let words = [b"RESPG.MODE".as_slice(), b"SET", b"reverse", b"KEYS"];
+        request(&mut out, &words.into_iter().chain(PATTERNS).collect::<Vec<_>>());
+        match Connection::open(self.port)?.exchange(&out, 1)? {
+            ok if ok == b"+OK\r\n" => Ok(()),
+            refused => Err(io::Error::other(String::from_utf8_lossy(&refused).into_owned())),
+        }
     }
 
     /// Processes of respg's Postgres, which stand still until the value is dropped.
