@@ -101,6 +101,13 @@ async fn run(
     }
     let newest: i32 =
         transaction.query_one("SELECT coalesce(max(number), 0) FROM respg.migrations", &[]).await?.get(0);
+    let known = MIGRATIONS.last().map_or(0, |(number, _)| *number);
+    if newest > known {
+        // It would put its own functions in the place of newer ones, under those who use them.
+        return Ok(Err(StoreError::Refused(format!(
+            "a newer respg has prepared this database (schema {newest}, this respg knows {known}): start that version, or a newer one"
+        ))));
+    }
     for (number, sql) in MIGRATIONS.iter().filter(|(number, _)| *number > newest) {
         transaction.batch_execute(sql).await?;
         transaction.execute("INSERT INTO respg.migrations VALUES ($1)", &[number]).await?;

@@ -75,6 +75,27 @@ fn a_user_without_rights_is_told_so() {
 }
 
 #[test]
+fn a_schema_of_a_newer_respg_is_left_alone() {
+    let url = blocking(fresh_database());
+    assert_eq!(Respg::on(&url, &[]).connect().plain("SET k v"), ok());
+    blocking(async {
+        let newer = "INSERT INTO respg.migrations VALUES (9999); UPDATE respg.function_files SET sha256 = ''";
+        connect(&url).await.batch_execute(newer).await.unwrap();
+    });
+    let said = refusal(&url, &[]);
+    assert!(
+        said.starts_with(
+            "respg: cannot use the database: a newer respg has prepared this database (schema 9999"
+        ),
+        "{said}"
+    );
+    blocking(async {
+        let replaced = "SELECT count(*) FROM respg.function_files WHERE sha256 <> ''";
+        assert_eq!(connect(&url).await.query_one(replaced, &[]).await.unwrap().get::<_, i64>(0), 0);
+    });
+}
+
+#[test]
 fn what_is_in_flight_is_finished() {
     for shutdown in [true, false] {
         let url = blocking(fresh_database());
