@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::progress::{State, interrupted};
-use super::sent::{Effect, Sent, is_subscription, number};
+use super::sent::{Counted, Effect, Sent, is_subscription, number};
 use crate::keyspace::DbIndex;
 use crate::resp::{Protocol, Reply};
 use crate::session::Session;
@@ -78,7 +78,7 @@ impl Aside {
             connection,
             id,
             state: state.clone(),
-            expected: Expected { calls: VecDeque::new(), queued: Vec::new(), upstream: upstream.clone() },
+            expected: Expected::default(),
             db: context.db,
             sending_db: context.db,
             protocol: context.protocol,
@@ -176,33 +176,25 @@ impl Aside {
             self.state.pending.fetch_add(1, Relaxed);
             // What such a connection gets beside replies does not end; its writes do.
             let may_write = sent.writes || sent.effect == Effect::Releases;
-            sent.counts = may_write || !self.state.taken_over.load(Relaxed);
-        }
-        if sent.counts {
-            self.upstream.waiting.fetch_add(1, Relaxed);
+            let counts = may_write || !self.state.taken_over.load(Relaxed);
+            sent.counted = counts.then(|| Counted::of(&self.upstream));
         }
         // If the task has ended the client's connection is about to.
-        if let Err(unsent) = self.sender.send(sent)
-            && unsent.0.counts
-        {
-            self.upstream.waiting.fetch_sub(1, Relaxed);
-        }
+        let _ = self.sender.send(sent);
     }
 }
 
 /// Calls whose replies are to come. What is lost with it is reported.
+#[derive(Default)]
 struct Expected {
     calls: VecDeque<(Sent, Option<FollowedAside>)>,
     /// Between MULTI and EXEC: writes, and the number of databases selected.
     queued: Vec<(Option<FollowedAside>, Option<u32>)>,
-    upstream: Arc<Upstream>,
 }
 
 impl Drop for Expected {
     fn drop(&mut self) {
-        let waiting = self.calls.iter().filter(|(sent, _)| sent.counts).count();
-        self.upstream.waiting.fetch_sub(waiting, Relaxed);
-        let calls = self.calls.drain(..).filter_map(|(_, followed)| followed);
+        let calls = self.calls.iter_mut().filter_map(|(_, followed)| followed.take());
         let queued = self.queued.drain(..).filter_map(|(followed, _)| followed);
         calls.chain(queued).for_each(FollowedAside::lost);
     }
@@ -325,9 +317,7 @@ impl Task {
             self.done(followed, db.filter(|_| !failed), &raw);
         }
         // Whoever waits for it finds it told.
-        if sent.counts {
-            self.upstream.waiting.fetch_sub(1, Relaxed);
-        }
+        drop(sent.counted);
         if sent.takes_reply {
             self.forward(raw);
         }

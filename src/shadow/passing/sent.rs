@@ -1,6 +1,11 @@
 //! Calls on their way to a client's own connection.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
 use bytes::Bytes;
+
+use crate::state::Upstream;
 
 /// What a call does to the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +40,24 @@ pub struct Sent {
     pub writes: bool,
     /// What holds the connection and was sent before it: it may be released only if nothing came since.
     pub holds: usize,
-    /// Whether a change of the mode waits for it.
-    pub counts: bool,
+    /// If a change of the mode waits for it.
+    pub counted: Option<Counted>,
+}
+
+/// A call that a change of the mode waits for, until it is dropped: with its reply, or because there will be none.
+pub struct Counted(Arc<Upstream>);
+
+impl Counted {
+    pub fn of(upstream: &Arc<Upstream>) -> Counted {
+        upstream.waiting.fetch_add(1, Relaxed);
+        Counted(upstream.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Sent {
@@ -54,7 +75,7 @@ impl Sent {
             selects: false,
             writes: false,
             holds: 0,
-            counts: false,
+            counted: None,
         }
     }
 }

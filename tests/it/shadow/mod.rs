@@ -3,6 +3,7 @@
 mod brought;
 mod faults;
 mod follow;
+mod held_up;
 mod keys;
 mod keys_moving;
 mod modes;
