@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::progress::{State, interrupted};
+use super::progress::{Context, State, interrupted};
 use super::sent::{Counted, Effect, Sent, is_subscription, number};
 use crate::keyspace::DbIndex;
 use crate::resp::{Protocol, Reply};
@@ -23,20 +23,6 @@ const MOST_WAITING: u64 = 1024 * 1024;
 const UNLIMITED: OutputLimit = OutputLimit { hard: 0, soft: 0, soft_time: std::time::Duration::ZERO };
 
 const QUEUED: &[u8] = b"+QUEUED\r\n";
-
-/// What the connection is in, as far as it matters to the calls after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Context {
-    db: u32,
-    protocol: Protocol,
-    name: Bytes,
-}
-
-impl Context {
-    fn of(session: &Session) -> Context {
-        Context { db: session.db.0, protocol: session.protocol, name: session.client.info().name }
-    }
-}
 
 /// The connection's end that the client's requests are given to. With this value it is closed.
 pub struct Aside {
@@ -123,7 +109,6 @@ impl Aside {
         }
         let state = &self.state;
         match sent.effect {
-            Effect::Blocks => session.client.set_blockage(Blockage::Blocked),
             Effect::Holds => {
                 state.holds.fetch_add(1, Relaxed);
                 state.held.store(true, Relaxed);
@@ -133,7 +118,7 @@ impl Aside {
                 state.taken_over.store(true, Relaxed);
             }
             Effect::Resets => self.context = Context::of(session),
-            Effect::Nothing | Effect::Releases | Effect::Authenticates | Effect::Probes => {}
+            Effect::Nothing | Effect::Blocks | Effect::Releases | Effect::Authenticates | Effect::Probes => {}
         }
         let holds = state.holds.load(Relaxed);
         self.give(Sent { holds, ..sent });
@@ -190,6 +175,8 @@ struct Expected {
     calls: VecDeque<(Sent, Option<FollowedAside>)>,
     /// Between MULTI and EXEC: writes, and the number of databases selected.
     queued: Vec<(Option<FollowedAside>, Option<u32>)>,
+    /// How many of the calls may wait.
+    blocking: usize,
 }
 
 impl Drop for Expected {
@@ -224,6 +211,9 @@ impl Task {
             error = self.pass_on(&mut receiver) => error,
         };
         self.state.break_off();
+        if self.expected.blocking > 0 {
+            self.client.set_blockage(Blockage::Free);
+        }
         if self.state.is_busy() {
             // As if it were the server itself that has gone.
             tracing::debug!(%error, "a client's own connection to the upstream ended");
@@ -279,6 +269,12 @@ impl Task {
             }
             _ => None,
         };
+        if sent.effect == Effect::Blocks {
+            self.expected.blocking += 1;
+            if self.client.blockage() == Blockage::Free {
+                self.client.set_blockage(Blockage::Blocked);
+            }
+        }
         if !sent.subscribes {
             self.expected.calls.push_back((sent, followed));
         }
@@ -321,8 +317,13 @@ impl Task {
         if sent.takes_reply {
             self.forward(raw);
         }
+        if sent.effect == Effect::Blocks {
+            self.expected.blocking -= 1;
+            // What has ended this one says nothing about the next.
+            let waits = self.expected.blocking > 0;
+            self.client.set_blockage(if waits { Blockage::Blocked } else { Blockage::Free });
+        }
         if self.state.pending.fetch_sub(1, AcqRel) == 1 {
-            self.client.set_blockage(Blockage::Free);
             self.state.quiet.notify_one();
         }
     }

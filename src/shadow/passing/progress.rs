@@ -3,9 +3,26 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
+use crate::resp::Protocol;
+use crate::session::Session;
 use crate::state::Rule;
+
+/// What the connection is in, as far as it matters to the calls after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    pub db: u32,
+    pub protocol: Protocol,
+    pub name: Bytes,
+}
+
+impl Context {
+    pub fn of(session: &Session) -> Context {
+        Context { db: session.db.0, protocol: session.protocol, name: session.client.info().name }
+    }
+}
 
 #[derive(Default)]
 pub struct State {

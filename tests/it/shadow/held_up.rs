@@ -2,10 +2,10 @@
 
 use std::io::Write;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Shadow;
-use crate::support::client::ok;
+use crate::support::client::{Value, ok};
 use crate::support::redis::Redis;
 
 /// The call is given up with the client before it was sent on.
@@ -19,4 +19,19 @@ fn clients_that_go_at_once() {
     }
     sleep(Duration::from_millis(300));
     assert_eq!(shadow.respg.connect().plain("RESPG.MODE SET redis"), ok());
+}
+
+/// Each of them has to be ended.
+#[test]
+fn several_blocking_commands_of_a_client() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    let (mut waiting, mut redis, begun) = (shadow.respg.connect(), shadow.redis.connect(), Instant::now());
+    waiting.send(["BLPOP a 0", "BLPOP b 0", "BLPOP c 0"]);
+    while !redis.plain("CLIENT LIST").to_string_lossy().contains("cmd=blpop") {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        sleep(Duration::from_millis(5));
+    }
+    assert_eq!(shadow.respg.connect().plain("RESPG.MODE SET redis"), ok());
+    (0..3).for_each(|_| assert_eq!(waiting.read(), Value::Null));
 }
