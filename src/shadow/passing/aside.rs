@@ -18,7 +18,7 @@ use crate::session::Session;
 use crate::state::{Blockage, ClientHandle, OutputLimit, Process, Rule, Upstream};
 use crate::upstream::{Calls, Connection, FollowedAside, Raw, UpstreamError};
 
-/// What may wait for a client that does not read; beyond, nothing is taken from the upstream, whose own limits then hold.
+/// What may wait for a client that does not read; beyond, nothing is taken from the upstream, whose own limits then hold, but while commands are held back.
 const MOST_WAITING: u64 = 1024 * 1024;
 const UNLIMITED: OutputLimit = OutputLimit { hard: 0, soft: 0, soft_time: std::time::Duration::ZERO };
 
@@ -59,6 +59,7 @@ impl Aside {
         let state = Arc::new(State::default());
         let context = Context { db: upstream.pipe.url().db, protocol: Protocol::Resp2, name: Bytes::new() };
         let task = Task {
+            process: process.clone(),
             upstream: upstream.clone(),
             client: session.client.clone(),
             connection,
@@ -188,6 +189,7 @@ impl Drop for Expected {
 }
 
 struct Task {
+    process: Arc<Process>,
     upstream: Arc<Upstream>,
     client: Arc<ClientHandle>,
     connection: Connection,
@@ -224,7 +226,8 @@ impl Task {
     async fn pass_on(&mut self, receiver: &mut UnboundedReceiver<Sent>) -> UpstreamError {
         let client = self.client.clone();
         loop {
-            if client.outbox.size().1 > MOST_WAITING {
+            // A change of the mode waits for what is to come.
+            if client.outbox.size().1 > MOST_WAITING && !self.process.routing.is_held() {
                 client.outbox.room().await;
                 continue;
             }

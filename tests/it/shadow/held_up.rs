@@ -35,3 +35,17 @@ fn several_blocking_commands_of_a_client() {
     assert_eq!(shadow.respg.connect().plain("RESPG.MODE SET redis"), ok());
     (0..3).for_each(|_| assert_eq!(waiting.read(), Value::Null));
 }
+
+/// What it has asked for on a connection of its own is taken from the upstream all the same.
+#[test]
+fn a_client_that_does_not_read() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    let (mut lazy, value) = (shadow.respg.connect(), "x".repeat(1024 * 1024));
+    assert_eq!(lazy.plain(["SET", "large", &value]), ok());
+    assert_eq!(lazy.plain("WATCH k"), ok());
+    lazy.send(std::iter::repeat_n("GET large", 30).chain(["INCR n"]));
+    sleep(Duration::from_millis(300));
+    assert_eq!(shadow.respg.connect().plain("RESPG.MODE SET reverse"), ok());
+    assert_eq!(shadow.call("GET n"), [Value::from("1")]);
+}
