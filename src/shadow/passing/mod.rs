@@ -107,6 +107,8 @@ impl<E: Executor> Passing<E> {
             session.close = true;
             return;
         }
+        // What the client has done there is true of the client.
+        with_aside(session, Aside::settle);
         session.aside = None;
         let pushed = session.client.outbox.try_take();
         let first = replies.len();

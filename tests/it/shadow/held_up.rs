@@ -49,3 +49,15 @@ fn a_client_that_does_not_read() {
     assert_eq!(shadow.respg.connect().plain("RESPG.MODE SET reverse"), ok());
     assert_eq!(shadow.call("GET n"), [Value::from("1")]);
 }
+
+/// The client has gone there on a connection of its own, and not sent anything since.
+#[test]
+fn a_selected_database() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    let mut client = shadow.respg.connect();
+    client.send(["WATCH k", "MULTI", "SELECT 1", "SET a 1", "EXEC"]);
+    (0..5).for_each(|_| assert!(!client.read().is_error()));
+    shadow.change_mode("reverse");
+    assert_eq!(client.plain("GET a"), Value::from("1"));
+}
