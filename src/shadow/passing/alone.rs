@@ -58,11 +58,13 @@ impl<E: Executor> Passing<E> {
         if let (Some(aside), Some(multi)) =
             (aside.as_mut().and_then(|aside| aside.downcast_mut::<Aside>()), session.multi.take())
         {
-            aside.repeat(session, vec![Bytes::from_static(b"MULTI")], Effect::Holds, false);
+            aside.repeat(session, Sent::new(vec![Bytes::from_static(b"MULTI")], Effect::Holds));
             aside.queues = true;
             for request in multi.queued {
                 let writes = request_writes(&request);
-                aside.repeat(session, request.argv, Effect::Nothing, writes);
+                let selects = request.command.flags.has(Flags::SELECTS_DATABASE);
+                let sent = Sent { writes, selects, ..Sent::new(request.argv, Effect::Nothing) };
+                aside.repeat(session, sent);
             }
             if multi.failed {
                 aside.spoil(session);

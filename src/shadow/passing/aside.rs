@@ -126,14 +126,14 @@ impl Aside {
     }
 
     /// Sends a call that the client has sent before and got a reply to.
-    pub fn repeat(&mut self, session: &Session, argv: Vec<Bytes>, effect: Effect, writes: bool) {
-        self.send(session, Sent { writes, takes_reply: false, ..Sent::new(argv, effect) });
+    pub fn repeat(&mut self, session: &Session, sent: Sent) {
+        self.send(session, Sent { takes_reply: false, ..sent });
     }
 
     /// The transaction that is queued there is bound to abort.
     pub fn spoil(&mut self, session: &Session) {
         let words = vec![Bytes::from_static(b"MULTI"), Bytes::new()];
-        self.repeat(session, words, Effect::Nothing, false);
+        self.repeat(session, Sent::new(words, Effect::Nothing));
     }
 
     /// Brings the connection to where the client is.

@@ -61,3 +61,17 @@ fn a_selected_database() {
     shadow.change_mode("reverse");
     assert_eq!(client.plain("GET a"), Value::from("1"));
 }
+
+/// The same, in a transaction that only the upstream can judge.
+#[test]
+fn a_selected_database_in_a_transaction() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    let mut client = shadow.respg.connect();
+    client.send(["MULTI", "SELECT 1", "SET a 1", "HSET h f v", "EXEC"]);
+    (0..5).for_each(|_| assert!(!client.read().is_error()));
+    assert_eq!(client.plain("GET a"), Value::from("1"));
+    client.plain("DEL h");
+    shadow.assert_equal();
+    shadow.assert_no_differences();
+}
