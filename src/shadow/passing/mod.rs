@@ -107,7 +107,6 @@ impl<E: Executor> Passing<E> {
             session.close = true;
             return;
         }
-        // What the client has done there is true of the client.
         with_aside(session, Aside::settle);
         session.aside = None;
         let pushed = session.client.outbox.try_take();
@@ -150,6 +149,10 @@ impl<E: Executor> Passing<E> {
             }
             at += 1;
             let way = self.way(session, incoming, greeting);
+            if !session.watched.is_empty() && way.leaves_watched(incoming) {
+                session.close = true;
+                break;
+            }
             if way != Way::Aside
                 && session.aside.is_some()
                 && let Some(earlier) = session.client.outbox.try_take()

@@ -23,6 +23,15 @@ pub enum Way {
     WithQueue,
 }
 
+impl Way {
+    /// Whether it takes the client's EXEC to a place where nobody knows what the client has watched here, before the mode changed.
+    pub fn leaves_watched(self, incoming: &Incoming) -> bool {
+        let passing = incoming.command().map(|command| command.passing);
+        let begins = matches!(passing, Some(Passing::Watches | Passing::Queues));
+        self == Way::WithQueue || (self == Way::Aside && begins)
+    }
+}
+
 /// The way of a request of a client that has no business on a connection of its own at the moment.
 pub fn way(
     session: &Session,

@@ -75,3 +75,22 @@ fn a_selected_database_in_a_transaction() {
     shadow.assert_equal();
     shadow.assert_no_differences();
 }
+
+/// Watched here, and then more of it there: the upstream does not know of the former.
+#[test]
+fn watch_over_a_change() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    let mut other = shadow.respg.connect();
+    for lines in ["WATCH other;MULTI;SET k 3;EXEC", "MULTI;SET k 3;HSET h f v;EXEC", "MULTI;SET k 3;EXEC"] {
+        shadow.change_mode("reverse");
+        let mut client = shadow.respg.connect();
+        assert_eq!(other.plain("SET k 1"), ok());
+        assert_eq!(client.plain("WATCH k"), ok());
+        shadow.change_mode("shadow");
+        assert_eq!(other.plain("SET k 2"), ok());
+        // It is closed, or EXEC does nothing.
+        let _ = client.try_calls(lines.split(';'));
+        assert_eq!(other.plain("GET k"), Value::from("2"), "{lines}");
+    }
+}
