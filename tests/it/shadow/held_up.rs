@@ -94,3 +94,28 @@ fn watch_over_a_change() {
         assert_eq!(other.plain("GET k"), Value::from("2"), "{lines}");
     }
 }
+
+/// A client waits in a stream and does not read what it has asked for before.
+#[test]
+fn a_client_that_waits_and_does_not_read() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    shadow.change_mode("reverse");
+    let (mut admin, value) = (shadow.respg.connect(), "x".repeat(1024 * 1024));
+    assert_eq!(admin.plain(["SET", "l", &value]), ok());
+    let (mut waiting, begun) = (shadow.respg.connect(), Instant::now());
+    waiting.send(std::iter::repeat_n("GET l", 15).chain(["XREAD BLOCK 0 STREAMS s $", "PING"]));
+    while !admin.plain("CLIENT LIST").to_string_lossy().contains("flags=b") {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "{}",
+            admin.plain("CLIENT LIST").to_string_lossy()
+        );
+        sleep(Duration::from_millis(5));
+    }
+    let said = admin.plain("RESPG.MODE SET shadow");
+    (0..15).for_each(|_| assert_eq!(waiting.read().to_string_lossy().len(), value.len()));
+    assert_eq!(waiting.read(), Value::Null);
+    assert_eq!(waiting.read(), Value::Status("PONG".to_owned()));
+    assert_eq!(said, ok());
+}
