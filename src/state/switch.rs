@@ -56,11 +56,25 @@ pub struct Switching {
     ready: Mutex<BTreeSet<Bytes>>,
     /// Who has said that it cannot be, and why.
     refused: Mutex<Vec<Bytes>>,
+    /// The token of the last change that was begun.
+    last: Mutex<String>,
     said: Notify,
     changed: Notify,
 }
 
 impl Switching {
+    /// A change begins: what was said before no longer matters, but that the last one is done.
+    fn forget_before(&self, token: &str) {
+        let mut last = self.last.lock().expect("no panic while held");
+        let before = done(&std::mem::replace(&mut *last, token.to_owned()));
+        let is_kept = |said: &Bytes, start: &[u8], token: &str| {
+            said.strip_prefix(start).is_some_and(|said| said.starts_with(token.as_bytes()))
+        };
+        let mut ready = self.ready.lock().expect("no panic while held");
+        ready.retain(|said| is_kept(said, READY, token) || is_kept(said, READY, &before));
+        self.refused.lock().expect("no panic while held").retain(|said| is_kept(said, REFUSED, token));
+    }
+
     /// Why somebody cannot go along.
     fn refusal(&self, token: &str) -> Option<String> {
         let refusal = [REFUSED, token.as_bytes(), b" "].concat();
@@ -210,23 +224,19 @@ impl Process {
                     self.shutdown.send_replace(true);
                     return;
                 }
-                self.go_by(Arc::new(rule)).await;
-                if let Some((_, token)) = since.take() {
-                    self.bus.signal(ready_topic(&done(&token), self.bus.process));
-                }
-                return;
+                return self.settle(&rule, since).await;
             }
             Some(Stored::Changing { from, to, token }) => (from, to, token),
         };
         let changing = Stored::Changing { from: from.clone(), to: to.clone(), token: token.clone() };
         let is_new = since.as_ref().is_none_or(|(_, known)| *known != token);
         if is_new {
+            if since.is_some() || *self.routing.rule() != from {
+                // The outcome of an earlier change, which this process has not seen.
+                self.settle(&from, since).await;
+            }
             *since = Some((Instant::now(), token.clone()));
-            let this = [READY, token.as_bytes()].concat();
-            self.switching.ready.lock().expect("no panic while held").retain(|said| said.starts_with(&this));
-            let of_this = [REFUSED, token.as_bytes()].concat();
-            let refused = &self.switching.refused;
-            refused.lock().expect("no panic while held").retain(|said| said.starts_with(&of_this));
+            self.switching.forget_before(&token);
             match self.prepare(&from, &to, token.ends_with(FORCED)).await {
                 Ok(()) => {
                     self.bus.signal(ready_topic(&token, self.bus.process));
@@ -239,6 +249,14 @@ impl Process {
         if is_new || is_overdue {
             // An error is found again at the next look.
             let _ = self.change(&changing, &Stored::Settled(from)).await;
+        }
+    }
+
+    /// Goes by the outcome of a change, and says so.
+    async fn settle(&self, rule: &Rule, since: &mut Option<(Instant, String)>) {
+        self.go_by(Arc::new(rule.clone())).await;
+        if let Some((_, token)) = since.take() {
+            self.bus.signal(ready_topic(&done(&token), self.bus.process));
         }
     }
 

@@ -1,12 +1,14 @@
 //! What clients are in the middle of does not hold up a change of the mode, and is not lost by it.
 
 use std::io::Write;
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use super::Shadow;
+use super::pair::Pair;
+use super::{Shadow, change_mode};
 use crate::support::client::{Value, ok};
-use crate::support::redis::Redis;
+use crate::support::redis::{PROGRAMS, Redis};
+use crate::support::respg::Respg;
 
 /// The call is given up with the client before it was sent on.
 #[test]
@@ -118,4 +120,31 @@ fn a_client_that_waits_and_does_not_read() {
     assert_eq!(waiting.read(), Value::Null);
     assert_eq!(waiting.read(), Value::Status("PONG".to_owned()));
     assert_eq!(said, ok());
+}
+
+/// Two change it at once: a process may hear of the next change before it has heard of the outcome of the last.
+#[test]
+fn changes_of_two_processes_at_once() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let processes = [pair.settled(0, &["--mode", "shadow"]), pair.respg(1, &[])];
+    let slowest = thread::scope(|scope| {
+        let change = |respg: &Respg, modes: [&str; 2]| {
+            let (mut admin, mut slowest) = (respg.connect(), Duration::ZERO);
+            for (number, mode) in modes.into_iter().cycle().take(60).enumerate() {
+                let begun = Instant::now();
+                let _ = admin.plain(["RESPG.MODE", "SET", mode]);
+                slowest = slowest.max(begun.elapsed());
+                admin.plain(["SET", &format!("{mode}:{number}"), "v"]);
+            }
+            slowest
+        };
+        let [one, other] = &processes;
+        let others = scope.spawn(move || change(other, ["shadow", "redis"]));
+        change(one, ["redis", "shadow"]).max(others.join().expect("it changes"))
+    });
+    assert!(slowest < Duration::from_secs(8), "{slowest:?}");
+    let mut admin = processes[0].connect();
+    change_mode(&mut admin, "shadow");
+    pair.assert_equal(&processes);
 }
