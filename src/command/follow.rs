@@ -36,6 +36,8 @@ pub enum Effect {
     Same,
     /// These calls instead, which should not fail.
     Calls(Vec<Request>),
+    /// This call instead, which should not fail, and makes its key expire at this time (in milliseconds since the epoch).
+    Until(i64, Request),
     /// Its keys are to be read again.
     Keys,
 }
@@ -44,6 +46,11 @@ impl Effect {
     /// One call.
     pub fn call<W: Into<Bytes>>(words: impl IntoIterator<Item = W>) -> Effect {
         Effect::Calls(vec![call(words)])
+    }
+
+    /// One call that makes its key expire.
+    pub fn until<W: Into<Bytes>>(at: i64, words: impl IntoIterator<Item = W>) -> Effect {
+        Effect::Until(at, call(words))
     }
 
     /// The call itself if the condition holds.

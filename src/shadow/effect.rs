@@ -49,6 +49,10 @@ pub struct Planned {
     pub expected: Option<Reply>,
     /// Whether another one is no surprise.
     pub beside: bool,
+    /// When it was done on the side that answers.
+    pub at: i64,
+    /// When its key expires after it, if it says so.
+    pub until: Option<i64>,
 }
 
 impl Planned {
@@ -61,9 +65,7 @@ impl Planned {
 
     /// The keys that it may write.
     pub fn written(&self) -> Vec<Name> {
-        let mut names: Vec<Name> = written(&self.request).map(|key| (self.db, key)).collect();
-        names.extend(self.elsewhere());
-        names
+        written_in(&self.request, self.db)
     }
 
     /// Whether what becomes of a key depends on what another one was.
@@ -91,15 +93,18 @@ impl Work {
             }
         };
         let When { at, dialect, beside } = when;
-        match effect(&Done { request: &request, reply, at, dialect }) {
+        let effect = effect(&Done { request: &request, reply, at, dialect });
+        let plan = |request, expected, until| Planned { db, request, expected, beside, at, until };
+        match effect {
             Effect::Nothing => {}
-            Effect::Same => self.calls.push(Planned { db, request, expected: Some(reply.clone()), beside }),
+            Effect::Same => self.calls.push(plan(request, Some(reply.clone()), None)),
+            Effect::Until(until, request) => self.calls.push(plan(request, None, Some(until))),
             Effect::Calls(requests) => {
                 // Nothing came, and others have written meanwhile: what it leaves behind should be there, else nobody knows whether it still is.
                 let nothing = beside && matches!(reply, Reply::Null | Reply::NullArray);
                 let expected = nothing.then_some(Reply::Integer(0));
-                let plan = |request| Planned { db, request, expected: expected.clone(), beside };
-                self.calls.extend(requests.into_iter().map(plan));
+                let planned = requests.into_iter().map(|request| plan(request, expected.clone(), None));
+                self.calls.extend(planned);
             }
             Effect::Keys => self.reread.extend(written(&request).map(|key| (db, key))),
         }
@@ -189,6 +194,13 @@ pub fn written(request: &Request) -> impl Iterator<Item = Bytes> + use<> {
         keys = of(true);
     }
     keys.into_iter()
+}
+
+/// The same of a call in `db`, also those of other databases.
+pub fn written_in(request: &Request, db: DbIndex) -> Vec<Name> {
+    let mut names: Vec<Name> = written(request).map(|key| (db, key)).collect();
+    names.extend(elsewhere(request, db));
+    names
 }
 
 /// The keys that a call uses.

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use smallvec::smallvec;
 use tokio::time::Instant;
 
-use super::compare::{compare, redacted};
 use super::effect::{Name, Planned, When, Work};
 use super::following::{Following, Foreign};
+use super::lapses::Lapses;
 use super::record::{Record, Touched, What};
 use super::target::{Outcome, Target, Unit};
 use crate::command::Flags;
@@ -43,12 +43,13 @@ pub struct Follower {
     pub(super) following: Arc<Following>,
     pub(super) target: Target,
     unsettled: HashMap<Name, Unsettled>,
+    pub(super) lapses: Lapses,
     to_ask: VecDeque<Name>,
     asked: usize,
     tickets: u64,
     ask_again_at: Option<Instant>,
     batch: Vec<Unit>,
-    protocol: Protocol,
+    pub(super) protocol: Protocol,
     /// States that have come and are not written.
     pub(super) states: Vec<Arrived>,
     pause: Duration,
@@ -76,6 +77,7 @@ impl Follower {
             following,
             target,
             unsettled: HashMap::new(),
+            lapses: Lapses::default(),
             to_ask: VecDeque::new(),
             asked: 0,
             tickets: 0,
@@ -173,12 +175,12 @@ impl Follower {
         }
     }
 
-    fn concerns_unsettled(&self, planned: &Planned) -> bool {
+    pub(super) fn concerns_unsettled(&self, planned: &Planned) -> bool {
         !self.unsettled.is_empty() && planned.used().iter().any(|name| self.unsettled.contains_key(name))
     }
 
     /// Whether a key of it is in a slot that is known to differ.
-    fn concerns_broken(&self, planned: &Planned) -> bool {
+    pub(super) fn concerns_broken(&self, planned: &Planned) -> bool {
         let dirty = &self.following.dirty;
         dirty.is_any_broken() && planned.used().iter().any(|(_, key)| dirty.is_broken(Slot::of(key).0))
     }
@@ -202,7 +204,7 @@ impl Follower {
     }
 
     /// Nobody knows which keys differ.
-    fn give_up_all(&self) {
+    pub(super) fn give_up_all(&self) {
         self.following.dirty.mark(&Touched::All);
         self.following.dirty.give_up(&Touched::All);
     }
@@ -214,6 +216,7 @@ impl Follower {
             Some(DbIndex(std::str::from_utf8(word).ok()?.parse().ok()?))
         };
         let (Some(a), Some(b)) = (number(1), number(2)) else { return };
+        self.lapses.exchange(a, b);
         let names: Vec<Name> = self.unsettled.keys().cloned().collect();
         for (db, key) in names {
             let other = if db == a {
@@ -358,37 +361,5 @@ impl Follower {
             }
             planned.written().into_iter().for_each(|name| self.unsettle(name, "outcome unknown"));
         }
-    }
-
-    /// Compares the follower's reply with the leader's.
-    fn check(&mut self, planned: &Planned, reply: &Reply) {
-        let Planned { request, expected, .. } = planned;
-        // An earlier call of the batch was not what it should be: this one may have carried it on.
-        if self.concerns_unsettled(planned) {
-            let targets = planned.written();
-            return targets.into_iter().for_each(|name| self.unsettle(name, "depends on such a key"));
-        }
-        let (class, detail) = match expected {
-            Some(expected) => match compare(request.command, expected, reply, self.protocol) {
-                None => return,
-                Some(mismatch) => (mismatch.name(), format!("{} / {}", redacted(expected), redacted(reply))),
-            },
-            None if reply.is_error() => ("reply: error", format!("OK / {}", redacted(reply))),
-            None => return,
-        };
-        let report = &self.following.report;
-        report.counts.mismatches.fetch_add(1, Relaxed);
-        let names = planned.written();
-        let first = names.first().map(|(_, key)| key.clone()).unwrap_or_default();
-        // Keys that wait for their repair are known to differ.
-        let expected = planned.beside || self.concerns_broken(planned);
-        if !expected {
-            report.difference(class, request.command.name, &first, &detail);
-        }
-        if request.command.flags.has(Flags::BARRIER) {
-            self.give_up_all();
-        }
-        let why = if expected { "may differ" } else { request.command.name };
-        names.into_iter().for_each(|name| self.unsettle(name, why));
     }
 }

@@ -2,6 +2,7 @@
 //! and how they are executed; knows nothing of sockets and of clients.
 
 mod asking;
+mod check;
 pub mod compare;
 mod dirty;
 pub mod effect;
@@ -9,6 +10,7 @@ mod follow;
 mod followed;
 mod following;
 mod keeper;
+mod lapses;
 mod leader;
 mod marks;
 mod order;

@@ -44,6 +44,7 @@ impl Follower {
             read_keys(&mut self.target, keys).await?.into_iter().collect();
         let mut different = Vec::new();
         for arrived in std::mem::take(arrived) {
+            self.lapses.know(&arrived.name, &arrived.state);
             let own = own.remove(&arrived.name.1).unwrap_or(Ok(KeyState::Absent));
             match self.differs(&arrived, own.as_ref().ok()) {
                 false => {
@@ -137,7 +138,7 @@ fn wanted(state: &mut KeyState) -> KeyState {
 }
 
 /// How far in time two clocks may be apart for two expiries to be the same.
-const TOLERANCE_MS: u64 = 1000;
+pub(super) const TOLERANCE_MS: u64 = 1000;
 
 /// Whether a key that only one side still has may just have expired on the other.
 fn has_expired(state: &KeyState) -> bool {

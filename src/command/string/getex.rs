@@ -77,7 +77,8 @@ fn effect(done: &Done<'_>) -> Effect {
     match expiry.check("getex") {
         _ if done.is_null() => Effect::Nothing,
         Ok(expiry) => {
-            Effect::call(["PEXPIREAT".into(), done.word(1), Bytes::from(expiry.at(done.at).to_string())])
+            let at = expiry.at(done.at);
+            Effect::until(at, ["PEXPIREAT".into(), done.word(1), Bytes::from(at.to_string())])
         }
         Err(_) => Effect::Keys,
     }

@@ -99,7 +99,9 @@ fn effect(done: &Done<'_>) -> Effect {
     }
     if let Some(expiry) = options.expiry {
         let Ok(expiry) = expiry.check("set") else { return Effect::Keys };
-        words.extend(["PXAT".into(), expiry.at(done.at).to_string().into()]);
+        let at = expiry.at(done.at);
+        words.extend(["PXAT".into(), at.to_string().into()]);
+        return Effect::until(at, words);
     }
     Effect::call(words)
 }

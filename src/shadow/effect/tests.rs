@@ -184,6 +184,7 @@ fn a_new_command_needs_its_declaration_and_no_more() {
             Effect::Nothing => "nothing".to_owned(),
             Effect::Same => "same".to_owned(),
             Effect::Calls(calls) => calls.iter().map(shown).collect(),
+            Effect::Until(_, call) => shown(&call),
             Effect::Keys => "keys".to_owned(),
         };
         assert_eq!(written(&request).collect::<Vec<_>>(), ["to"]);

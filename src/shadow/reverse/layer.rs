@@ -12,7 +12,7 @@ use crate::exec::Executor;
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::session::{Session, Wake};
-use crate::shadow::effect::{Name, Planned, may_write, selects};
+use crate::shadow::effect::{Name, may_write, selects, written_in};
 use crate::shadow::keeper::Keeper;
 use crate::shadow::record::Touched;
 use crate::shadow::target::{Outcome, store_failure};
@@ -118,8 +118,7 @@ impl Writes {
             return;
         }
         for &db in dbs.iter() {
-            self.names
-                .extend(Planned { db, request: request.clone(), expected: None, beside: false }.written());
+            self.names.extend(written_in(request, db));
         }
     }
 }

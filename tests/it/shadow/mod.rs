@@ -6,6 +6,7 @@ mod follow;
 mod held_up;
 mod keys;
 mod keys_moving;
+mod lapsed;
 mod modes;
 mod pair;
 mod reads;

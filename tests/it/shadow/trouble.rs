@@ -17,7 +17,7 @@ const LOCK: &str = "BEGIN; LOCK TABLE respg.keyspace IN ACCESS EXCLUSIVE MODE";
 const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
 /// Everything that the follower wants is locked away while `work` runs; at its end its connections are cut if `cut`.
-fn while_postgres_hangs(shadow: &Shadow, cut: bool, work: impl FnOnce()) {
+pub fn while_postgres_hangs(shadow: &Shadow, cut: bool, work: impl FnOnce()) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let postgres = runtime.block_on(pg::connect(&shadow.database));
     runtime.block_on(postgres.batch_execute(LOCK)).expect("locked");

@@ -26,6 +26,11 @@ const TEMPLATES: &[&str] = &[
     "SET K N XX GET",
     "SET K N KEEPTTL",
     "SET X N",
+    // They end in the middle of things, or at once.
+    "SET K N PX 15",
+    "PEXPIRE X 20",
+    "GETEX K PX 30",
+    "EXPIREAT X 1",
     "SETEX K 90 N",
     "PSETEX K 90000 N",
     "SETNX K N",
