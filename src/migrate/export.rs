@@ -1,11 +1,11 @@
 //! `respg export`: Postgres's keys to a Redis.
 
-use super::MigrateError;
 use super::base::Base;
 use super::options::ExportOptions;
 use super::progress::Progress;
 use super::side::{Place, Target};
 use super::transfer::{Keeper, Position, Summary, Walk, transfer};
+use super::{MigrateError, say};
 use crate::copy::Redis;
 use crate::state::Patterns;
 
@@ -26,8 +26,8 @@ pub async fn run(options: ExportOptions) -> Result<bool, MigrateError> {
         all.add(transfer((&source, &target), walk, None, &mut progress, &mut Forgetful).await?);
     }
     let took = progress.finish();
-    println!("exported {} keys in {:.1} s", all.copied, took.as_secs_f64());
-    all.describe().iter().for_each(|line| println!("{line}"));
+    say(format_args!("exported {} keys in {:.1} s", all.copied, took.as_secs_f64()));
+    all.describe().iter().for_each(say);
     base.close().await?;
     Ok(all.is_complete())
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::MigrateError;
 use super::base::Base;
 use super::follower;
 use super::options::ImportOptions;
 use super::progress::Progress;
 use super::side::{Place, Target};
 use super::transfer::{Keeper, Position, Summary, Walk, transfer};
+use super::{MigrateError, say};
 use crate::copy::{Redis, databases};
 use crate::state::{Mode, Process};
 use crate::store::statements::migrate::{FORGET_IMPORTED, IMPORTED, KEEP_IMPORTED};
@@ -37,7 +37,7 @@ pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
     let mut known = records.load().await?;
     let before: u64 = known.values().map(|earlier| earlier.summary.keys()).sum();
     if before > 0 {
-        println!("going on after {before} keys");
+        say(format_args!("going on after {before} keys"));
     }
     let total = wanted.iter().filter_map(|db| sizes.as_ref()?.get(db)).sum();
     let mut progress = Progress::new("import", total);
@@ -46,7 +46,8 @@ pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
         base.prevent_changes("respg import is writing");
     }
     if let Some(follower) = &follower {
-        println!("a server in shadow mode follows {}: it is asked to bring the keys over", follower.upstream);
+        let upstream = &follower.upstream;
+        say(format_args!("a server in shadow mode follows {upstream}: it is asked to bring the keys over"));
     }
     let source = Place::Redis(redis);
     let ours = Place::Postgres(base.executor.clone());
@@ -68,8 +69,8 @@ pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
     }
     let took = progress.finish();
     records.forget().await?;
-    println!("imported {} keys in {:.1} s", all.copied, took.as_secs_f64());
-    all.describe().iter().for_each(|line| println!("{line}"));
+    say(format_args!("imported {} keys in {:.1} s", all.copied, took.as_secs_f64()));
+    all.describe().iter().for_each(say);
     base.close().await?;
     Ok(all.is_complete())
 }

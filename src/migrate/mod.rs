@@ -13,6 +13,7 @@ mod side;
 mod transfer;
 mod verify;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 pub use options::{ExportOptions, ImportOptions, Task, VerifyOptions};
@@ -36,6 +37,11 @@ pub enum MigrateError {
     Copy(#[from] CopyError),
     #[error("{0}")]
     Other(String),
+}
+
+/// Says a line to whoever reads the result. Whoever closes the pipe has read enough.
+fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// How a finished task ends: all is well, or there is something to look at.

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
-use super::MigrateError;
 use super::base::Base;
 use super::follower::{self, brought_over};
 use super::import::choose;
 use super::options::VerifyOptions;
 use super::progress::Progress;
 use super::report::Report;
+use super::{MigrateError, say};
 use crate::command::copy::{CopyError, Difference, KeyState, compare};
 use crate::copy::{
     Follower, Own, Portions, Read, Redis, Resynced, Scan, databases, read_key, read_keys, write_key,
@@ -112,8 +112,8 @@ pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
     progress.finish();
     verify.settle().await?;
     match options.json {
-        true => println!("{:#}", verify.report.json()),
-        false => println!("{}", verify.report.text()),
+        true => say(format_args!("{:#}", verify.report.json())),
+        false => say(verify.report.text()),
     }
     let Verify { base, report, .. } = verify;
     base.close().await?;

@@ -51,3 +51,20 @@ fn an_import_is_resumed() {
     let (_, said) = run("import", &redis.url(), &database, &[]);
     assert!(!said.contains("going on"), "{said}");
 }
+
+/// Nobody reads what it says.
+#[test]
+fn a_reader_that_has_gone() {
+    let (redis, database) = (Redis::start(), blocking(fresh_database()));
+    super::all(&mut redis.connect(), &["SET a 1", "HSET h f v"]);
+    for (name, options, expected) in
+        [("import", &[][..], 2), ("verify", &[], 2), ("verify", &["--json"], 2), ("export", &[], 0)]
+    {
+        let mut child = task(name, &redis.url(), &database, options);
+        let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("respg");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), said.as_str()), (Some(expected), ""), "{name}");
+    }
+}
