@@ -28,8 +28,12 @@ pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
         return Err(MigrateError::Other(why.to_owned()));
     }
     let wanted = choose(options.scope.databases(redis.url()), sizes.as_ref(), base.databases())?;
-    let source = redis.url().place.to_string();
-    let run_id = redis.run_id().unwrap_or_default().to_owned();
+    let place = &redis.url().place;
+    let source = match &options.scope.pattern {
+        None => place.to_string(),
+        Some(pattern) => format!("{place} --match {pattern}"),
+    };
+    let run_id = redis.run_id().map(str::to_owned);
     let records = Records { process: base.foundation().process().clone(), source, run_id };
     if options.restart {
         records.forget().await?;
@@ -107,16 +111,19 @@ struct Earlier {
     summary: Summary,
 }
 
-/// The rows of one Redis.
+/// The rows of one Redis, or of some of its keys.
 struct Records {
     process: Arc<Process>,
     source: String,
-    run_id: String,
+    /// Cursors are good as long as it is the same.
+    run_id: Option<String>,
 }
 
 impl Records {
     async fn load(&self) -> Result<BTreeMap<u32, Earlier>, MigrateError> {
-        let rows = self.process.store.query(&IMPORTED, &[&self.source, &self.run_id]).await?;
+        // If it is not known the Redis may be another one by now.
+        let Some(run_id) = &self.run_id else { return Ok(BTreeMap::new()) };
+        let rows = self.process.store.query(&IMPORTED, &[&self.source, run_id]).await?;
         let earlier = |row: &crate::store::Row| {
             let cursor: Option<String> = row.get(1);
             let summary = parsed(row.get(2)).unwrap_or_default();
@@ -126,9 +133,10 @@ impl Records {
     }
 
     async fn keep(&self, db: u32, cursor: Option<&str>, summary: &Summary) -> Result<(), MigrateError> {
+        let Some(run_id) = &self.run_id else { return Ok(()) };
         let store = &self.process.store;
         let (db, summary) = (db.cast_signed(), text(summary));
-        store.change(&KEEP_IMPORTED, &[&self.source, &db, &self.run_id, &cursor, &summary]).await?;
+        store.change(&KEEP_IMPORTED, &[&self.source, &db, run_id, &cursor, &summary]).await?;
         Ok(())
     }
 

@@ -2,7 +2,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::{run, task, verify};
-use crate::support::pg::{connect, fresh_database};
+use crate::support::pg::{Scratch, connect, fresh_database};
 use crate::support::redis::Redis;
 use crate::support::respg::blocking;
 
@@ -50,6 +50,49 @@ fn an_import_is_resumed() {
     // Nothing is left of it: the next one is a new one.
     let (_, said) = run("import", &redis.url(), &database, &[]);
     assert!(!said.contains("going on"), "{said}");
+}
+
+/// An import that ends behind database 0: the Redis has no database 20.
+fn break_off(url: &str, database: &str, options: &[&str]) {
+    let options = [&["--db", "0", "--db", "20", "--databases", "21"], options].concat();
+    let (code, said) = run("import", url, database, &options);
+    assert_eq!((code, said.contains("out of range")), (1, true), "{said}");
+}
+
+/// What was done of other keys is not taken for what is to be done.
+#[test]
+fn other_keys_are_another_import() {
+    let (redis, database) = (Redis::start(), blocking(fresh_database()));
+    super::all(&mut redis.connect(), &["MSET a:1 1 a:2 1 b:1 1"]);
+    break_off(&redis.url(), &database, &["--match", "a:*"]);
+    let (code, said) = run("import", &redis.url(), &database, &["--match", "b:*"]);
+    assert!((code, said.contains("imported 1 keys")) == (0, true), "{said}");
+    let (code, said) = run("import", &redis.url(), &database, &[]);
+    assert!((code, said.contains("imported 3 keys")) == (0, true), "{said}");
+    // It is still there for who asks for the same.
+    let (code, said) = run("import", &redis.url(), &database, &["--match", "a:*"]);
+    assert!((code, said.contains("going on after 2 keys")) == (0, true), "{said}");
+}
+
+/// Who may not ask for INFO does not hear that the Redis was started anew, where cursors mean something else.
+#[test]
+fn a_redis_that_does_not_say_who_it_is() {
+    let (scratch, database) = (Scratch::new(), blocking(fresh_database()));
+    let socket = scratch.path().join("redis.sock").display().to_string();
+    let url = format!("unix://app:pass@{socket}?db=0");
+    for key in ["earlier", "later"] {
+        let redis = Redis::of("redis-server", &["--unixsocket", &socket]);
+        let user = "ACL SETUSER app on >pass ~* +@all -info";
+        super::all(&mut redis.connect(), &[user, &format!("SET {key} 1")]);
+        if key == "earlier" {
+            break_off(&url, &database, &[]);
+        } else {
+            let (code, said) = run("import", &url, &database, &["--db", "0"]);
+            assert!((code, said.contains("imported 1 keys")) == (0, true), "{said}");
+            let (_, report) = verify(&url, &database, &["--db", "0", "--match", "later"]);
+            assert_eq!((&report["keys"], &report["different"]), (&1.into(), &0.into()), "{report:#}");
+        }
+    }
 }
 
 /// Nobody reads what it says.
