@@ -9,15 +9,17 @@ use crate::copy::{Follower, Redis, Resynced};
 
 /// The server in shadow mode, if there is one; its upstream has to be this Redis.
 pub async fn find(base: &Base, redis: &Redis) -> Result<Option<Follower>, MigrateError> {
-    match Follower::find(&base.foundation().process().store).await? {
-        Some(follower) if redis.run_id().is_some_and(|own| own != follower.run_id) => {
-            Err(MigrateError::Other(format!(
-                "a server in shadow mode uses this database and follows another Redis, {}",
-                follower.upstream
-            )))
-        }
-        found => Ok(found),
-    }
+    let Some(follower) = Follower::find(&base.foundation().process().store).await? else { return Ok(None) };
+    let another = match redis.run_id() {
+        Some(own) if own == follower.run_id => return Ok(Some(follower)),
+        Some(_) => "another Redis, ",
+        // Who may not ask for INFO has to name it as the server does.
+        None if redis.url().place.to_string() == follower.upstream => return Ok(Some(follower)),
+        None => "a Redis that may be another one, ",
+    };
+    let why =
+        format!("a server in shadow mode uses this database and follows {another}{}", follower.upstream);
+    Err(MigrateError::Other(why))
 }
 
 /// Has the keys brought over.

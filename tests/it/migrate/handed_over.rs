@@ -65,24 +65,25 @@ fn a_follower_is_asked() {
         asked: asked.clone(),
     });
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let serve = |run_id: &str| {
+    let serve = |upstream: &str, run_id: &str| {
         let _guard = runtime.enter();
         let target = Target::parse(&database).unwrap();
         let store = Arc::new(Store::new(target, 4, Duration::from_secs(10)));
-        let serving = serve_requests(store, 7, redis.url(), run_id.to_owned(), obedient.clone());
+        let serving = serve_requests(store, 7, upstream.to_owned(), run_id.to_owned(), obedient.clone());
         let serving = runtime.spawn(serving);
         // Until it is seen.
         runtime.block_on(async {
             let postgres = crate::support::pg::connect(&database).await;
-            let seen = "SELECT FROM respg.followers WHERE run_id = $1";
-            while postgres.query(seen, &[&run_id]).await.unwrap().is_empty() {
+            let seen = "SELECT FROM respg.followers WHERE upstream = $1 AND run_id = $2";
+            while postgres.query(seen, &[&upstream, &run_id]).await.unwrap().is_empty() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         });
         serving
     };
 
-    let serving = serve(&run_id);
+    let url = redis.url();
+    let serving = serve(&url, &run_id);
     let (code, said) = run("import", &redis.url(), &database, &[]);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("it is asked to bring the keys over"), "{said}");
@@ -97,8 +98,21 @@ fn a_follower_is_asked() {
     serving.abort();
 
     // One that has another upstream is not asked.
-    let serving = serve(&"0".repeat(40));
+    let serving = serve(&url, &"0".repeat(40));
     let (code, said) = run("import", &redis.url(), &database, &[]);
     assert_eq!((code, said.contains("follows another Redis")), (1, true), "{said}");
     serving.abort();
+
+    // Who cannot know that has to say the same as the follower.
+    upstream.plain("ACL SETUSER app on >pass ~* +@all -info");
+    let place = url.strip_prefix("redis://").unwrap();
+    let unknowing = format!("redis://app:pass@{place}");
+    for (name, options) in [("import", &["--db", "0"][..]), ("verify", &["--db", "0", "--repair"])] {
+        for (followed, code) in [("elsewhere:6379", 1), (place, 0)] {
+            let serving = serve(followed, &"0".repeat(40));
+            let (ended, said) = run(name, &unknowing, &database, options);
+            assert_eq!((ended, said.contains("may be another one")), (code, code == 1), "{name} {said}");
+            serving.abort();
+        }
+    }
 }
