@@ -31,7 +31,7 @@ impl<E: Executor> Gate<E> {
             if turn.is_none() && (is_late || holds(pause.now(), session, request)) {
                 turn = tokio::select! {
                     turn = pause.turn() => Some(turn),
-                    () = session.client.wake.notified() => return,
+                    () = session.client.killed() => return,
                 };
             }
             while holds(pause.now(), session, request) && !session.client.is_killed() {

@@ -127,6 +127,13 @@ impl ClientHandle {
         let _ = self.gone.acquire().await;
     }
 
+    /// Waits until the client is to be closed, by who is its connection.
+    pub async fn killed(&self) {
+        while !self.is_killed() {
+            self.wake.notified().await;
+        }
+    }
+
     pub fn is_killed(&self) -> bool {
         self.kill.load(Relaxed)
     }

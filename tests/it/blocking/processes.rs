@@ -57,10 +57,11 @@ fn client_unblock_and_kill_during_a_pause() {
     let (here, there) = two();
     let (mut writer, mut admin) = (here.connect(), there.connect());
     make_group(&mut writer, "s");
-    for what in ["UNBLOCK", "KILL ID"] {
+    for what in ["UNBLOCK"; 6].into_iter().chain(["KILL ID"]) {
         let mut worker = there.connect();
         let id = worker.plain("CLIENT ID").integer();
         block(&mut admin, &mut worker, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+        worker.send(["SET behind 1"]);
         assert_eq!(admin.plain("CLIENT PAUSE 60000 WRITE"), ok());
         add(&mut writer);
         sleep(Duration::from_millis(500));
@@ -71,7 +72,12 @@ fn client_unblock_and_kill_during_a_pause() {
             _ => assert!(worker.is_closed()),
         }
         assert!(begun.elapsed() < Duration::from_secs(30));
+        // What came behind it is held back, but not forgotten.
+        sleep(Duration::from_millis(100));
         assert_eq!(admin.plain("CLIENT UNPAUSE"), ok());
+        if what == "UNBLOCK" {
+            assert_eq!(worker.read(), ok());
+        }
         // Whoever comes gets the entry.
         assert_eq!(pending(&mut writer), 0);
         assert_eq!(ids(there.connect().plain("XREADGROUP GROUP g d STREAMS s >")).len(), 1);
