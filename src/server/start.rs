@@ -228,7 +228,7 @@ impl Server {
                 shadow.caught_up(Side::Upstream).await;
             };
             let _ = tokio::time::timeout(FAREWELL, finished).await;
-            shadow.end().await;
+            shadow.end(None).await;
         }
         drop(self.threads.take());
         let handles = std::mem::take(&mut self.handles);

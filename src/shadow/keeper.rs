@@ -135,13 +135,16 @@ impl Keeper {
         Ok(())
     }
 
-    async fn stop(&self) {
+    async fn stop(&self, next: Option<Arc<Rule>>) {
         self.pipe.set_tap(None);
         let ended = std::mem::take(&mut *self.runs.lock().await);
         if ended.is_empty() {
             return;
         }
-        join_all(ended.into_iter().map(Run::end)).await;
+        // Whoever neither answers nor follows from here on is not waited for.
+        let matters = |side| next.as_ref().is_none_or(|next| next.concerns(side));
+        let ends = ended.into_iter().map(|run| (matters(run.followed.side()), run));
+        join_all(ends.map(|(matters, run)| run.end(matters))).await;
         let followed = std::mem::take(&mut *self.current());
         let (Some(process), Ok(name)) = (self.process.upgrade(), self.own_folder()) else { return };
         let told = async {
@@ -207,8 +210,8 @@ impl Shadow for Keeper {
         })
     }
 
-    fn end(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.stop())
+    fn end(&self, next: Option<Arc<Rule>>) -> BoxFuture<'_, ()> {
+        Box::pin(self.stop(next))
     }
 }
 

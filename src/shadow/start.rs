@@ -27,6 +27,8 @@ use crate::upstream::Pipe;
 
 /// How long what is under way on the side that follows may take to end.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// The same on a side of which nothing is wanted any more: commands are held back meanwhile.
+const BRIEF_FAREWELL: Duration = Duration::from_millis(100);
 
 /// A follower at work, from one change of the rule to the next.
 pub struct Run {
@@ -85,14 +87,15 @@ impl Run {
         Run { followed: Followed::Reverse(reverse), follower: tokio::spawn(pump.run()), _tasks: tasks }
     }
 
-    /// What has not been followed stays marked.
-    pub async fn end(mut self) {
+    /// What has not been followed stays marked. Whether what is under way comes to its end is waited for if it `matters`.
+    pub async fn end(mut self, matters: bool) {
         let Run { followed, follower, .. } = &mut self;
         match followed {
             Followed::Shadow(following) => following.queue.close(),
             Followed::Reverse(reverse) => reverse.changes.close(),
         }
-        if tokio::time::timeout(FAREWELL, &mut *follower).await.is_err() {
+        let farewell = if matters { FAREWELL } else { BRIEF_FAREWELL };
+        if tokio::time::timeout(farewell, &mut *follower).await.is_err() {
             tracing::warn!("the side that follows does not answer: what it is doing is left alone");
             follower.abort();
         }

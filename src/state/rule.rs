@@ -70,6 +70,11 @@ impl Rule {
         }
     }
 
+    /// Whether this side answers or follows.
+    pub fn concerns(&self, side: Side) -> bool {
+        self.is_followed_by(side) || self.is_divided() || self.mode.is_upstream() == (side == Side::Upstream)
+    }
+
     /// Whether by the rule `to` this side answers for keys for which the other does now.
     pub fn hands_over(&self, to: &Rule, side: Side) -> bool {
         match (self.mode.is_upstream(), to.mode.is_upstream(), side) {
@@ -137,6 +142,9 @@ mod tests {
         let rule = divided(&["a:*"]);
         assert_eq!((rule.answering(b"a:1"), rule.answering(b"b")), (Side::Postgres, Side::Upstream));
         assert!(rule.is_followed_by(Side::Postgres) && rule.is_followed_by(Side::Upstream));
+        let concerned = |mode| [Side::Postgres, Side::Upstream].map(|side| Rule::of(mode).concerns(side));
+        let modes = [Mode::Postgres, Mode::Redis, Mode::Shadow, Mode::Reverse];
+        assert_eq!(modes.map(concerned), [[true, false], [false, true], [true, true], [true, true]]);
     }
 
     #[test]

@@ -63,6 +63,6 @@ pub trait Shadow: ShadowReport {
     /// Waits until this side, if it follows, is what the other one is.
     fn caught_up(&self, side: Side) -> BoxFuture<'_, ()>;
 
-    /// No longer follows.
-    fn end(&self) -> BoxFuture<'_, ()>;
+    /// No longer follows; `next`: the rule from here on, if the process goes on.
+    fn end(&self, next: Option<Arc<Rule>>) -> BoxFuture<'_, ()>;
 }

@@ -322,7 +322,7 @@ impl Process {
         let Some(shadow) = self.shadow.get() else { return Ok(()) };
         let afresh = !from.mode.is_followed();
         if !afresh {
-            shadow.end().await;
+            shadow.end(Some(to.clone())).await;
         }
         if to.mode.is_followed() { shadow.begin(to.clone(), afresh).await } else { Ok(()) }
     }

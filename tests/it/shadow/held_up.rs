@@ -1,8 +1,11 @@
 //! What clients are in the middle of does not hold up a change of the mode, and is not lost by it.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use super::pair::Pair;
 use super::{Shadow, change_mode};
@@ -147,4 +150,40 @@ fn changes_of_two_processes_at_once() {
     let mut admin = processes[0].connect();
     change_mode(&mut admin, "shadow");
     pair.assert_equal(&processes);
+}
+
+/// Postgres alone is to answer: whether the Redis still does is no matter.
+#[test]
+fn a_change_to_postgres_does_not_wait_for_the_upstream() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    shadow.change_mode("reverse");
+    let (mut admin, mut client) = (shadow.respg.connect(), shadow.respg.connect());
+    assert_eq!(admin.plain("SET a 1"), ok());
+    shadow.settle();
+    shadow.redis.signal(Signal::STOP);
+    assert_eq!(admin.plain("SET a 2"), ok());
+    sleep(Duration::from_millis(200));
+    let (stop, begun) = (AtomicBool::new(false), Instant::now());
+    let slowest = thread::scope(|scope| {
+        let counts = scope.spawn(|| {
+            let mut slowest = Duration::ZERO;
+            while !stop.load(Relaxed) {
+                let begun = Instant::now();
+                client.plain("INCR n");
+                slowest = slowest.max(begun.elapsed());
+            }
+            slowest
+        });
+        let said = admin.plain("RESPG.MODE SET postgres");
+        stop.store(true, Relaxed);
+        assert_eq!(said, ok());
+        counts.join().expect("it counts")
+    });
+    shadow.redis.signal(Signal::CONT);
+    assert!(slowest < Duration::from_secs(4), "{slowest:?} of {:?}", begun.elapsed());
+    assert_eq!(admin.plain("GET a"), Value::from("2"));
+    // The way back is open.
+    shadow.change_mode("reverse");
+    shadow.assert_equal();
 }
