@@ -36,8 +36,8 @@ pub enum Effect {
     Same,
     /// These calls instead, which should not fail.
     Calls(Vec<Request>),
-    /// This call instead, which should not fail, and makes its key expire at this time (in milliseconds since the epoch).
-    Until(i64, Request),
+    /// This call instead, which makes its key expire at this time (in milliseconds since the epoch) and should be answered so.
+    Until(i64, Request, Reply),
     /// Its keys are to be read again.
     Keys,
 }
@@ -49,8 +49,13 @@ impl Effect {
     }
 
     /// One call that makes its key expire.
-    pub fn until<W: Into<Bytes>>(at: i64, words: impl IntoIterator<Item = W>) -> Effect {
-        Effect::Until(at, call(words))
+    pub fn until<W: Into<Bytes>>(at: i64, words: impl IntoIterator<Item = W>, reply: Reply) -> Effect {
+        Effect::Until(at, call(words), reply)
+    }
+
+    /// A key that is there expires at this time.
+    pub fn expires(at: i64, key: Bytes) -> Effect {
+        Effect::until(at, ["PEXPIREAT".into(), key, Bytes::from(at.to_string())], Reply::Integer(1))
     }
 
     /// The call itself if the condition holds.

@@ -98,7 +98,7 @@ impl Work {
         match effect {
             Effect::Nothing => {}
             Effect::Same => self.calls.push(plan(request, Some(reply.clone()), None)),
-            Effect::Until(until, request) => self.calls.push(plan(request, None, Some(until))),
+            Effect::Until(until, request, reply) => self.calls.push(plan(request, Some(reply), Some(until))),
             Effect::Calls(requests) => {
                 // Nothing came, and others have written meanwhile: what it leaves behind should be there, else nobody knows whether it still is.
                 let nothing = beside && matches!(reply, Reply::Null | Reply::NullArray);

@@ -46,7 +46,7 @@ const UNIX_MILLISECONDS: Unit = Unit { milliseconds: 1, relative: false };
 fn effect(done: &Done<'_>, unit: Unit) -> Effect {
     match done.time(2, unit.milliseconds, unit.relative) {
         _ if done.is_zero() => Effect::Nothing,
-        Some(at) => Effect::until(at, ["PEXPIREAT".into(), done.word(1), Bytes::from(at.to_string())]),
+        Some(at) => Effect::expires(at, done.word(1)),
         None => Effect::Keys,
     }
 }

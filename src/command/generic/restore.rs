@@ -82,7 +82,7 @@ fn effect(done: &Done<'_>) -> Effect {
     let Some(at) = at else { return Effect::Keys };
     let head = ["RESTORE".into(), done.word(1), Bytes::from(at.to_string()), done.word(3)];
     let words = head.into_iter().chain(["REPLACE".into(), "ABSTTL".into()]);
-    if at == 0 { Effect::call(words) } else { Effect::until(at, words) }
+    if at == 0 { Effect::call(words) } else { Effect::until(at, words, Reply::Ok) }
 }
 
 /// The time to live and the string, checked in Redis's order; the key's presence is checked before.

@@ -76,10 +76,7 @@ fn effect(done: &Done<'_>) -> Effect {
     let Ok(Options { expiry: Some(expiry), .. }) = options else { return Effect::Same };
     match expiry.check("getex") {
         _ if done.is_null() => Effect::Nothing,
-        Ok(expiry) => {
-            let at = expiry.at(done.at);
-            Effect::until(at, ["PEXPIREAT".into(), done.word(1), Bytes::from(at.to_string())])
-        }
+        Ok(expiry) => Effect::expires(expiry.at(done.at), done.word(1)),
         Err(_) => Effect::Keys,
     }
 }

@@ -101,7 +101,7 @@ fn effect(done: &Done<'_>) -> Effect {
         let Ok(expiry) = expiry.check("set") else { return Effect::Keys };
         let at = expiry.at(done.at);
         words.extend(["PXAT".into(), at.to_string().into()]);
-        return Effect::until(at, words);
+        return Effect::until(at, words, Reply::Ok);
     }
     Effect::call(words)
 }

@@ -26,7 +26,7 @@ fn psetex(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError> 
 fn effect(done: &Done<'_>, unit: i64) -> Effect {
     let Some(at) = done.time(2, unit, true) else { return Effect::Keys };
     let words = ["SET".into(), done.word(1), done.word(3), "PXAT".into(), Bytes::from(at.to_string())];
-    Effect::until(at, words)
+    Effect::until(at, words, Reply::Ok)
 }
 
 fn set_for(args: &mut Args, context: &PlanContext, seconds: bool) -> Result<Plan, CommandError> {

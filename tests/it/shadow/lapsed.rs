@@ -4,7 +4,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::Shadow;
-use super::trouble::while_postgres_hangs;
+use super::trouble::{until_unmarked, while_postgres_hangs};
+use crate::support::client::Value;
 use crate::support::redis::{PROGRAMS, Redis};
 
 /// Of each its replies on the side that answers, and its effect there, are those of a key that is alive.
@@ -44,4 +45,20 @@ fn keys_that_expire_while_they_wait_to_be_followed() {
         shadow.assert_equal();
         shadow.assert_no_differences();
     }
+}
+
+/// Nobody has told the follower when they were to expire: it finds them gone.
+#[test]
+fn keys_that_were_to_expire_before_the_process_began() {
+    let mut shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    shadow.call("SET renewed v PX 3000;SET renewed:by:get v PX 3000");
+    shadow.settle();
+    until_unmarked(&shadow);
+    shadow.kill(|| ());
+    while_postgres_hangs(&shadow, false, || {
+        assert_eq!(shadow.call("EXPIRE renewed 1000;GETEX renewed:by:get EX 1000")[0], Value::from(1));
+        sleep(Duration::from_millis(3500));
+    });
+    shadow.assert_equal();
 }

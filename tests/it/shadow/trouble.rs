@@ -29,7 +29,7 @@ pub fn while_postgres_hangs(shadow: &Shadow, cut: bool, work: impl FnOnce()) {
     runtime.block_on(postgres.batch_execute("ROLLBACK")).expect("released");
 }
 
-fn until_unmarked(shadow: &Shadow) {
+pub fn until_unmarked(shadow: &Shadow) {
     let started = Instant::now();
     while shadow.number("marked_slots") > 0 {
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", shadow.status());
