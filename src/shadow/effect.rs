@@ -13,6 +13,7 @@ use crate::keyspace::DbIndex;
 use crate::keyspace::number::parse_i64;
 use crate::keyspace::slot::Slot;
 use crate::resp::Reply;
+use crate::upstream::Raw;
 
 /// A key of a logical database.
 pub type Name = (DbIndex, Bytes);
@@ -275,6 +276,13 @@ pub fn sources(db: DbIndex, calls: &[Vec<Bytes>]) -> Touched {
 /// Whether one of them writes, or exchanges, whole databases.
 pub fn are_barriers(calls: &[Vec<Bytes>]) -> bool {
     writing(calls).any(|request| request.command.flags.has(Flags::BARRIER))
+}
+
+/// Whether one of these calls, so answered, makes a key expire.
+pub fn make_expire(db: DbIndex, calls: &[Vec<Bytes>], replies: &[Raw], dialect: Dialect) -> bool {
+    let replies: Vec<Reply> = replies.iter().map(|raw| raw.parse().unwrap_or(Reply::Nothing)).collect();
+    let works = Work::of_calls(db, calls.to_vec(), &replies, When { at: 0, dialect, beside: false });
+    works.iter().flat_map(|work| &work.calls).any(|planned| planned.until.is_some())
 }
 
 /// Whether one of them makes or removes what has a name in a key (XGROUP): what is done under that name behind it is not what was done before.

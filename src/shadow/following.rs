@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::asking::{Asked, Behind};
 use super::dirty::Dirty;
-use super::effect::{are_barriers, arrange, blocks, leave, sources, touched, written_by};
+use super::effect::{are_barriers, arrange, blocks, leave, make_expire, sources, touched, written_by};
 use super::order::Order;
 use super::queue::Queue;
 use super::record::{Record, Touched, What};
@@ -43,6 +44,9 @@ pub enum Foreign {
     /// It may change keys that COMMAND GETKEYS tells.
     Ask,
 }
+
+/// How long a reply may take for its time to be that of the execution.
+const BLUR: Duration = Duration::from_millis(500);
 
 /// The connection between both.
 pub struct Following {
@@ -180,7 +184,7 @@ impl Tap for Following {
         at
     }
 
-    fn answered(&self, calls: Calls, replies: &[Raw]) {
+    fn answered(&self, calls: Calls, replies: &[Raw], took: Duration) {
         if calls.mark != 0 {
             return self.heard(calls.mark, replies);
         }
@@ -188,8 +192,12 @@ impl Tap for Following {
         if touched != Touched::none() {
             self.wrote(&touched, &calls.calls);
             let beside = self.order.is_aside(&touched);
-            let record = match self.is_source_uncertain(DbIndex(calls.db), &calls.calls, None) {
-                true => self.to_reread(DbIndex(calls.db), &calls.calls),
+            let db = DbIndex(calls.db);
+            let reread = self.is_source_uncertain(db, &calls.calls, None)
+                // A time to live counts from the execution, and when that was is not known so well.
+                || took > BLUR && make_expire(db, &calls.calls, replies, self.leader().dialect());
+            let record = match reread {
+                true => self.to_reread(db, &calls.calls),
                 false => Some(Record { beside, ..self.record(calls, replies, touched) }),
             };
             record.into_iter().for_each(|record| self.queue.push(record));

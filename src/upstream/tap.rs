@@ -1,6 +1,7 @@
 //! What follows the upstream sees of it here.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -28,8 +29,8 @@ pub trait Tap: Send + Sync {
     /// Calls that may write are about to be sent another way. The number tells when, and no other has it.
     fn sending_aside(&self, calls: &Calls) -> u64;
 
-    /// They went through the pipe and were answered. In the order in which the upstream has executed them, before the client knows of it.
-    fn answered(&self, calls: Calls, replies: &[Raw]);
+    /// They went through the pipe and were answered, `took` after they were sent. In the order in which the upstream has executed them, before the client knows of it.
+    fn answered(&self, calls: Calls, replies: &[Raw], took: Duration);
 
     /// They went another way and were answered: their place between those of the pipe is not known, only that it is after they were sent and before now.
     fn answered_aside(&self, calls: Calls, replies: &[Raw], sent_at: u64);
@@ -45,17 +46,18 @@ pub trait Tap: Send + Sync {
 pub struct Followed {
     calls: Calls,
     tap: Arc<dyn Tap>,
+    sent: Instant,
 }
 
 impl Followed {
     /// To be called before they are sent.
     pub fn sending(calls: Calls, tap: Arc<dyn Tap>) -> Followed {
         tap.sending(&calls);
-        Followed { calls, tap }
+        Followed { calls, tap, sent: Instant::now() }
     }
 
     pub fn answered(self, replies: &[Raw]) {
-        self.tap.answered(self.calls, replies);
+        self.tap.answered(self.calls, replies, self.sent.elapsed());
     }
 
     pub fn lost(self, error: &UpstreamError) {
