@@ -270,10 +270,17 @@ impl Process {
         if before != rule {
             self.drain().await;
             self.let_go(rule.mode);
-            if let Err(why) = self.change_followers(&before, &rule).await {
-                tracing::error!("cannot follow in mode {}: {why}", rule.mode.name());
-                self.shutdown.send_replace(true);
-                return;
+            let begun = Instant::now();
+            while let Err(why) = self.change_followers(&before, &rule).await {
+                let mode = rule.mode.name();
+                // It is decided, and others go by it: Postgres may come back, a folder that cannot be used does not.
+                if begun.elapsed() > PATIENCE {
+                    tracing::error!("cannot follow in mode {mode}: {why}");
+                    self.shutdown.send_replace(true);
+                    return;
+                }
+                tracing::warn!("cannot follow in mode {mode} yet: {why}");
+                tokio::time::sleep(GLANCE * 50).await;
             }
         }
         self.routing.release(rule);
