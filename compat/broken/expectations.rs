@@ -159,11 +159,13 @@ impl Expectation {
         let what = self.what;
         let head = "%only plain: as written\n%not resp3: the case says so itself\n%patience 0.5";
         let case = format!("{head}\n{}", self.case.replace('!', ""));
-        let case = parse("broken/server", "case", &case)?;
         let marked =
             4 + self.case.lines().position(|line| line.starts_with('!')).ok_or("no line is marked")?;
         let failing = |fault, twin| -> Result<Vec<usize>, String> {
             let proxy = proxy::start(fault, broken.address).map_err(|error| format!("proxy: {error}"))?;
+            // The server may not know yet that the subscribers before these are gone.
+            let case = case.replace(" ch", &format!(" ch:{}", proxy.port()));
+            let case = parse("broken/server", "case", &case)?;
             let mut subject = Server::running(Kind::Subject, proxy)?;
             subject.twin = Some(Box::new(Server::running(Kind::Subject, twin)?));
             let servers = vec![Server::running(Kind::Redis, redis.address)?, subject];
