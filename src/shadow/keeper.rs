@@ -113,10 +113,11 @@ impl Keeper {
     async fn start(&self, rule: &Arc<Rule>, afresh: bool) -> Result<(), String> {
         let process = self.process.upgrade().ok_or("respg is stopping")?;
         let name = self.own_folder()?;
-        let ended_cleanly = runs::begin(&process.store, &name, process.bus.process).await;
-        let ended_cleanly = ended_cleanly.map_err(|error| error.reason().to_owned())?;
         let types = runs::unsupported_types(&process.store).await;
         self.report.remember_unsupported(types.map_err(|error| error.reason().to_owned())?, afresh);
+        // Last of what may fail and be tried again: a second beginning looks as if the first had not ended.
+        let ended_cleanly = runs::begin(&process.store, &name, process.bus.process).await;
+        let ended_cleanly = ended_cleanly.map_err(|error| error.reason().to_owned())?;
         let Options { folder, bounds } = &self.options;
         let (pipe, report, bounds) = (&self.pipe, &self.report, *bounds);
         let means = Means { process: &process, pipe, folder, bounds, report, rule };
@@ -141,8 +142,8 @@ impl Keeper {
         if ended.is_empty() {
             return;
         }
-        // Whoever neither answers nor follows from here on is not waited for.
-        let matters = |side| next.as_ref().is_none_or(|next| next.concerns(side));
+        // A Redis that neither answers nor follows from here on is not waited for: when it does again our last connection to it is killed. What is on its way to Postgres nobody could take back.
+        let matters = |side| side == Side::Postgres || next.as_ref().is_none_or(|next| next.concerns(side));
         let ends = ended.into_iter().map(|run| (matters(run.followed.side()), run));
         join_all(ends.map(|(matters, run)| run.end(matters))).await;
         let followed = std::mem::take(&mut *self.current());
