@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::listener;
 use super::mode::begin_mode;
@@ -22,6 +23,9 @@ use crate::store::{self, DatabaseOptions, Durability, Store, StoreError, Sweepin
 
 /// Longest time that clients get to finish what is in flight when the process stops.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Longest time after that for their threads.
+const LAST: Duration = Duration::from_secs(1);
 
 const GLANCE: Duration = Duration::from_millis(5);
 
@@ -129,6 +133,10 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     threads: Option<Arc<Threads>>,
     handles: Vec<JoinHandle<()>>,
+    /// Who accepts clients.
+    listening: JoinSet<()>,
+    /// Goes by the rule in the database.
+    following_rule: task::JoinHandle<()>,
     background: JoinSet<()>,
 }
 
@@ -159,16 +167,17 @@ impl Server {
                 .map_err(|error| StartError::new("cannot start a thread", error))?;
         let threads = Arc::new(threads);
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-        let mut background = JoinSet::new();
+        let mut listening = JoinSet::new();
         for listener in listeners {
             let (process, threads) = (process.clone(), threads.clone());
-            background.spawn(async move { ended(listener::accept(listener, process, threads).await) });
+            listening.spawn(async move { ended(listener::accept(listener, process, threads).await) });
         }
         if let Some((listener, path)) = unix {
             let (process, threads) = (process.clone(), threads.clone());
-            background
+            listening
                 .spawn(async move { ended(listener::accept_unix(listener, path, process, threads).await) });
         }
+        let mut background = JoinSet::new();
         let bus = process.bus.clone().run(process.store.clone(), process.clone());
         background.spawn(bus);
         if let Err(error) = process.bus.self_test().await {
@@ -180,7 +189,7 @@ impl Server {
         }
         background.spawn(store::sweep_forever(process.store.clone(), Swept(process.clone())));
         background.spawn(process.clone().follow_settings());
-        background.spawn(process.clone().follow_rule());
+        let following_rule = tokio::spawn(process.clone().follow_rule());
         if let Some(keeper) = keeper {
             background.spawn(shadow::tell_forever(keeper, process.store.clone(), process.run_id.clone()));
         }
@@ -190,7 +199,17 @@ impl Server {
         });
         background.spawn(store::tend_queues(process.store.clone()));
         background.spawn(state::poll_forever(process.waiters.clone(), process.store.clone()));
-        Ok(Server { process, own_postgres, addresses, threads: Some(threads), handles, background })
+        let threads = Some(threads);
+        Ok(Server {
+            process,
+            own_postgres,
+            addresses,
+            threads,
+            handles,
+            listening,
+            following_rule,
+            background,
+        })
     }
 
     /// Where TCP clients connect.
@@ -216,18 +235,26 @@ impl Server {
 
     /// Lets clients finish what is in flight, closes them, and stops respg's own Postgres.
     pub async fn stop(mut self) -> Result<(), StartError> {
-        self.process.shutdown.send_replace(true);
-        self.background.shutdown().await;
-        if let Some(shadow) = self.process.shadow.get() {
+        let process = &self.process;
+        process.shutdown.send_replace(true);
+        self.listening.shutdown().await;
+        // As long as a client may get an answer, others wait for this process when they change the mode, and it goes along.
+        let deadline = Instant::now() + FAREWELL;
+        let gone = async {
+            while !process.clients.all().is_empty() {
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
+        let _ = timeout_at(deadline, gone).await;
+        self.following_rule.abort();
+        let _ = self.following_rule.await;
+        if let Some(shadow) = process.shadow.get() {
             // It needs the pipe, which ends with the threads. What is left stays marked.
             let finished = async {
-                while !self.process.clients.all().is_empty() {
-                    tokio::time::sleep(GLANCE).await;
-                }
                 shadow.caught_up(Side::Postgres).await;
                 shadow.caught_up(Side::Upstream).await;
             };
-            let _ = tokio::time::timeout(FAREWELL, finished).await;
+            let _ = timeout_at(deadline, finished).await;
             shadow.end(None).await;
         }
         drop(self.threads.take());
@@ -235,9 +262,10 @@ impl Server {
         // On a thread of its own, for which the end of the runtime does not wait as it does for blocking tasks.
         let (done, joined) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || done.send(handles.into_iter().all(|handle| handle.join().is_ok())));
-        if tokio::time::timeout(FAREWELL, joined).await.is_err() {
+        if timeout(LAST, joined).await.is_err() {
             tracing::warn!("some clients did not finish in time");
         }
+        self.background.shutdown().await;
         if let Some(path) = &self.process.settings.config.unixsocket {
             let _ = std::fs::remove_file(path);
         }

@@ -2,12 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::client::{Client, Protocol, ok};
+use crate::support::client::{Client, Protocol, Value, ok};
 use crate::support::pg::{connect, fresh_database};
 use crate::support::respg::{Respg, blocking, refusal};
 
@@ -126,6 +126,40 @@ fn what_is_in_flight_is_finished() {
         let again = Respg::on(&url, &[]);
         let length: usize = (0..20).map(|i| format!("{i}.").len()).sum();
         assert_eq!(again.connect().plain("STRLEN start"), (3 + length) as i64);
+    }
+}
+
+/// They come back by way of the bus, which has to stay until then.
+#[test]
+fn messages_in_flight_are_finished() {
+    let url = blocking(fresh_database());
+    let (mut respg, other) = (Respg::on(&url, &[]), Respg::on(&url, &[]));
+    for _ in 0..3 {
+        let mut subscriber = other.connect();
+        subscriber.plain("SUBSCRIBE news");
+        let publish = |mut client: Client| {
+            let mut said = 0;
+            while client.try_calls(["PUBLISH news x"]).is_ok_and(|replies| replies == [Value::from(1)]) {
+                said += 1;
+            }
+            said
+        };
+        let said: usize = thread::scope(|scope| {
+            let publishers: Vec<_> = (0..20).map(|_| respg.connect()).collect();
+            let publishers: Vec<_> =
+                publishers.into_iter().map(|client| scope.spawn(move || publish(client))).collect();
+            sleep(Duration::from_millis(300));
+            respg.signal(Signal::TERM);
+            assert!(respg.wait().success());
+            publishers.into_iter().map(|publisher| publisher.join().unwrap()).sum()
+        });
+        let mut last = other.connect();
+        assert_eq!(last.plain("PUBLISH news end"), 1);
+        let heard = std::iter::from_fn(|| Some(subscriber.read()))
+            .take_while(|message| !message.to_string_lossy().contains("end"))
+            .count();
+        assert_eq!(said, heard, "messages that were said and not acknowledged");
+        respg = Respg::on(&url, &[]);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What clients are in the middle of does not hold up a change of the mode, and is not lost by it.
 
 use std::io::Write;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -207,4 +208,27 @@ fn postgres_is_away_when_a_change_is_made() {
     assert_eq!(client.plain("INCR n"), 1);
     assert_eq!(client.plain("RESPG.MODE GET"), Value::from("shadow"));
     shadow.assert_equal();
+}
+
+/// Its clients may still be answered.
+#[test]
+fn a_process_that_stops() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let redis = pair.redis();
+    let [mut first, second] = [1, 2].map(|number| pair.respg(number, &["--mode", "redis"]));
+    let mut client = first.connect();
+    assert_eq!(client.plain("PING"), Value::Status("PONG".to_owned()));
+    assert_eq!(redis.connect().plain("CLIENT PAUSE 3000 WRITE"), ok());
+    client.send(["SET k 1"]);
+    while !redis.connect().plain("INFO clients").to_string_lossy().contains("blocked_clients:1") {
+        sleep(Duration::from_millis(5));
+    }
+    first.signal(Signal::TERM);
+    while TcpStream::connect(first.address()).is_ok() {
+        sleep(Duration::from_millis(5));
+    }
+    assert_eq!(second.connect().plain("RESPG.MODE SET postgres"), ok());
+    assert_eq!(redis.connect().plain("GET k"), Value::from("1"), "answered by the old rule after the change");
+    assert_eq!(client.read(), ok());
+    assert!(first.wait().success());
 }
