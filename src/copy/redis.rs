@@ -61,7 +61,7 @@ impl Redis {
         match reply.first() {
             Some(Reply::Error(text)) => Err(UpstreamError::Refused {
                 place: self.url.place.to_string(),
-                reason: format!("database {db}: {}", text.as_bytes().escape_ascii()),
+                reason: format!("database {db}: {text}"),
             }),
             _ => Ok(()),
         }

@@ -33,7 +33,7 @@ pub enum MigrateError {
     Database(#[from] StoreError),
     #[error(transparent)]
     Redis(#[from] UpstreamError),
-    #[error(transparent)]
+    #[error("keys cannot be listed: {0}")]
     Copy(#[from] CopyError),
     #[error("{0}")]
     Other(String),
