@@ -1,9 +1,42 @@
 //! A side is away for a while, takes nothing, or is another one when it is back.
 
-use super::run;
-use crate::support::pg::fresh_database;
-use crate::support::redis::Redis;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::{run, task};
+use crate::support::pg::{Scratch, connect, fresh_database};
+use crate::support::redis::{PROGRAMS, Redis};
 use crate::support::respg::blocking;
+
+const KEYS: usize = 30_000;
+
+fn fill(redis: &Redis) {
+    let mut client = redis.connect();
+    for keys in (0..KEYS).collect::<Vec<_>>().chunks(1000) {
+        client.send(keys.iter().map(|key| ["SET".to_owned(), format!("key:{key}"), "x".repeat(key % 300)]));
+        keys.iter().for_each(|_| assert!(!client.read().is_error()));
+    }
+}
+
+/// Does something in the middle of an import; how that ends.
+fn import_while(url: &str, database: &str, meanwhile: impl FnOnce()) -> (i32, String) {
+    let mut task = task("import", url, database, &[]);
+    let child = task.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("respg");
+    let begun = Instant::now();
+    blocking(async {
+        let postgres = connect(database).await;
+        while postgres.query("SELECT FROM respg.imports", &[]).await.unwrap_or_default().is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it does not get on");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    meanwhile();
+    let output = child.wait_with_output().expect("respg");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code().expect("it was not killed"), String::from_utf8(said).expect("text"))
+}
 
 #[test]
 fn what_a_user_may_not_do() {
@@ -13,4 +46,33 @@ fn what_a_user_may_not_do() {
     let (code, said) = run("import", &url, &database, &[]);
     let why = "keys cannot be listed: NOPERM this user has no permissions to run the 'scan' command";
     assert!((code, said.contains(why), said.lines().count()) == (1, true, 1), "{said}");
+}
+
+/// The cursor of a SCAN means nothing to it.
+#[test]
+fn a_redis_that_is_started_anew() {
+    let (scratch, database) = (Scratch::new(), blocking(fresh_database()));
+    let folder = scratch.path().display().to_string();
+    let socket = format!("{folder}/redis.sock");
+    let start = || Redis::of(PROGRAMS[0], &["--unixsocket", &socket, "--dir", &folder]);
+    let (mut redis, url) = (start(), format!("unix://{socket}"));
+    fill(&redis);
+    super::all(&mut redis.connect(), &["SAVE"]);
+    let (code, said) = import_while(&url, &database, || {
+        redis.kill();
+        redis = start();
+    });
+    assert!((code, said.contains("was started anew")) == (1, true), "{said}");
+    let (code, said) = run("import", &url, &database, &[]);
+    assert!((code, said.contains(&format!("imported {KEYS} keys"))) == (0, true), "{said}");
+}
+
+#[test]
+fn a_redis_that_does_not_answer() {
+    let (redis, database) = (Redis::start(), blocking(fresh_database()));
+    redis.signal(Signal::STOP);
+    let (code, said) = run("import", &redis.url(), &database, &[]);
+    redis.signal(Signal::CONT);
+    let sentence = format!("respg: cannot reach {}: no answer in time\n", redis.address());
+    assert_eq!((code, said), (1, sentence));
 }
