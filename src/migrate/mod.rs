@@ -6,6 +6,7 @@ mod export;
 mod follower;
 mod import;
 mod options;
+mod patient;
 mod pattern;
 mod progress;
 mod report;
