@@ -232,6 +232,8 @@ impl Flags {
     pub const NO_MULTI: Flags = Flags(1 << 18);
     pub const MOVABLEKEYS: Flags = Flags(1 << 19);
     pub const ALLOW_BUSY: Flags = Flags(1 << 20);
+    /// Ours: only says something of the client that its server is to remember (CLIENT SETNAME ...).
+    pub const DESCRIBES_CLIENT: Flags = Flags(1 << 23);
     /// Ours: inside MULTI it is executed at once instead of queued (EXEC, DISCARD, WATCH, RESET, QUIT ...).
     pub const NOT_QUEUED: Flags = Flags(1 << 24);
     /// Ours: runs the commands queued since MULTI.
@@ -247,6 +249,8 @@ impl Flags {
     pub const SUBSCRIBES: Flags = Flags(1 << 29);
     /// Ours: allowed to a RESP2 client that has subscribed to something.
     pub const FOR_SUBSCRIBERS: Flags = Flags(1 << 30);
+    /// Ours: says which replies the client gets from now on.
+    pub const CHOOSES_REPLIES: Flags = Flags(1 << 31);
 
     const NAMES: [(Flags, &'static str); 21] = [
         (Flags::WRITE, "write"),

@@ -10,6 +10,8 @@ use crate::upstream::{Connection, UpstreamError, Url};
 /// How often a broken connection is opened again before we give up, and the pause before the first attempt, which doubles.
 const ATTEMPTS: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(200);
+/// Longest time that opening one may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A Redis with a database selected.
 pub struct Redis {
@@ -22,23 +24,38 @@ pub struct Redis {
 impl Redis {
     /// Connects and asks for the version.
     pub async fn open(url: &Url) -> Result<Redis, UpstreamError> {
-        let mut redis = Redis { url: url.clone(), connection: None, dialect: Dialect::OLDEST, run_id: None };
-        let mut connection = Connection::open(url).await?;
-        let info = connection.call(&[words(["INFO", "server"])]).await?;
-        // Who may not ask for INFO is served with what every version knows.
-        if let [Reply::Bulk(info) | Reply::Verbatim(info)] = info.as_slice() {
-            redis.dialect = Dialect::from_info(info).unwrap_or(Dialect::OLDEST);
-            let line = info.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"run_id:"));
-            redis.run_id = line.map(|id| id.trim_ascii().escape_ascii().to_string());
-        }
-        redis.connection = Some(connection);
-        Ok(redis)
+        let opened = tokio::time::timeout(PATIENCE, async {
+            let mut redis =
+                Redis { url: url.clone(), connection: None, dialect: Dialect::OLDEST, run_id: None };
+            let mut connection = Connection::open(url).await?;
+            let info = connection.call(&[words(["INFO", "server"])]).await?;
+            // Who may not ask for INFO is served with what every version knows.
+            if let [Reply::Bulk(info) | Reply::Verbatim(info)] = info.as_slice() {
+                redis.dialect = Dialect::from_info(info).unwrap_or(Dialect::OLDEST);
+                let line = info.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"run_id:"));
+                redis.run_id = line.map(|id| id.trim_ascii().escape_ascii().to_string());
+            }
+            redis.connection = Some(connection);
+            Ok(redis)
+        });
+        opened.await.unwrap_or_else(|_| {
+            let (place, reason) = (url.place.to_string(), "no answer in time".to_owned());
+            Err(UpstreamError::Unreachable { place, reason })
+        })
     }
 
     /// Another connection to the same.
     pub async fn sibling(&self) -> Result<Redis, UpstreamError> {
-        let connection = Some(Connection::open(&self.url).await?);
-        Ok(Redis { url: self.url.clone(), connection, dialect: self.dialect, run_id: self.run_id.clone() })
+        Ok(Redis::open(&self.url).await?.with_dialect(self.dialect))
+    }
+
+    /// Opens another connection, if it is still the same server: cursors of SCAN mean something else in another, which may have other keys too.
+    async fn connect(&mut self) -> Result<Connection, UpstreamError> {
+        let Redis { connection, run_id, .. } = Redis::open(&self.url).await?;
+        match connection {
+            Some(connection) if self.run_id.is_none() || self.run_id == run_id => Ok(connection),
+            _ => Err(UpstreamError::Another { place: self.url.place.to_string() }),
+        }
     }
 
     pub fn url(&self) -> &Url {
@@ -61,7 +78,7 @@ impl Redis {
         match reply.first() {
             Some(Reply::Error(text)) => Err(UpstreamError::Refused {
                 place: self.url.place.to_string(),
-                reason: format!("database {db}: {}", text.as_bytes().escape_ascii()),
+                reason: format!("database {db}: {text}"),
             }),
             _ => Ok(()),
         }
@@ -73,7 +90,7 @@ impl Redis {
     pub async fn speak_once(&mut self, calls: Vec<Call>) -> Result<Vec<Reply>, UpstreamError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => Connection::open(&self.url).await?,
+            None => self.connect().await?,
         };
         let replies = connection.call(&calls).await?;
         self.connection = Some(connection);
@@ -93,7 +110,7 @@ impl Speaker for Redis {
             // Not left behind half used if we are dropped.
             let outcome = match self.connection.take() {
                 Some(connection) => Ok(connection),
-                None => Connection::open(&self.url).await,
+                None => self.connect().await,
             };
             let outcome = match outcome {
                 Ok(mut connection) => {

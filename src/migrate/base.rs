@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::MigrateError;
+use super::patient::patiently;
 use crate::config::Config;
 use crate::exec::{Engine, Executor, LaneQueue, keep_lane};
 use crate::server::{Foundation, StartError};
@@ -69,13 +70,13 @@ impl Base {
 
     /// Who answers for which key, as it is at the moment.
     pub async fn rule(&self) -> Result<Rule, MigrateError> {
-        Ok(self.foundation.process().common_rule().await?)
+        Ok(patiently(async || self.foundation.process().common_rule().await).await?)
     }
 
     /// In reverse mode: has a key brought over by a process, which knows of all writes.
     pub async fn hand_over(&self, db: u32, key: &[u8]) -> Result<(), MigrateError> {
         let store = &self.foundation.process().store;
-        store.change(&CHANGED, &[&key, &db.cast_signed()]).await?;
+        patiently(async || store.change(&CHANGED, &[&key, &db.cast_signed()]).await).await?;
         Ok(())
     }
 

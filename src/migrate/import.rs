@@ -8,12 +8,14 @@ use serde_json::json;
 use super::base::Base;
 use super::follower;
 use super::options::ImportOptions;
+use super::patient::patiently;
 use super::progress::Progress;
 use super::side::{Place, Target};
 use super::transfer::{Keeper, Position, Summary, Walk, transfer};
 use super::{MigrateError, say};
 use crate::copy::{Redis, databases};
 use crate::state::{Mode, Process};
+use crate::store::StoreError;
 use crate::store::statements::migrate::{FORGET_IMPORTED, IMPORTED, KEEP_IMPORTED};
 
 /// Copies; whether everything there was.
@@ -132,7 +134,7 @@ impl Records {
         Ok(rows.iter().map(earlier).collect())
     }
 
-    async fn keep(&self, db: u32, cursor: Option<&str>, summary: &Summary) -> Result<(), MigrateError> {
+    async fn keep(&self, db: u32, cursor: Option<&str>, summary: &Summary) -> Result<(), StoreError> {
         let Some(run_id) = &self.run_id else { return Ok(()) };
         let store = &self.process.store;
         let (db, summary) = (db.cast_signed(), text(summary));
@@ -141,7 +143,7 @@ impl Records {
     }
 
     async fn forget(&self) -> Result<(), MigrateError> {
-        self.process.store.change(&FORGET_IMPORTED, &[&self.source]).await?;
+        patiently(async || self.process.store.change(&FORGET_IMPORTED, &[&self.source]).await).await?;
         Ok(())
     }
 }
@@ -162,7 +164,8 @@ impl Kept<'_> {
     }
 
     async fn finish(&self, summary: &Summary) -> Result<(), MigrateError> {
-        self.records.keep(self.db, None, &self.whole(summary)).await
+        let whole = self.whole(summary);
+        Ok(patiently(async || self.records.keep(self.db, None, &whole).await).await?)
     }
 }
 

@@ -6,6 +6,7 @@ mod export;
 mod follower;
 mod import;
 mod options;
+mod patient;
 mod pattern;
 mod progress;
 mod report;
@@ -33,7 +34,7 @@ pub enum MigrateError {
     Database(#[from] StoreError),
     #[error(transparent)]
     Redis(#[from] UpstreamError),
-    #[error(transparent)]
+    #[error("keys cannot be listed: {0}")]
     Copy(#[from] CopyError),
     #[error("{0}")]
     Other(String),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::MigrateError;
+use super::patient::Patient;
 use crate::command::copy::{Call, Dialect};
 use crate::copy::{Follower, Own, Redis, Speaker};
 use crate::exec::Executor;
@@ -24,15 +25,15 @@ pub enum Target<'a> {
 
 /// One conversation with it.
 pub enum Side {
-    Redis(Redis),
-    Postgres(Own),
+    Redis(Patient<Redis>),
+    Postgres(Patient<Own>),
 }
 
 impl Place {
     pub async fn open(&self) -> Result<Side, MigrateError> {
         Ok(match self {
-            Place::Redis(redis) => Side::Redis(redis.sibling().await?),
-            Place::Postgres(executor) => Side::Postgres(Own::new(executor.clone())),
+            Place::Redis(redis) => Side::Redis(Patient::redis(redis.sibling().await?)),
+            Place::Postgres(executor) => Side::Postgres(Patient::postgres(Own::new(executor.clone()))),
         })
     }
 }
@@ -40,8 +41,8 @@ impl Place {
 impl Side {
     pub async fn select(&mut self, db: u32) -> Result<(), MigrateError> {
         match self {
-            Side::Redis(redis) => redis.select(db).await?,
-            Side::Postgres(own) => own.select(db),
+            Side::Redis(redis) => redis.side.select(db).await?,
+            Side::Postgres(own) => own.side.select(db),
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use super::progress::Progress;
 use super::side::{Place, Side, Target};
 use crate::command::copy::{CopyError, KeyState};
 use crate::copy::{Follower, Portions, Resynced, Scan, write_keys};
+use crate::resp::readable;
 use crate::state::Patterns;
 
 const WORKERS: usize = 4;
@@ -276,6 +277,12 @@ async fn copy(
     Ok(summary)
 }
 
+/// Whether an error is about the server, not the key: a replica, no memory or disk left.
+fn takes_nothing(why: &Bytes) -> bool {
+    let codes: [&[u8]; 4] = [b"READONLY ", b"OOM ", b"MISCONF ", b"NOREPLICAS "];
+    codes.iter().any(|code| why.starts_with(code))
+}
+
 /// Writes keys, several times if need be: a side may be away for a moment.
 async fn write(
     target: &mut Side,
@@ -287,6 +294,10 @@ async fn write(
         let mut again = Vec::new();
         for ((key, state), outcome) in keys.into_iter().zip(outcomes) {
             match outcome {
+                Err(CopyError::Refused(why)) if attempt == ATTEMPTS && takes_nothing(&why) => {
+                    let why = readable(&why);
+                    return Err(MigrateError::Other(format!("no key can be written there: {why}")));
+                }
                 Err(_) if attempt < ATTEMPTS => again.push((key, state)),
                 outcome => summary.note(&key, outcome),
             }

@@ -10,6 +10,7 @@ use super::base::Base;
 use super::follower::{self, brought_over};
 use super::import::choose;
 use super::options::VerifyOptions;
+use super::patient::Patient;
 use super::progress::Progress;
 use super::report::Report;
 use super::{MigrateError, say};
@@ -58,8 +59,8 @@ enum Verdict {
 
 struct Verify {
     base: Base,
-    redis: Redis,
-    own: Own,
+    redis: Patient<Redis>,
+    own: Patient<Own>,
     tolerance: u64,
     settle: Duration,
     repair: bool,
@@ -93,9 +94,9 @@ pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
     }
     let mut verify = Verify {
         base,
-        redis,
+        redis: Patient::redis(redis),
         follower,
-        own,
+        own: Patient::postgres(own),
         tolerance: options.ttl_tolerance,
         settle: Duration::from_millis(options.settle),
         repair: options.repair,
@@ -122,8 +123,8 @@ pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
 
 impl Verify {
     async fn select(&mut self, db: u32) -> Result<(), MigrateError> {
-        self.own.select(db);
-        Ok(self.redis.select(db).await?)
+        self.own.side.select(db);
+        Ok(self.redis.side.select(db).await?)
     }
 
     /// The first look at all keys of a database, from both sides.

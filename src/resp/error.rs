@@ -43,7 +43,7 @@ impl ProtocolError {
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reply() {
-            Reply::Error(text) => write!(f, "{}", text.as_bytes().escape_ascii()),
+            Reply::Error(text) => text.fmt(f),
             _ => Ok(()),
         }
     }

@@ -15,4 +15,4 @@ pub use double::DoubleText;
 pub use encode::{Protocol, encode};
 pub use error::ProtocolError;
 pub use integer::IntegerText;
-pub use reply::{ErrorText, Reply};
+pub use reply::{ErrorText, Reply, readable};

@@ -1,5 +1,7 @@
 //! Replies as values. What differs between RESP2 and RESP3 is decided in `encode.rs` by the variant alone.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 /// What a command answers.
@@ -158,6 +160,23 @@ impl ErrorText {
     pub fn code(&self) -> &[u8] {
         self.0.split(|byte| *byte == b' ').next().unwrap_or_default()
     }
+}
+
+impl fmt::Display for ErrorText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&readable(&self.0))
+    }
+}
+
+/// A text of another server as one line for people, whatever it holds.
+pub fn readable(text: &[u8]) -> String {
+    let quote = |byte: &u8| matches!(byte, b'\'' | b'"');
+    text.chunk_by(|a, b| quote(a) == quote(b))
+        .map(|part| match quote(&part[0]) {
+            true => part.iter().map(|byte| char::from(*byte)).collect(),
+            false => part.escape_ascii().to_string(),
+        })
+        .collect()
 }
 
 impl From<Bytes> for ErrorText {

@@ -158,6 +158,11 @@ impl Following {
         sources != Touched::none() && (self.order.is_aside(&sources) || overtaken())
     }
 
+    /// Whether these calls make a key expire: a time to live counts from the execution, and when that was is not known so well if it `took` so long.
+    fn is_too_late(&self, calls: &Calls, replies: &[Raw], took: Duration) -> bool {
+        took > BLUR && make_expire(DbIndex(calls.db), &calls.calls, replies, self.leader().dialect())
+    }
+
     fn record(&self, calls: Calls, replies: &[Raw], touched: Touched) -> Record {
         let Calls { db, protocol, calls, .. } = calls;
         let replies = replies.iter().map(|raw| raw.0.clone()).collect();
@@ -193,9 +198,8 @@ impl Tap for Following {
             self.wrote(&touched, &calls.calls);
             let beside = self.order.is_aside(&touched);
             let db = DbIndex(calls.db);
-            let reread = self.is_source_uncertain(db, &calls.calls, None)
-                // A time to live counts from the execution, and when that was is not known so well.
-                || took > BLUR && make_expire(db, &calls.calls, replies, self.leader().dialect());
+            let reread =
+                self.is_source_uncertain(db, &calls.calls, None) || self.is_too_late(&calls, replies, took);
             let record = match reread {
                 true => self.to_reread(db, &calls.calls),
                 false => Some(Record { beside, ..self.record(calls, replies, touched) }),
@@ -204,7 +208,10 @@ impl Tap for Following {
         }
     }
 
-    fn answered_aside(&self, calls: Calls, replies: &[Raw], sent_at: u64) {
+    fn answered_aside(&self, calls: Calls, replies: &[Raw], sent_at: u64, took: Duration) {
+        if self.is_too_late(&calls, replies, took) {
+            return self.lost_aside(calls, sent_at);
+        }
         let (waits, protocol, touched) = (waits(&calls), calls.protocol, touched(&calls.calls));
         self.unanswered().remove(&sent_at);
         if touched == Touched::none() {

@@ -119,9 +119,13 @@ async fn repair(following: &dyn Repairable, sides: &mut Sides) -> Result<(), Ups
         None => (0..sides.databases).collect(),
     };
     for db in theirs {
-        // A database that it does not have.
-        if redis.select(db).await.is_ok() {
-            walk(following, &mut redis, db).await?;
+        match redis.select(db).await {
+            // A database that it does not have.
+            Err(UpstreamError::Refused { .. }) => {}
+            selected => {
+                selected?;
+                walk(following, &mut redis, db).await?;
+            }
         }
     }
     let ours = databases(&mut sides.own).await?;

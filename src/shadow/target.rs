@@ -153,7 +153,7 @@ pub fn store_failure(reply: &Reply) -> Option<Outcome> {
     let Reply::Error(text) = reply else { return None };
     match text.code() {
         // Nothing has happened, says StoreError.
-        b"LOADING" | b"TRYAGAIN" => Some(Outcome::NotDone(text.as_bytes().escape_ascii().to_string())),
+        b"LOADING" | b"TRYAGAIN" => Some(Outcome::NotDone(text.to_string())),
         _ => (text.as_bytes() == StoreError::Unknown.to_string().as_bytes()).then_some(Outcome::Unknown),
     }
 }

@@ -42,10 +42,9 @@ impl Connection {
         calls.push(vec![Bytes::from_static(b"SELECT"), Bytes::from(url.db.to_string())]);
         let replies = connection.call(&calls).await.map_err(|error| unreachable(error.to_string()))?;
         match replies.into_iter().find(Reply::is_error) {
-            Some(Reply::Error(text)) => Err(UpstreamError::Refused {
-                place: url.place.to_string(),
-                reason: text.as_bytes().escape_ascii().to_string(),
-            }),
+            Some(Reply::Error(text)) => {
+                Err(UpstreamError::Refused { place: url.place.to_string(), reason: text.to_string() })
+            }
             _ => Ok(connection),
         }
     }

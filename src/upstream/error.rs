@@ -14,6 +14,9 @@ pub enum UpstreamError {
     /// What was under way may have happened or not.
     #[error("the connection broke: {0}")]
     Lost(String),
+    /// Not the one that it was: nothing that was known of it holds.
+    #[error("{place} was started anew, or another server has taken its place")]
+    Another { place: String },
     #[error(transparent)]
     Bad(#[from] BadReply),
 }

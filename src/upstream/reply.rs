@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::resp::Reply;
+use crate::resp::{Reply, readable};
 
 /// Deeper nesting is refused: scripts can make it, nobody needs it.
 const DEEPEST: usize = 256;
@@ -27,6 +27,14 @@ impl Raw {
 
     pub fn is_error(&self) -> bool {
         matches!(self.0.first(), Some(b'-' | b'!'))
+    }
+
+    /// For people: an error's text.
+    pub fn text(&self) -> String {
+        match self.parse() {
+            Ok(Reply::Error(text)) => text.to_string(),
+            _ => readable(self.0.trim_ascii()),
+        }
     }
 
     /// The value. RESP2 does not know maps and sets: there they are arrays.

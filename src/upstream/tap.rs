@@ -32,8 +32,8 @@ pub trait Tap: Send + Sync {
     /// They went through the pipe and were answered, `took` after they were sent. In the order in which the upstream has executed them, before the client knows of it.
     fn answered(&self, calls: Calls, replies: &[Raw], took: Duration);
 
-    /// They went another way and were answered: their place between those of the pipe is not known, only that it is after they were sent and before now.
-    fn answered_aside(&self, calls: Calls, replies: &[Raw], sent_at: u64);
+    /// They went another way and were answered, `took` after they were sent: their place between those of the pipe is not known, only that it is after they were sent and before now.
+    fn answered_aside(&self, calls: Calls, replies: &[Raw], sent_at: u64, took: Duration);
 
     /// They were sent through the pipe and there is no reply: each may have been executed or not.
     fn lost(&self, calls: Calls, error: &UpstreamError);
@@ -70,17 +70,18 @@ pub struct FollowedAside {
     pub calls: Calls,
     tap: Arc<dyn Tap>,
     sent_at: u64,
+    sent: Instant,
 }
 
 impl FollowedAside {
     /// To be called before they are sent.
     pub fn sending(calls: Calls, tap: Arc<dyn Tap>) -> FollowedAside {
         let sent_at = tap.sending_aside(&calls);
-        FollowedAside { calls, tap, sent_at }
+        FollowedAside { calls, tap, sent_at, sent: Instant::now() }
     }
 
     pub fn answered(self, reply: &Raw) {
-        self.tap.answered_aside(self.calls, std::slice::from_ref(reply), self.sent_at);
+        self.tap.answered_aside(self.calls, std::slice::from_ref(reply), self.sent_at, self.sent.elapsed());
     }
 
     pub fn lost(self) {

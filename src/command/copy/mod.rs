@@ -14,7 +14,7 @@ pub use reading::{Ask, Reading, TypeOf, type_of};
 
 use super::DATA_TYPES;
 use crate::keyspace::Kind;
-use crate::resp::Reply;
+use crate::resp::{Reply, readable};
 
 /// The words of a call.
 pub type Call = Vec<Bytes>;
@@ -98,7 +98,7 @@ pub enum KeyState {
 /// Why a key's state is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CopyError {
-    #[error("{}", .0.escape_ascii())]
+    #[error("{}", readable(.0))]
     Refused(Bytes),
     #[error("a reply is not understood")]
     Unexpected,

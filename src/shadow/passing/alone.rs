@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::aside::Aside;
 use super::sent::{Effect, Sent};
 use super::ways::{request_writes, writes};
-use super::{Passing, failure, taken};
+use super::{Passing, aside_of, failure, taken};
 use crate::command::{self, Flags, Incoming};
 use crate::exec::Executor;
 use crate::resp::Reply;
@@ -15,6 +15,27 @@ use crate::session::Session;
 use crate::upstream::{Greeting, UpstreamError};
 
 impl<E: Executor> Passing<E> {
+    /// Sends a request of a client whose requests have to go to its own connection now.
+    pub(super) async fn alone(
+        &self,
+        session: &mut Session,
+        incoming: &Incoming,
+        replies: &mut Vec<Reply>,
+        greeting: Option<&Greeting>,
+    ) -> Reply {
+        let effect = effect(incoming);
+        let describes = incoming.has(Flags::DESCRIBES_CLIENT) || incoming.has(Flags::CHOOSES_REPLIES);
+        let is_queued = aside_of(session).is_some_and(|aside| aside.queues);
+        if effect == Effect::Resets || (describes && !is_queued) {
+            // For what respg knows of the client; the reply is the upstream's, if the client gets one.
+            self.inner.execute(session, std::slice::from_ref(incoming), replies).await;
+            if let None | Some(Reply::Nothing) = replies.pop() {
+                return Reply::Nothing;
+            }
+        }
+        self.aside(session, incoming, effect, greeting).await
+    }
+
     /// Sends a request over the client's own connection; what comes back finds its way by itself.
     pub(super) async fn aside(
         &self,
@@ -33,7 +54,7 @@ impl<E: Executor> Passing<E> {
             subscribes: is(Flags::SUBSCRIBES),
             selects: is(Flags::SELECTS_DATABASE),
             writes: writes(incoming, greeting),
-            ..Sent::new(incoming.argv().to_vec(), effect)
+            ..Sent::new(self.words(session, incoming), effect)
         };
         let mut aside = session.aside.take();
         if let Some(aside) = aside.as_mut().and_then(|aside| aside.downcast_mut::<Aside>()) {
@@ -42,6 +63,18 @@ impl<E: Executor> Passing<E> {
         }
         session.aside = aside;
         Reply::Nothing
+    }
+
+    /// What the upstream is sent. It goes on answering everything, or nobody would know which reply is whose: what the client does not want is left out here.
+    fn words(&self, session: &Session, incoming: &Incoming) -> Vec<Bytes> {
+        match incoming {
+            Incoming::Known(request)
+                if incoming.has(Flags::CHOOSES_REPLIES) && request.plan(&self.context(session)).is_ok() =>
+            {
+                ["CLIENT", "REPLY", "ON"].map(|word| Bytes::from_static(word.as_bytes())).into()
+            }
+            _ => incoming.argv().to_vec(),
+        }
     }
 
     /// Takes the client's transaction to its own connection: there is something in it that only the upstream can judge.

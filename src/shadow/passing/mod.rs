@@ -18,7 +18,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use self::alone::effect;
 use self::aside::Aside;
 use self::introduction::{Introduction, introduction, tell_version};
 use self::pushed::put_before;
@@ -202,13 +201,7 @@ impl<E: Executor> Passing<E> {
                 }
                 Way::Aside => {
                     self.count(incoming);
-                    let effect = effect(incoming);
-                    if effect == Effect::Resets {
-                        // For what respg knows of the client; the reply is the upstream's.
-                        self.inner.execute(session, std::slice::from_ref(incoming), replies).await;
-                        replies.pop();
-                    }
-                    self.aside(session, incoming, effect, greeting).await
+                    self.alone(session, incoming, replies, greeting).await
                 }
                 Way::WithQueue => {
                     self.count(incoming);

@@ -133,7 +133,6 @@ impl Pump {
             let select = vec![Bytes::from_static(b"SELECT"), Bytes::from(db.0.to_string())];
             if let Some(Reply::Error(why)) = redis.speak(vec![select]).await?.first() {
                 // It has fewer databases.
-                let why = why.as_bytes().escape_ascii();
                 tracing::warn!(%why, db = db.0, "the upstream does not take keys of this database");
                 states.into_iter().for_each(|(key, _)| outcomes.failed.push(key));
                 continue;

@@ -151,7 +151,7 @@ impl Pipe {
             }
             reply => Err(UpstreamError::Refused {
                 place: self.url.place.to_string(),
-                reason: reply.map_or_else(String::new, |raw| raw.0.trim_ascii().escape_ascii().to_string()),
+                reason: reply.map_or_else(String::new, Raw::text),
             }),
         }
     }

@@ -130,9 +130,7 @@ impl Pipe {
         let Job { replies, done, followed, .. } = job;
         let Some(done) = done else {
             let failed = replies.iter().find(|reply| reply.is_error());
-            return failed.map_or(Ok(()), |reply| {
-                Err(UpstreamError::Lost(reply.0.trim_ascii().escape_ascii().to_string()))
-            });
+            return failed.map_or(Ok(()), |reply| Err(UpstreamError::Lost(reply.text())));
         };
         if let Some(followed) = followed {
             followed.answered(&replies);

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use crate::support::client::Client;
 
+mod away;
 mod dialects;
 mod handed_over;
 mod import;

@@ -8,6 +8,7 @@ mod keys;
 mod keys_moving;
 mod lapsed;
 mod modes;
+mod own_connections;
 mod pair;
 mod reads;
 mod report;

@@ -4,11 +4,17 @@ use crate::command::prelude::*;
 
 pub(super) static GETNAME: Command =
     Command { name: "CLIENT|GETNAME", arity: Exactly(2), plan: getname, ..FAMILY };
-pub(super) static SETNAME: Command =
-    Command { name: "CLIENT|SETNAME", arity: Exactly(3), plan: setname, ..FAMILY };
+pub(super) static SETNAME: Command = Command {
+    name: "CLIENT|SETNAME",
+    arity: Exactly(3),
+    flags: FAMILY.flags.and(Flags::DESCRIBES_CLIENT),
+    plan: setname,
+    ..FAMILY
+};
 pub(super) static SETINFO: Command = Command {
     name: "CLIENT|SETINFO",
     arity: Exactly(4),
+    flags: FAMILY.flags.and(Flags::DESCRIBES_CLIENT),
     tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     plan: setinfo,
     ..FAMILY

@@ -3,11 +3,27 @@ use super::{ADMIN, FAMILY};
 use crate::command::prelude::*;
 use crate::session::ReplyMode;
 
-pub(super) static NO_EVICT: Command =
-    Command { name: "CLIENT|NO-EVICT", arity: Exactly(3), flags: ADMIN, plan: no_evict, ..FAMILY };
-pub(super) static NO_TOUCH: Command =
-    Command { name: "CLIENT|NO-TOUCH", arity: Exactly(3), plan: no_touch, ..FAMILY };
-pub(super) static REPLY: Command = Command { name: "CLIENT|REPLY", arity: Exactly(3), plan: reply, ..FAMILY };
+pub(super) static NO_EVICT: Command = Command {
+    name: "CLIENT|NO-EVICT",
+    arity: Exactly(3),
+    flags: ADMIN.and(Flags::DESCRIBES_CLIENT),
+    plan: no_evict,
+    ..FAMILY
+};
+pub(super) static NO_TOUCH: Command = Command {
+    name: "CLIENT|NO-TOUCH",
+    arity: Exactly(3),
+    flags: FAMILY.flags.and(Flags::DESCRIBES_CLIENT),
+    plan: no_touch,
+    ..FAMILY
+};
+pub(super) static REPLY: Command = Command {
+    name: "CLIENT|REPLY",
+    arity: Exactly(3),
+    flags: FAMILY.flags.and(Flags::CHOOSES_REPLIES),
+    plan: reply,
+    ..FAMILY
+};
 
 fn no_evict(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
     let on = on_or_off(args)?;

@@ -1,0 +1,93 @@
+//! Sides that are away for a while are waited for: a task of hours is not given up for a restart, and whoever gives it up himself can go on later.
+
+use std::fmt::Display;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::command::copy::{Call, Dialect};
+use crate::copy::{Own, Redis, Speaker};
+use crate::resp::Reply;
+use crate::store::StoreError;
+use crate::upstream::UpstreamError;
+
+const POSTGRES: &str = "PostgreSQL";
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How often it is said that somebody is waited for.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// A side that is asked again as long as it says that it cannot answer now. Everything said to it may be said again.
+pub struct Patient<S> {
+    pub side: S,
+    /// As people know it.
+    name: String,
+}
+
+impl Patient<Redis> {
+    pub fn redis(redis: Redis) -> Patient<Redis> {
+        Patient { name: redis.url().place.to_string(), side: redis }
+    }
+}
+
+impl Patient<Own> {
+    pub fn postgres(own: Own) -> Patient<Own> {
+        Patient { name: POSTGRES.to_owned(), side: own }
+    }
+}
+
+impl<S: Speaker> Speaker for Patient<S> {
+    fn dialect(&self) -> Dialect {
+        self.side.dialect()
+    }
+
+    async fn speak(&mut self, calls: Vec<Call>) -> Result<Vec<Reply>, UpstreamError> {
+        let mut said = None;
+        loop {
+            let replies = answer(self.side.speak(calls.clone()), &self.name).await?;
+            let Some(why) = replies.iter().find_map(is_away) else { return Ok(replies) };
+            say(&mut said, &self.name, why);
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Waits for an answer, and says so.
+async fn answer<T>(asked: impl Future<Output = T>, name: &str) -> T {
+    let mut asked = pin!(asked);
+    loop {
+        match timeout(PERIOD, &mut asked).await {
+            Ok(answer) => return answer,
+            Err(_) => tracing::warn!("no answer of {name} for {} s, still waiting", PERIOD.as_secs()),
+        }
+    }
+}
+
+/// What is asked of Postgres beside keys: repeated as long as it is away.
+pub async fn patiently<T>(mut asked: impl AsyncFnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let mut said = None;
+    loop {
+        match asked().await {
+            Err(StoreError::Refused(why)) => return Err(StoreError::Refused(why)),
+            Err(error) => say(&mut said, POSTGRES, error),
+            Ok(answer) => return Ok(answer),
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+fn say(said: &mut Option<Instant>, name: &str, why: impl Display) {
+    if said.is_none_or(|said| said.elapsed() >= PERIOD) {
+        *said = Some(Instant::now());
+        tracing::warn!(%why, "waiting for {name}");
+    }
+}
+
+/// Why a server does not do anything at the moment, if this reply says so.
+fn is_away(reply: &Reply) -> Option<String> {
+    let Reply::Error(text) = reply else { return None };
+    let codes: [&[u8]; 5] = [b"LOADING", b"TRYAGAIN", b"BUSY", b"MASTERDOWN", b"CLUSTERDOWN"];
+    let is_unknown = text.as_bytes() == StoreError::Unknown.to_string().as_bytes();
+    (is_unknown || codes.contains(&text.code())).then(|| text.to_string())
+}
