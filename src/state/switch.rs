@@ -3,22 +3,17 @@
 //! only then anybody goes on. Whoever waits for too long undoes it by compare-and-set, so nobody goes on by the old rule after a commit.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use tokio::sync::Notify;
-
 use super::stored_rule::Stored;
-use super::{Blockage, Change, ClientHandle, Mode, Process, Rule, RuleError, Side, random_hex};
+use super::token::{self, READY, REFUSED, done, ready_topic, refusal};
+use super::{Blockage, Change, ClientHandle, Mode, Process, Rule, RuleError, Side};
 use crate::store::StoreError;
 use crate::store::statements::server::LIVE_PROCESSES;
 
 pub(super) const CHANGED: &[u8] = b"respg:mode";
-const READY: &[u8] = b"respg:mode:ready:";
-/// Before a token, a blank and the reason.
-const REFUSED: &[u8] = b"respg:mode:refused:";
 /// Longest time for what is under way when a change begins.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Longest time for the side that follows to do what is left.
@@ -50,55 +45,12 @@ pub enum SwitchError {
     Store(#[from] StoreError),
 }
 
-/// Who has said that it is ready for which change.
-#[derive(Default)]
-pub struct Switching {
-    ready: Mutex<BTreeSet<Bytes>>,
-    /// Who has said that it cannot be, and why.
-    refused: Mutex<Vec<Bytes>>,
-    /// The token of the last change that was begun.
-    last: Mutex<String>,
-    said: Notify,
-    changed: Notify,
-}
-
-impl Switching {
-    /// A change begins: what was said before no longer matters, but that the last one is done.
-    fn forget_before(&self, token: &str) {
-        let mut last = self.last.lock().expect("no panic while held");
-        let before = done(&std::mem::replace(&mut *last, token.to_owned()));
-        let is_kept = |said: &Bytes, start: &[u8], token: &str| {
-            said.strip_prefix(start).is_some_and(|said| said.starts_with(token.as_bytes()))
-        };
-        let mut ready = self.ready.lock().expect("no panic while held");
-        ready.retain(|said| is_kept(said, READY, token) || is_kept(said, READY, &before));
-        self.refused.lock().expect("no panic while held").retain(|said| is_kept(said, REFUSED, token));
-    }
-
-    /// Why somebody cannot go along.
-    fn refusal(&self, token: &str) -> Option<String> {
-        let refusal = [REFUSED, token.as_bytes(), b" "].concat();
-        let refused = self.refused.lock().expect("no panic while held");
-        let why = refused.iter().find_map(|said| said.strip_prefix(&refusal[..]))?;
-        Some(why.escape_ascii().to_string())
-    }
-}
-
-/// Ends the token of a change that is made although the side that follows is behind.
-const FORCED: &str = "!";
-
-/// What is said for a change when one goes by its outcome.
-pub(super) fn done(token: &str) -> String {
-    format!("{token}/done")
-}
-
-pub(super) fn ready_topic(token: &str, process: i32) -> Bytes {
-    [READY, format!("{token}:{process}").as_bytes()].concat().into()
-}
-
-/// What somebody says who cannot go along.
-pub(super) fn refusal(token: &str, why: &str) -> Bytes {
-    [REFUSED, token.as_bytes(), b" ", why.as_bytes()].concat().into()
+/// A change that was seen.
+struct Seen {
+    at: Instant,
+    token: String,
+    /// Whether this process can go along.
+    is_ready: bool,
 }
 
 impl Process {
@@ -121,7 +73,8 @@ impl Process {
         if !force && let Some(why) = self.would_lose(from.mode, to.mode).await? {
             return Err(SwitchError::Loses(why));
         }
-        let token = random_hex(16) + if force { FORCED } else { "" };
+        let token = token::new(self.bus.process, force);
+        let _making = self.switching.make(&token);
         let changing = Stored::Changing { from: from.clone(), to: to.clone(), token: token.clone() };
         if !self.change(&Stored::Settled(from.clone()), &changing).await? {
             return Err(SwitchError::Busy);
@@ -148,7 +101,7 @@ impl Process {
         let shadow = self
             .shadow
             .get()
-            .filter(|_| to.mode.is_followed() && (!from.mode.is_followed() || token.ends_with(FORCED)));
+            .filter(|_| to.mode.is_followed() && (!from.mode.is_followed() || token::is_forced(token)));
         if let Some(shadow) = shadow {
             shadow.lose_track().await.map_err(SwitchError::CannotFollow)?;
         }
@@ -198,10 +151,10 @@ impl Process {
         // From here on others wait for us.
         let _ = self.bus.linked().await;
         let mut link = self.bus.link();
-        let mut since: Option<(Instant, String)> = None;
+        let mut seen: Option<Seen> = None;
         loop {
             match self.stored_rule().await {
-                Ok(stored) => self.obey(stored, &mut since).await,
+                Ok(stored) => self.obey(stored, &mut seen).await,
                 Err(error) => tracing::warn!(%error, "cannot read the rule"),
             }
             let look_again =
@@ -214,7 +167,7 @@ impl Process {
         }
     }
 
-    async fn obey(&self, stored: Option<Stored>, since: &mut Option<(Instant, String)>) {
+    async fn obey(&self, stored: Option<Stored>, seen: &mut Option<Seen>) {
         let (from, to, token) = match stored {
             None => return self.routing.release(self.routing.rule()),
             Some(Stored::Settled(rule)) => {
@@ -224,38 +177,53 @@ impl Process {
                     self.shutdown.send_replace(true);
                     return;
                 }
-                return self.settle(&rule, since).await;
+                return self.settle(&rule, seen).await;
             }
             Some(Stored::Changing { from, to, token }) => (from, to, token),
         };
-        let changing = Stored::Changing { from: from.clone(), to: to.clone(), token: token.clone() };
-        let is_new = since.as_ref().is_none_or(|(_, known)| *known != token);
+        let known = seen.take_if(|seen| seen.token == token);
+        let is_new = known.is_none();
+        if is_new && (seen.is_some() || *self.routing.rule() != from) {
+            // The outcome of an earlier change, which this process has not seen.
+            self.settle(&from, seen).await;
+        }
+        let known =
+            known.unwrap_or_else(|| Seen { at: Instant::now(), token: token.clone(), is_ready: false });
+        let is_overdue = known.at.elapsed() > PATIENCE + DRAIN;
+        let Seen { is_ready, .. } = seen.insert(known);
         if is_new {
-            if since.is_some() || *self.routing.rule() != from {
-                // The outcome of an earlier change, which this process has not seen.
-                self.settle(&from, since).await;
-            }
-            *since = Some((Instant::now(), token.clone()));
             self.switching.forget_before(&token);
-            match self.prepare(&from, &to, token.ends_with(FORCED)).await {
-                Ok(()) => {
-                    self.bus.signal(ready_topic(&token, self.bus.process));
-                    return;
-                }
+        }
+        let is_abandoned = is_overdue || self.is_abandoned(&token).await;
+        if is_new && !is_abandoned {
+            match self.prepare(&from, &to, token::is_forced(&token)).await {
+                Ok(()) => *is_ready = true,
                 Err(why) => self.bus.signal(refusal(&token, &why)),
             }
         }
-        let is_overdue = since.as_ref().is_some_and(|(since, _)| since.elapsed() > PATIENCE + DRAIN);
-        if is_new || is_overdue {
+        if *is_ready && !is_abandoned {
+            // Said at each look: it may not have been heard.
+            self.bus.signal(ready_topic(&token, self.bus.process));
+        } else {
             // An error is found again at the next look.
+            let changing = Stored::Changing { from: from.clone(), to, token };
             let _ = self.change(&changing, &Stored::Settled(from)).await;
         }
     }
 
+    /// Whether nobody will end this change any more: who has begun it has given up, or is gone. If he is not, he finds that it was undone.
+    async fn is_abandoned(&self, token: &str) -> bool {
+        match token::initiator(token) {
+            Some(own) if own == self.bus.process => !self.switching.makes(token),
+            Some(other) => self.live_processes().await.is_ok_and(|live| !live.contains(&other)),
+            None => false,
+        }
+    }
+
     /// Goes by the outcome of a change, and says so.
-    async fn settle(&self, rule: &Rule, since: &mut Option<(Instant, String)>) {
+    async fn settle(&self, rule: &Rule, seen: &mut Option<Seen>) {
         self.go_by(Arc::new(rule.clone())).await;
-        if let Some((_, token)) = since.take() {
+        if let Some(Seen { token, .. }) = seen.take() {
             self.bus.signal(ready_topic(&done(&token), self.bus.process));
         }
     }

@@ -1,0 +1,112 @@
+//! Processes that end, and answers of Postgres that do not come, in the middle of a change of the mode: who is left goes on soon, by one rule, and nothing that was acknowledged is lost.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tokio_postgres::Client as Postgres;
+
+use super::change_mode;
+use super::pair::{PATIENCE, Pair};
+use crate::support::pg;
+use crate::support::redis::PROGRAMS;
+use crate::support::respg::blocking;
+
+/// Far less than a change without an end lasts, and enough for a machine that is busy.
+const SOON: Duration = Duration::from_secs(8);
+
+/// A step of a change takes as long as somebody has the lock, whatever becomes of who has sent it.
+const SLOW_STEP: &str = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM pg_advisory_xact_lock(4712);
+        WHILE NOT pg_try_advisory_xact_lock(4711) LOOP
+            BEGIN PERFORM pg_sleep(0.01); EXCEPTION WHEN query_canceled THEN END;
+        END LOOP;
+        RETURN NEW; END $$;
+    CREATE TRIGGER slow BEFORE UPDATE ON respg.settings FOR EACH ROW WHEN (NEW.value LIKE TG_ARGV) EXECUTE FUNCTION slow()";
+
+/// Holds up the step of a change that makes it `step`, from when it has begun until `meanwhile` is over.
+async fn slow_step(
+    database: &str,
+    step: &str,
+    begin: impl FnOnce(),
+    meanwhile: impl AsyncFnOnce(&Postgres),
+) -> Postgres {
+    let (postgres, blocker) = (pg::connect(database).await, pg::connect(database).await);
+    postgres.batch_execute(&SLOW_STEP.replace("TG_ARGV", &format!("'{step}'"))).await.expect("a trigger");
+    blocker.batch_execute("SELECT pg_advisory_lock(4711)").await.expect("locked");
+    begin();
+    let there = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4712
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let begun = Instant::now();
+    while postgres.query_one(there, &[]).await.expect("counted").get::<_, i64>(0) == 0 {
+        assert!(begun.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    meanwhile(&postgres).await;
+    blocker.batch_execute("SELECT pg_advisory_unlock(4711)").await.expect("released");
+    postgres
+}
+
+/// What stands in the database.
+async fn stored(postgres: &Postgres) -> String {
+    let query = "SELECT value FROM respg.settings WHERE name = 'shadow-mode'";
+    postgres.query_one(query, &[]).await.expect("there is a mode").get(0)
+}
+
+/// Waits until that fits.
+async fn until(postgres: &Postgres, fits: impl Fn(&str) -> bool) {
+    let begun = Instant::now();
+    while !fits(&stored(postgres).await) {
+        assert!(begun.elapsed() < PATIENCE, "{}", stored(postgres).await);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A change waits for a third process when who has begun it is killed.
+#[test]
+fn whoever_changes_the_mode_is_killed() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let mut initiator = pair.respg(0, &["--mode", "redis"]);
+    let (held, slow) = (pair.respg(1, &[]), pair.respg(2, &[]));
+    let mut client = held.connect();
+    assert_eq!(client.plain("INCR n"), 1);
+    slow.signal(Signal::STOP);
+    let mut admin = initiator.connect();
+    admin.send(["RESPG.MODE SET postgres"]);
+    blocking(async {
+        let postgres = pg::connect(&pair.database).await;
+        until(&postgres, |stored| stored.contains('>')).await;
+    });
+    // It is ready.
+    std::thread::sleep(Duration::from_millis(300));
+    initiator.kill();
+    let begun = Instant::now();
+    assert_eq!(client.plain("INCR n"), 2);
+    let took = begun.elapsed();
+    slow.signal(Signal::CONT);
+    assert!(took < SOON, "{took:?}");
+    assert_eq!(slow.connect().plain("INCR n"), 3);
+}
+
+/// The answer to its first step does not come in time, and afterwards it happens nevertheless.
+#[test]
+fn a_change_that_was_given_up_begins() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let respg = pair.respg(0, &["--mode", "redis", "--postgres-timeout", "1000"]);
+    let mut client = respg.connect();
+    let mut admin = respg.connect();
+    let took = blocking(async {
+        let begin = || admin.send(["RESPG.MODE SET postgres"]);
+        let given_up = async |_: &Postgres| tokio::time::sleep(Duration::from_millis(2500)).await;
+        let postgres = slow_step(&pair.database, "%>%", begin, given_up).await;
+        assert!(admin.read().is_error());
+        until(&postgres, |stored| stored.contains('>')).await;
+        let begun = Instant::now();
+        until(&postgres, |stored| !stored.contains('>')).await;
+        begun.elapsed()
+    });
+    assert!(took < SOON, "{took:?}");
+    assert_eq!(client.plain("INCR n"), 1);
+    change_mode(&mut client, "postgres");
+}
