@@ -12,6 +12,7 @@ use super::token::{self, READY, REFUSED, done, ready_topic, refusal};
 use super::{Blockage, Change, ClientHandle, Mode, Process, Rule, RuleError, Side};
 use crate::store::StoreError;
 use crate::store::statements::server::LIVE_PROCESSES;
+use crate::store::statements::shadow::DEAD_RUNS;
 
 pub(super) const CHANGED: &[u8] = b"respg:mode";
 /// Longest time for what is under way when a change begins.
@@ -97,6 +98,16 @@ impl Process {
         match tokio::time::timeout(PATIENCE, self.all_ready(token)).await {
             Ok(ready) => ready?,
             Err(_) => return Err(SwitchError::NotReady),
+        }
+        // Asked now, since whoever has died meanwhile is not waited for.
+        if !token::is_forced(token) && from.taken_over(&to).next().is_some() {
+            let dead = self.store.query(&DEAD_RUNS, &[&""]).await?;
+            if let Some(row) = dead.first() {
+                return Err(SwitchError::Refused(format!(
+                    "the process {} has ended, and what it left undone is not done yet",
+                    row.get::<_, String>(0)
+                )));
+            }
         }
         let shadow = self
             .shadow
@@ -261,9 +272,7 @@ impl Process {
             return Err("one process has no other server (--upstream)".to_owned());
         }
         let shadow = self.shadow.get();
-        // Those that are about to answer for what they have followed.
-        let about_to = |side: &Side| from.is_followed_by(*side) && from.hands_over(to, *side);
-        let about_to = || [Side::Postgres, Side::Upstream].into_iter().filter(about_to);
+        let about_to = || from.taken_over(to);
         let behind = || about_to().find_map(|side| shadow?.behind(side));
         // Of the keys of a pattern nobody knows.
         let lacking = || shadow.filter(|_| !to.mode.is_upstream() && about_to().next().is_some())?.lacking();

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tokio_postgres::Client as Postgres;
 
-use super::change_mode;
-use super::pair::{PATIENCE, Pair};
+use super::pair::{PATIENCE, Pair, settle};
+use super::{Shadow, change_mode};
+use crate::support::client::{Value, ok};
 use crate::support::pg;
-use crate::support::redis::PROGRAMS;
+use crate::support::redis::{PROGRAMS, Redis};
 use crate::support::respg::blocking;
 
 /// Far less than a change without an end lasts, and enough for a machine that is busy.
@@ -109,4 +110,83 @@ fn a_change_that_was_given_up_begins() {
     assert!(took < SOON, "{took:?}");
     assert_eq!(client.plain("INCR n"), 1);
     change_mode(&mut client, "postgres");
+}
+
+/// It has ended between the commit of a mode in which somebody follows and its own beginning with it: it alone has noted that all keys are to be compared.
+#[test]
+fn whoever_has_begun_to_follow_is_killed() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let redis = pair.redis();
+    let mut initiator = pair.respg(0, &["--mode", "redis"]);
+    let other = pair.respg(1, &[]);
+    assert_eq!(redis.connect().plain("SET k v"), ok());
+    let mut admin = initiator.connect();
+    blocking(async {
+        let begin = || admin.send(["RESPG.MODE SET shadow"]);
+        let postgres = slow_step(&pair.database, "shadow", begin, async |_| initiator.kill()).await;
+        until(&postgres, |stored| stored == "shadow").await;
+    });
+    let mut client = other.connect();
+    // It is held back until the change is over.
+    assert_eq!(client.plain("GET k"), Value::from("v"));
+    let said = client.plain("RESPG.MODE SET postgres");
+    if said != ok() {
+        let again = pair.respg(0, &[]);
+        settle(&again);
+        change_mode(&mut client, "postgres");
+    }
+    assert_eq!(client.plain("GET k"), Value::from("v"), "{said:?}");
+}
+
+/// What it was answered and has not followed yet nobody else knows.
+#[test]
+fn a_process_dies_before_it_has_followed() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let mut dying = pair.settled(0, &["--mode", "shadow"]);
+    let other = pair.respg(1, &[]);
+    assert_eq!(dying.connect().plain("INCR n"), 1);
+    [&dying, &other].into_iter().for_each(settle);
+    blocking(async {
+        let blocker = pg::connect(&pair.database).await;
+        blocker.batch_execute("BEGIN; SELECT FROM respg.keys FOR UPDATE").await.expect("locked");
+        assert_eq!(dying.connect().plain("INCR n"), 2);
+        // Postgres will do what it was sent.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(dying.connect().plain("INCR n"), 3);
+        dying.kill();
+        blocker.batch_execute("ROLLBACK").await.expect("released");
+    });
+    let mut client = other.connect();
+    let said = client.plain("RESPG.MODE SET postgres");
+    if said != ok() {
+        let again = pair.respg(0, &[]);
+        settle(&again);
+        change_mode(&mut client, "postgres");
+    }
+    assert_eq!(client.plain("INCR n"), 4, "{said:?}");
+}
+
+/// It is decided, and a process cannot begin to follow at this moment.
+#[test]
+fn postgres_is_away_when_a_change_is_made() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    shadow.change_mode("redis");
+    let mut client = shadow.respg.connect();
+    assert_eq!(client.plain("SET k v"), ok());
+    let mut admin = shadow.respg.connect();
+    blocking(async {
+        let blocker = pg::connect(&shadow.database).await;
+        let begin = || admin.send(["RESPG.MODE SET shadow"]);
+        let lock = async |_: &Postgres| {
+            blocker.batch_execute("BEGIN; LOCK TABLE respg.shadow_runs").await.expect("locked");
+        };
+        slow_step(&shadow.database, "shadow", begin, lock).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        blocker.batch_execute("ROLLBACK").await.expect("released");
+    });
+    assert_eq!(client.plain("INCR n"), 1);
+    assert_eq!(client.plain("RESPG.MODE GET"), Value::from("shadow"));
+    shadow.assert_equal();
 }
