@@ -2,7 +2,7 @@
 //! change being prepared holds commands back, finishes what is under way and says so; when all that live have said so, one compare-and-set commits it, and
 //! only then anybody goes on. Whoever waits for too long undoes it by compare-and-set, so nobody goes on by the old rule after a commit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use super::stored_rule::Stored;
 use super::token::{self, READY, REFUSED, done, ready_topic, refusal};
 use super::{Blockage, Change, ClientHandle, Mode, Process, Rule, RuleError, Side};
 use crate::store::StoreError;
-use crate::store::statements::server::LIVE_PROCESSES;
+use crate::store::statements::server::{AWAITED_PROCESSES, LIVE_PROCESSES, LOSE};
 use crate::store::statements::shadow::DEAD_RUNS;
 
 pub(super) const CHANGED: &[u8] = b"respg:mode";
@@ -23,6 +23,10 @@ const CATCH_UP: Duration = Duration::from_secs(3);
 const GRACE: Duration = Duration::from_millis(300);
 /// When a change that nobody ends is undone.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Until a process that is gone is known to be.
+const FAREWELL: Duration = Duration::from_secs(4);
+/// How often one that does not hear anything looks for a change, and says that it is there.
+const LOOK_DEAF: Duration = Duration::from_millis(500);
 const GLANCE: Duration = Duration::from_millis(2);
 
 /// Why the mode is not changed; it is as it was.
@@ -40,6 +44,8 @@ pub enum SwitchError {
     Refused(String),
     #[error("another change of the mode is under way")]
     Busy,
+    #[error("a process does not hear the others at the moment (LISTEN); nothing was changed")]
+    Deaf,
     #[error("not all processes could stop in time (or one has no --upstream); nothing was changed")]
     NotReady,
     #[error(transparent)]
@@ -60,6 +66,24 @@ impl Process {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    /// The processes that may answer clients, and whether they hear what is said.
+    async fn awaited_processes(&self) -> Result<BTreeMap<i32, bool>, StoreError> {
+        let rows = self.store.query(&AWAITED_PROCESSES, &[]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Waits until every process that may answer hears what is said: if one cannot, nobody is held back for it.
+    async fn all_hear(&self) -> Result<(), SwitchError> {
+        let begun = Instant::now();
+        while self.awaited_processes().await?.values().any(|hears| !hears) {
+            if begun.elapsed() > FAREWELL {
+                return Err(SwitchError::Deaf);
+            }
+            tokio::time::sleep(GLANCE * 50).await;
+        }
+        Ok(())
+    }
+
     /// RESPG.MODE SET: when it returns all processes go by the new rule. With `force` also if something is lost by it.
     pub async fn change_rule(&self, change: &Change, force: bool) -> Result<(), SwitchError> {
         if self.upstream.is_none() {
@@ -74,6 +98,7 @@ impl Process {
         if !force && let Some(why) = self.would_lose(from.mode, to.mode).await? {
             return Err(SwitchError::Loses(why));
         }
+        self.all_hear().await?;
         let token = token::new(self.bus.process, force);
         let _making = self.switching.make(&token);
         let changing = Stored::Changing { from: from.clone(), to: to.clone(), token: token.clone() };
@@ -126,13 +151,14 @@ impl Process {
         }
     }
 
-    /// Waits until every process that lives has said that it is ready.
+    /// Waits until every process that may answer has said that it is ready.
     async fn all_ready(&self, token: &str) -> Result<(), SwitchError> {
         loop {
-            let live = self.live_processes().await?;
+            let awaited = self.awaited_processes().await?;
             let ready = {
                 let said = self.switching.ready.lock().expect("no panic while held");
-                !live.is_empty() && live.iter().all(|process| said.contains(&ready_topic(token, *process)))
+                !awaited.is_empty()
+                    && awaited.keys().all(|process| said.contains(&ready_topic(token, *process)))
             };
             if ready {
                 return Ok(());
@@ -164,12 +190,20 @@ impl Process {
         let mut link = self.bus.link();
         let mut seen: Option<Seen> = None;
         loop {
+            let is_deaf = self.upstream.is_some() && !link.borrow_and_update().up;
+            if is_deaf {
+                // Before looking: a change that is not seen is seen to be awaited by us.
+                let _ = self.store.change(&LOSE, &[&self.bus.process]).await;
+            }
             match self.stored_rule().await {
                 Ok(stored) => self.obey(stored, &mut seen).await,
                 Err(error) => tracing::warn!(%error, "cannot read the rule"),
             }
-            let look_again =
-                if self.routing.is_held() { Duration::from_millis(100) } else { Duration::from_secs(1) };
+            let look_again = match self.routing.is_held() {
+                true => Duration::from_millis(100),
+                false if is_deaf => LOOK_DEAF,
+                false => Duration::from_secs(1),
+            };
             tokio::select! {
                 () = self.switching.changed.notified() => {}
                 changed = link.changed() => if changed.is_err() { return },

@@ -190,3 +190,32 @@ fn postgres_is_away_when_a_change_is_made() {
     assert_eq!(client.plain("RESPG.MODE GET"), Value::from("shadow"));
     shadow.assert_equal();
 }
+
+/// It answers by the rule that it knows as long as it hears of no other, so there is none.
+#[test]
+fn a_process_does_not_hear_of_a_change() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let redis = pair.redis();
+    let role = "deaf_process";
+    let listen = pair.database.replacen("//respg@", &format!("//{role}@"), 1);
+    assert_ne!(listen, pair.database);
+    let run = |sql: String| {
+        blocking(async { pg::connect(&pair.database).await.batch_execute(&sql).await.expect("done") })
+    };
+    run(format!("CREATE ROLE {role} SUPERUSER LOGIN"));
+    let hearing = pair.respg(0, &["--mode", "redis"]);
+    let deaf = pair.respg(1, &["--listen-url", &listen]);
+    assert_eq!(redis.connect().plain("SET k redis"), ok());
+    run(format!(
+        "ALTER ROLE {role} NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
+    ));
+    // Each of them has forgotten it.
+    std::thread::sleep(Duration::from_millis(3500));
+    let (mut admin, mut client) = (hearing.connect(), deaf.connect());
+    let said = admin.plain("RESPG.MODE SET postgres");
+    let now = [admin.plain("GET k"), client.plain("GET k")];
+    assert_eq!(now[0], now[1], "{said:?}");
+    run(format!("ALTER ROLE {role} LOGIN"));
+    change_mode(&mut admin, "postgres");
+    assert_eq!([admin.plain("GET k"), client.plain("GET k")], [Value::Null, Value::Null]);
+}
