@@ -104,9 +104,14 @@ BEGIN
         RETURN false;
     END IF;
     INSERT INTO respg.processes (process) VALUES (entering) ON CONFLICT DO NOTHING;
+    DELETE FROM respg.lost_processes l WHERE l.process = entering;
     DELETE FROM respg.subscriptions s WHERE s.process = entering;
     RETURN true;
 END $$;
+
+-- A process does not hear anything, or is gone.
+CREATE OR REPLACE FUNCTION respg.lose(lost integer) RETURNS void LANGUAGE sql VOLATILE
+AS $$ INSERT INTO respg.lost_processes (process) VALUES (lost) ON CONFLICT (process) DO UPDATE SET seen_at = now() $$;
 
 -- Housekeeping: forgets processes that are gone and says so to the others, removes old messages. How full the queue of notifications is.
 CREATE OR REPLACE FUNCTION respg.tend_bus(own_process integer) RETURNS double precision LANGUAGE plpgsql VOLATILE
@@ -118,10 +123,13 @@ BEGIN
         CONTINUE WHEN NOT pg_try_advisory_xact_lock(1919250544, dead);
         DELETE FROM respg.processes p WHERE p.process = dead;
         IF FOUND THEN
+            PERFORM respg.lose(dead);
             DELETE FROM respg.subscriptions s WHERE s.process = dead;
             PERFORM pg_notify('respg:bus', '0.' || nextval('respg.message_id') || ';g' || dead || ';');
         END IF;
     END LOOP;
+    DELETE FROM respg.lost_processes l WHERE l.process IN (
+        SELECT o.process FROM respg.lost_processes o WHERE o.seen_at < now() - interval '1 minute' FOR UPDATE SKIP LOCKED);
     DELETE FROM respg.messages m WHERE m.id IN (
         SELECT o.id FROM respg.messages o WHERE o.created_at < now() - interval '1 minute' LIMIT 1000 FOR UPDATE SKIP LOCKED);
     RETURN pg_notification_queue_usage();

@@ -127,10 +127,11 @@ impl Keeper {
                 return Ok(vec![Run::of_reverse(&means, of_mode)]);
             }
             let of_moved = of_moved.map(|dirty| Run::of_reverse(&means, dirty));
-            let of_mode = Run::of_shadow(&means, of_mode, &name, of_moved.as_ref())?;
+            let of_mode = Run::of_shadow(&means, of_mode)?;
             Ok([of_mode].into_iter().chain(of_moved).collect())
         });
-        let begun: Vec<Run> = begun.map_err(|error| self.complaint(&error))?;
+        let mut begun: Vec<Run> = begun.map_err(|error| self.complaint(&error))?;
+        Run::stand_in(&mut begun, &process, name);
         *self.current() = begun.iter().map(|run| run.followed.clone()).collect();
         *self.runs.lock().await = begun;
         Ok(())
@@ -165,9 +166,14 @@ impl Keeper {
 impl Shadow for Keeper {
     fn lose_track(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async {
-            self.own_folder()?;
+            let name = self.own_folder()?;
             let process = self.process.upgrade().ok_or("respg is stopping")?;
-            runs::forget_types(&process.store).await.map_err(|error| error.reason().to_owned())?;
+            let told = async {
+                // If this process does not live to follow, others know by this that somebody had to.
+                runs::begin(&process.store, &name, process.bus.process).await?;
+                runs::forget_types(&process.store).await
+            };
+            told.await.map_err(|error| error.reason().to_owned())?;
             let marked = match self.current().first() {
                 None => Dirty::mark_all(&self.options.folder),
                 // Something that never ends: nothing of it is unmarked by this run.

@@ -13,7 +13,7 @@ use super::followed::Followed;
 use super::following::Following;
 use super::leader::Upstream;
 use super::queue::{Bounds, Queue};
-use super::repair::{Repairable, Sides, repair_forever};
+use super::repair::{Sides, repair_forever};
 use super::report::Report;
 use super::reverse::{Pump, Reverse};
 use super::runs::stand_in_forever;
@@ -34,7 +34,7 @@ const BRIEF_FAREWELL: Duration = Duration::from_millis(100);
 pub struct Run {
     pub followed: Followed,
     follower: JoinHandle<()>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 /// What a follower works with.
@@ -48,13 +48,8 @@ pub struct Means<'a> {
 }
 
 impl Run {
-    /// Follows the upstream: what goes through the pipe is done again in Postgres. `name`: of this process's runs. `beside`: who follows the other way round.
-    pub fn of_shadow(
-        means: &Means<'_>,
-        dirty: Arc<Dirty>,
-        name: &str,
-        beside: Option<&Run>,
-    ) -> io::Result<Run> {
+    /// Follows the upstream: what goes through the pipe is done again in Postgres.
+    pub fn of_shadow(means: &Means<'_>, dirty: Arc<Dirty>) -> io::Result<Run> {
         let Means { process, pipe, folder, bounds, report, .. } = means;
         let mut tasks = JoinSet::new();
         let leader = Arc::new(Upstream((*pipe).clone()));
@@ -64,12 +59,9 @@ impl Run {
         let follower = Follower::new(following.clone(), Target::own(executor));
         tasks.spawn(repair_forever(following.clone(), sides));
         tasks.spawn(serve_forever(following.clone(), (*process).clone(), (*pipe).clone()));
-        let all = beside.into_iter().map(|run| run.followed.repairable());
-        let all = all.chain([following.clone() as Arc<dyn Repairable>]).collect();
-        tasks.spawn(stand_in_forever(all, process.store.clone(), name.to_owned()));
         pipe.set_tap(Some(following.clone()));
         let followed = Followed::Shadow(following);
-        Ok(Run { followed, follower: tokio::spawn(follower.run()), _tasks: tasks })
+        Ok(Run { followed, follower: tokio::spawn(follower.run()), tasks })
     }
 
     /// The other way round: what is written in Postgres is brought over to the upstream.
@@ -84,7 +76,15 @@ impl Run {
         let pump = Pump::new(reverse.clone(), Target::own(executor), pipe.url().clone());
         tasks.spawn(repair_forever(reverse.clone(), sides));
         tasks.spawn(reverse.clone().read_journal());
-        Run { followed: Followed::Reverse(reverse), follower: tokio::spawn(pump.run()), _tasks: tasks }
+        Run { followed: Followed::Reverse(reverse), follower: tokio::spawn(pump.run()), tasks }
+    }
+
+    /// As long as they last they do what others have left undone that have ended. `name`: of this process's runs.
+    pub fn stand_in(runs: &mut [Run], process: &Arc<Process>, name: String) {
+        let all = runs.iter().map(|run| run.followed.repairable()).collect();
+        if let Some(first) = runs.first_mut() {
+            first.tasks.spawn(stand_in_forever(all, process.store.clone(), name));
+        }
     }
 
     /// What has not been followed stays marked. Whether what is under way comes to its end is waited for if it `matters`.

@@ -7,7 +7,8 @@ use tokio::sync::{Notify, watch};
 
 use super::Process;
 use super::stored_rule::Stored;
-use super::switch::{CHANGED, done, ready_topic, refusal};
+use super::switch::CHANGED;
+use super::token::{done, ready_topic, refusal};
 
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 

@@ -25,7 +25,9 @@ mod stats;
 mod stored_rule;
 mod subscriptions;
 mod switch;
+mod switching;
 pub mod system;
+mod token;
 mod upstream;
 mod waiters;
 
@@ -54,7 +56,8 @@ pub use shared_settings::{NOTIFY_KEYSPACE_EVENTS, SHADOW_READS, SettingsLock, Sh
 pub use slowlog::{SlowCall, SlowLog};
 pub use stats::Stats;
 pub use subscriptions::Subscriptions;
-pub use switch::{SwitchError, Switching};
+pub use switch::SwitchError;
+pub use switching::Switching;
 pub use upstream::Upstream;
 pub use waiters::{Place, Topic, Waiters, poll_forever};
 

@@ -84,6 +84,12 @@ impl Rule {
         }
     }
 
+    /// The sides that are about to answer for what they have followed.
+    pub fn taken_over(&self, to: &Rule) -> impl Iterator<Item = Side> {
+        let takes_over = |side: &Side| self.is_followed_by(*side) && self.hands_over(to, *side);
+        [Side::Postgres, Side::Upstream].into_iter().filter(takes_over)
+    }
+
     /// The rule after a change.
     pub fn after(&self, change: &Change) -> Result<Rule, RuleError> {
         let moved = match change {

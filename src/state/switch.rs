@@ -2,23 +2,19 @@
 //! change being prepared holds commands back, finishes what is under way and says so; when all that live have said so, one compare-and-set commits it, and
 //! only then anybody goes on. Whoever waits for too long undoes it by compare-and-set, so nobody goes on by the old rule after a commit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use tokio::sync::Notify;
-
 use super::stored_rule::Stored;
-use super::{Blockage, Change, ClientHandle, Mode, Process, Rule, RuleError, Side, random_hex};
+use super::token::{self, READY, REFUSED, done, ready_topic, refusal};
+use super::{Blockage, Change, ClientHandle, Mode, Process, Rule, RuleError, Side};
 use crate::store::StoreError;
-use crate::store::statements::server::LIVE_PROCESSES;
+use crate::store::statements::server::{AWAITED_PROCESSES, LIVE_PROCESSES, LOSE};
+use crate::store::statements::shadow::DEAD_RUNS;
 
 pub(super) const CHANGED: &[u8] = b"respg:mode";
-const READY: &[u8] = b"respg:mode:ready:";
-/// Before a token, a blank and the reason.
-const REFUSED: &[u8] = b"respg:mode:refused:";
 /// Longest time for what is under way when a change begins.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Longest time for the side that follows to do what is left.
@@ -27,6 +23,10 @@ const CATCH_UP: Duration = Duration::from_secs(3);
 const GRACE: Duration = Duration::from_millis(300);
 /// When a change that nobody ends is undone.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Until a process that is gone is known to be.
+const FAREWELL: Duration = Duration::from_secs(4);
+/// How often one that does not hear anything looks for a change, and says that it is there.
+const LOOK_DEAF: Duration = Duration::from_millis(500);
 const GLANCE: Duration = Duration::from_millis(2);
 
 /// Why the mode is not changed; it is as it was.
@@ -44,67 +44,44 @@ pub enum SwitchError {
     Refused(String),
     #[error("another change of the mode is under way")]
     Busy,
+    #[error("a process does not hear the others at the moment (LISTEN); nothing was changed")]
+    Deaf,
     #[error("not all processes could stop in time (or one has no --upstream); nothing was changed")]
     NotReady,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Who has said that it is ready for which change.
-#[derive(Default)]
-pub struct Switching {
-    ready: Mutex<BTreeSet<Bytes>>,
-    /// Who has said that it cannot be, and why.
-    refused: Mutex<Vec<Bytes>>,
-    /// The token of the last change that was begun.
-    last: Mutex<String>,
-    said: Notify,
-    changed: Notify,
-}
-
-impl Switching {
-    /// A change begins: what was said before no longer matters, but that the last one is done.
-    fn forget_before(&self, token: &str) {
-        let mut last = self.last.lock().expect("no panic while held");
-        let before = done(&std::mem::replace(&mut *last, token.to_owned()));
-        let is_kept = |said: &Bytes, start: &[u8], token: &str| {
-            said.strip_prefix(start).is_some_and(|said| said.starts_with(token.as_bytes()))
-        };
-        let mut ready = self.ready.lock().expect("no panic while held");
-        ready.retain(|said| is_kept(said, READY, token) || is_kept(said, READY, &before));
-        self.refused.lock().expect("no panic while held").retain(|said| is_kept(said, REFUSED, token));
-    }
-
-    /// Why somebody cannot go along.
-    fn refusal(&self, token: &str) -> Option<String> {
-        let refusal = [REFUSED, token.as_bytes(), b" "].concat();
-        let refused = self.refused.lock().expect("no panic while held");
-        let why = refused.iter().find_map(|said| said.strip_prefix(&refusal[..]))?;
-        Some(why.escape_ascii().to_string())
-    }
-}
-
-/// Ends the token of a change that is made although the side that follows is behind.
-const FORCED: &str = "!";
-
-/// What is said for a change when one goes by its outcome.
-pub(super) fn done(token: &str) -> String {
-    format!("{token}/done")
-}
-
-pub(super) fn ready_topic(token: &str, process: i32) -> Bytes {
-    [READY, format!("{token}:{process}").as_bytes()].concat().into()
-}
-
-/// What somebody says who cannot go along.
-pub(super) fn refusal(token: &str, why: &str) -> Bytes {
-    [REFUSED, token.as_bytes(), b" ", why.as_bytes()].concat().into()
+/// A change that was seen.
+struct Seen {
+    at: Instant,
+    token: String,
+    /// Whether this process can go along.
+    is_ready: bool,
 }
 
 impl Process {
     pub(super) async fn live_processes(&self) -> Result<BTreeSet<i32>, StoreError> {
         let rows = self.store.query(&LIVE_PROCESSES, &[]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// The processes that may answer clients, and whether they hear what is said.
+    async fn awaited_processes(&self) -> Result<BTreeMap<i32, bool>, StoreError> {
+        let rows = self.store.query(&AWAITED_PROCESSES, &[]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Waits until every process that may answer hears what is said: if one cannot, nobody is held back for it.
+    async fn all_hear(&self) -> Result<(), SwitchError> {
+        let begun = Instant::now();
+        while self.awaited_processes().await?.values().any(|hears| !hears) {
+            if begun.elapsed() > FAREWELL {
+                return Err(SwitchError::Deaf);
+            }
+            tokio::time::sleep(GLANCE * 50).await;
+        }
+        Ok(())
     }
 
     /// RESPG.MODE SET: when it returns all processes go by the new rule. With `force` also if something is lost by it.
@@ -121,7 +98,9 @@ impl Process {
         if !force && let Some(why) = self.would_lose(from.mode, to.mode).await? {
             return Err(SwitchError::Loses(why));
         }
-        let token = random_hex(16) + if force { FORCED } else { "" };
+        self.all_hear().await?;
+        let token = token::new(self.bus.process, force);
+        let _making = self.switching.make(&token);
         let changing = Stored::Changing { from: from.clone(), to: to.clone(), token: token.clone() };
         if !self.change(&Stored::Settled(from.clone()), &changing).await? {
             return Err(SwitchError::Busy);
@@ -145,10 +124,20 @@ impl Process {
             Ok(ready) => ready?,
             Err(_) => return Err(SwitchError::NotReady),
         }
+        // Asked now, since whoever has died meanwhile is not waited for.
+        if !token::is_forced(token) && from.taken_over(&to).next().is_some() {
+            let dead = self.store.query(&DEAD_RUNS, &[&""]).await?;
+            if let Some(row) = dead.first() {
+                return Err(SwitchError::Refused(format!(
+                    "the process {} has ended, and what it left undone is not done yet",
+                    row.get::<_, String>(0)
+                )));
+            }
+        }
         let shadow = self
             .shadow
             .get()
-            .filter(|_| to.mode.is_followed() && (!from.mode.is_followed() || token.ends_with(FORCED)));
+            .filter(|_| to.mode.is_followed() && (!from.mode.is_followed() || token::is_forced(token)));
         if let Some(shadow) = shadow {
             shadow.lose_track().await.map_err(SwitchError::CannotFollow)?;
         }
@@ -162,13 +151,14 @@ impl Process {
         }
     }
 
-    /// Waits until every process that lives has said that it is ready.
+    /// Waits until every process that may answer has said that it is ready.
     async fn all_ready(&self, token: &str) -> Result<(), SwitchError> {
         loop {
-            let live = self.live_processes().await?;
+            let awaited = self.awaited_processes().await?;
             let ready = {
                 let said = self.switching.ready.lock().expect("no panic while held");
-                !live.is_empty() && live.iter().all(|process| said.contains(&ready_topic(token, *process)))
+                !awaited.is_empty()
+                    && awaited.keys().all(|process| said.contains(&ready_topic(token, *process)))
             };
             if ready {
                 return Ok(());
@@ -198,14 +188,22 @@ impl Process {
         // From here on others wait for us.
         let _ = self.bus.linked().await;
         let mut link = self.bus.link();
-        let mut since: Option<(Instant, String)> = None;
+        let mut seen: Option<Seen> = None;
         loop {
+            let is_deaf = self.upstream.is_some() && !link.borrow_and_update().up;
+            if is_deaf {
+                // Before looking: a change that is not seen is seen to be awaited by us.
+                let _ = self.store.change(&LOSE, &[&self.bus.process]).await;
+            }
             match self.stored_rule().await {
-                Ok(stored) => self.obey(stored, &mut since).await,
+                Ok(stored) => self.obey(stored, &mut seen).await,
                 Err(error) => tracing::warn!(%error, "cannot read the rule"),
             }
-            let look_again =
-                if self.routing.is_held() { Duration::from_millis(100) } else { Duration::from_secs(1) };
+            let look_again = match self.routing.is_held() {
+                true => Duration::from_millis(100),
+                false if is_deaf => LOOK_DEAF,
+                false => Duration::from_secs(1),
+            };
             tokio::select! {
                 () = self.switching.changed.notified() => {}
                 changed = link.changed() => if changed.is_err() { return },
@@ -214,7 +212,7 @@ impl Process {
         }
     }
 
-    async fn obey(&self, stored: Option<Stored>, since: &mut Option<(Instant, String)>) {
+    async fn obey(&self, stored: Option<Stored>, seen: &mut Option<Seen>) {
         let (from, to, token) = match stored {
             None => return self.routing.release(self.routing.rule()),
             Some(Stored::Settled(rule)) => {
@@ -224,38 +222,53 @@ impl Process {
                     self.shutdown.send_replace(true);
                     return;
                 }
-                return self.settle(&rule, since).await;
+                return self.settle(&rule, seen).await;
             }
             Some(Stored::Changing { from, to, token }) => (from, to, token),
         };
-        let changing = Stored::Changing { from: from.clone(), to: to.clone(), token: token.clone() };
-        let is_new = since.as_ref().is_none_or(|(_, known)| *known != token);
+        let known = seen.take_if(|seen| seen.token == token);
+        let is_new = known.is_none();
+        if is_new && (seen.is_some() || *self.routing.rule() != from) {
+            // The outcome of an earlier change, which this process has not seen.
+            self.settle(&from, seen).await;
+        }
+        let known =
+            known.unwrap_or_else(|| Seen { at: Instant::now(), token: token.clone(), is_ready: false });
+        let is_overdue = known.at.elapsed() > PATIENCE + DRAIN;
+        let Seen { is_ready, .. } = seen.insert(known);
         if is_new {
-            if since.is_some() || *self.routing.rule() != from {
-                // The outcome of an earlier change, which this process has not seen.
-                self.settle(&from, since).await;
-            }
-            *since = Some((Instant::now(), token.clone()));
             self.switching.forget_before(&token);
-            match self.prepare(&from, &to, token.ends_with(FORCED)).await {
-                Ok(()) => {
-                    self.bus.signal(ready_topic(&token, self.bus.process));
-                    return;
-                }
+        }
+        let is_abandoned = is_overdue || self.is_abandoned(&token).await;
+        if is_new && !is_abandoned {
+            match self.prepare(&from, &to, token::is_forced(&token)).await {
+                Ok(()) => *is_ready = true,
                 Err(why) => self.bus.signal(refusal(&token, &why)),
             }
         }
-        let is_overdue = since.as_ref().is_some_and(|(since, _)| since.elapsed() > PATIENCE + DRAIN);
-        if is_new || is_overdue {
+        if *is_ready && !is_abandoned {
+            // Said at each look: it may not have been heard.
+            self.bus.signal(ready_topic(&token, self.bus.process));
+        } else {
             // An error is found again at the next look.
+            let changing = Stored::Changing { from: from.clone(), to, token };
             let _ = self.change(&changing, &Stored::Settled(from)).await;
         }
     }
 
+    /// Whether nobody will end this change any more: who has begun it has given up, or is gone. If he is not, he finds that it was undone.
+    async fn is_abandoned(&self, token: &str) -> bool {
+        match token::initiator(token) {
+            Some(own) if own == self.bus.process => !self.switching.makes(token),
+            Some(other) => self.live_processes().await.is_ok_and(|live| !live.contains(&other)),
+            None => false,
+        }
+    }
+
     /// Goes by the outcome of a change, and says so.
-    async fn settle(&self, rule: &Rule, since: &mut Option<(Instant, String)>) {
+    async fn settle(&self, rule: &Rule, seen: &mut Option<Seen>) {
         self.go_by(Arc::new(rule.clone())).await;
-        if let Some((_, token)) = since.take() {
+        if let Some(Seen { token, .. }) = seen.take() {
             self.bus.signal(ready_topic(&done(&token), self.bus.process));
         }
     }
@@ -293,9 +306,7 @@ impl Process {
             return Err("one process has no other server (--upstream)".to_owned());
         }
         let shadow = self.shadow.get();
-        // Those that are about to answer for what they have followed.
-        let about_to = |side: &Side| from.is_followed_by(*side) && from.hands_over(to, *side);
-        let about_to = || [Side::Postgres, Side::Upstream].into_iter().filter(about_to);
+        let about_to = || from.taken_over(to);
         let behind = || about_to().find_map(|side| shadow?.behind(side));
         // Of the keys of a pattern nobody knows.
         let lacking = || shadow.filter(|_| !to.mode.is_upstream() && about_to().next().is_some())?.lacking();

@@ -93,6 +93,8 @@ pub fn all() -> Vec<&'static Statement> {
         &server::BEGIN_MODE,
         &server::CHANGE_MODE,
         &server::LIVE_PROCESSES,
+        &server::AWAITED_PROCESSES,
+        &server::LOSE,
         &server::ANY_KEY,
         &server::CHANGE_SETTING,
         &sweep::EXPIRE_KEYS,

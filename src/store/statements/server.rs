@@ -51,6 +51,20 @@ pub static LIVE_PROCESSES: Statement = Statement::new(
      WHERE l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())",
 );
 
+/// The processes that may answer clients, and whether their listening session is there. Who has lost it hears nothing, but says at least once a second that
+/// it is there (LOSE); who does not is gone.
+pub static AWAITED_PROCESSES: Statement = Statement::new(
+    "SELECT a.process, EXISTS (
+         SELECT 1 FROM pg_locks l
+         WHERE l.locktype = 'advisory' AND l.classid::bigint = 1919250544 AND l.objid::bigint = a.process AND l.objsubid = 2 AND l.granted
+         AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+     FROM (SELECT p.process FROM respg.processes p
+           UNION SELECT g.process FROM respg.lost_processes g WHERE g.seen_at > now() - interval '2 seconds') a",
+);
+
+/// $1 the process that does not hear anything.
+pub static LOSE: Statement = Statement::new("SELECT respg.lose($1)");
+
 pub static CHANGE_SETTING: Statement = Statement::new("SELECT respg.change_setting($1, $2)");
 
 /// Whether there is any key.

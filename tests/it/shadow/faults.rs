@@ -57,7 +57,7 @@ impl Load {
 }
 
 /// Ends the load also when the test fails.
-struct Stop<'a>(&'a AtomicBool);
+pub struct Stop<'a>(pub &'a AtomicBool);
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {
@@ -66,14 +66,14 @@ impl Drop for Stop<'_> {
 }
 
 /// A Postgres of this test alone: its backends can be stopped.
-struct Postgres {
+pub struct Postgres {
     runtime: tokio::runtime::Runtime,
     server: Option<OwnPostgres>,
     scratch: Scratch,
 }
 
 impl Postgres {
-    fn start() -> Postgres {
+    pub fn start() -> Postgres {
         let (runtime, scratch) = (tokio::runtime::Runtime::new().unwrap(), Scratch::new());
         let server = runtime.block_on(OwnPostgres::start(&options(scratch.path()))).expect("a Postgres");
         Postgres { runtime, server: Some(server), scratch }
@@ -94,7 +94,11 @@ impl Postgres {
         all.into_iter().filter_map(Pid::from_raw).collect()
     }
 
-    fn signal(&self, signal: Signal) {
+    pub fn url(&self) -> String {
+        self.server.as_ref().expect("it runs").url().to_owned()
+    }
+
+    pub fn signal(&self, signal: Signal) {
         // One may have ended meanwhile.
         for pid in self.processes() {
             let _ = kill_process(pid, signal);
@@ -118,7 +122,7 @@ fn seconds() -> f64 {
 #[test]
 fn everything_goes_wrong_and_both_sides_become_the_same() {
     let postgres = Postgres::start();
-    let url = postgres.server.as_ref().expect("it runs").url().to_owned();
+    let url = postgres.url();
     let small = ["--shadow-memory", "1", "--shadow-spool", "2"];
     let mut shadow = Shadow::on(Redis::start(), url, &small);
     shadow.settle();

@@ -11,9 +11,8 @@ use rustix::process::Signal;
 use super::pair::Pair;
 use super::{Shadow, change_mode};
 use crate::support::client::{Value, ok};
-use crate::support::pg;
 use crate::support::redis::{PROGRAMS, Redis};
-use crate::support::respg::{Respg, blocking};
+use crate::support::respg::Respg;
 
 /// The call is given up with the client before it was sent on.
 #[test]
@@ -187,26 +186,6 @@ fn a_change_to_postgres_does_not_wait_for_the_upstream() {
     assert_eq!(admin.plain("GET a"), Value::from("2"));
     // The way back is open.
     shadow.change_mode("reverse");
-    shadow.assert_equal();
-}
-
-/// It is decided, and a process cannot begin to follow at this moment.
-#[test]
-fn postgres_is_away_when_a_change_is_made() {
-    let shadow = Shadow::start(Redis::start(), &[]);
-    shadow.settle();
-    shadow.change_mode("redis");
-    let mut client = shadow.respg.connect();
-    assert_eq!(client.plain("SET k v"), ok());
-    blocking(async {
-        let postgres = pg::connect(&shadow.database).await;
-        postgres.batch_execute("BEGIN; LOCK TABLE respg.shadow_runs").await.expect("locked");
-        shadow.respg.connect().send(["RESPG.MODE SET shadow"]);
-        tokio::time::sleep(Duration::from_secs(4)).await;
-        postgres.batch_execute("ROLLBACK").await.expect("released");
-    });
-    assert_eq!(client.plain("INCR n"), 1);
-    assert_eq!(client.plain("RESPG.MODE GET"), Value::from("shadow"));
     shadow.assert_equal();
 }
 

@@ -1,6 +1,8 @@
 //! Shadow mode: what clients do to a real Redis is done again in Postgres.
 
 mod brought;
+mod counted;
+mod deaths;
 mod faults;
 mod follow;
 mod held_up;

@@ -25,7 +25,12 @@ pub struct Pair {
 
 impl Pair {
     pub fn new(program: &'static str) -> Pair {
-        Pair { database: blocking(fresh_database()), scratch: Scratch::new(), program }
+        Pair::on(program, blocking(fresh_database()))
+    }
+
+    /// On a database that there is.
+    pub fn on(program: &'static str, database: String) -> Pair {
+        Pair { database, scratch: Scratch::new(), program }
     }
 
     fn socket(&self) -> String {
