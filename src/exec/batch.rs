@@ -24,7 +24,7 @@ use crate::keyspace::{Classes, Kind};
 use crate::resp::Reply;
 use crate::state::{KeyspaceEvents, Waiters};
 use crate::store::statements::keys::{
-    ADD, BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, READ, ROLLBACK, UPDATE,
+    ADD, BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, READ, READ_SPACE, ROLLBACK, UPDATE,
 };
 use crate::store::statements::{KeyStatement, Statement};
 use crate::store::{Connection, DatabaseMap, Lookups, ObjectIds, Params, Row, StoreError};
@@ -131,7 +131,12 @@ impl Batch<'_> {
         let rows = {
             let keys = KeyColumns::of(set.order.iter().map(|position| &set.keys[*position as usize]));
             let inline = self.inline_limits(set);
-            self.connection.query(self.statement(&READ), &[&keys.spaces, &keys.keys, &inline]).await
+            match (alike(&keys.spaces), alike(&inline)) {
+                (Some(space), Some(inline)) => {
+                    self.connection.query(self.statement(&READ_SPACE), &[space, &keys.keys, inline]).await
+                }
+                _ => self.connection.query(self.statement(&READ), &[&keys.spaces, &keys.keys, &inline]).await,
+            }
         };
         let version = set.fill_read(&rows.map_err(|error| StoreError::before_commit(&error))?);
         if version != Some(self.databases.version) {
@@ -312,6 +317,12 @@ impl Batch<'_> {
         let limit = |position: &u32| if set.keys[*position as usize].wanted { self.inline } else { -1 };
         set.order.iter().map(limit).collect()
     }
+}
+
+/// What all of them are.
+fn alike(numbers: &[i32]) -> Option<&i32> {
+    let (first, rest) = numbers.split_first()?;
+    rest.iter().all(|number| number == first).then_some(first)
 }
 
 fn replies(applied: Vec<Option<Applied>>) -> Replies {

@@ -150,6 +150,7 @@ pub fn all() -> Vec<&'static Statement> {
         &groups::UPDATE_PENDING,
         &groups::INSERT_PENDING,
         &keys::READ,
+        &keys::READ_SPACE,
         &keys::LOCK,
         &keys::OVERWRITE,
         &keys::ADD,

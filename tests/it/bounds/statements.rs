@@ -61,32 +61,38 @@ async fn plan(connection: &Connection, statement: &Statement) -> String {
     rows.iter().filter_map(line).collect::<Vec<_>>().join("\n")
 }
 
-async fn check_plans(connection: &Connection, when: &str) {
-    let searching: [(&str, &KeyStatement); 4] =
-        [("READ", &keys::READ), ("LOCK", &keys::LOCK), ("UPDATE", &keys::UPDATE), ("DELETE", &keys::DELETE)];
+/// `lookup`: the end of the name of the index by which keys are found.
+async fn check_plans(connection: &Connection, when: &str, lookup: &str) {
+    let searching: [(&str, &KeyStatement); 5] = [
+        ("READ", &keys::READ),
+        ("READ_SPACE", &keys::READ_SPACE),
+        ("LOCK", &keys::LOCK),
+        ("UPDATE", &keys::UPDATE),
+        ("DELETE", &keys::DELETE),
+    ];
     for (name, forms) in searching {
         let expected = [
-            (&forms.logged, vec!["keys_logged_pkey"]),
-            (&forms.unlogged, vec!["keys_unlogged_pkey"]),
-            (&forms.any, vec!["keys_logged_pkey", "keys_unlogged_pkey"]),
+            (&forms.logged, vec!["keys_logged"]),
+            (&forms.unlogged, vec!["keys_unlogged"]),
+            (&forms.any, vec!["keys_logged", "keys_unlogged"]),
         ];
-        for (statement, indexes) in expected {
+        // One space is in one table.
+        let forms = if name == "READ_SPACE" { 2 } else { 3 };
+        for (statement, tables) in expected.into_iter().take(forms) {
             let plan = plan(connection, statement).await;
-            let used = indexes.iter().all(|index| plan.contains(&format!("Index Scan using {index}")));
+            let used =
+                tables.iter().all(|table| plan.contains(&format!("Index Scan using {table}_{lookup}")));
             assert!(used && !plan.contains("Seq Scan on keys_"), "{name} on {when}:\n{plan}");
         }
     }
+    let found = &format!("keys_logged_{lookup}");
     let of_streams: [(&str, &Statement, &[&str]); 6] = [
-        ("OF_KEYS", &streams::OF_KEYS.logged, &["keys_logged_pkey", "streams_logged_pkey"]),
+        ("OF_KEYS", &streams::OF_KEYS.logged, &[found, "streams_logged_pkey"]),
         ("UPDATE", &streams::UPDATE.logged, &["streams_logged_pkey"]),
         ("DELETE_ENTRIES", &streams::DELETE_ENTRIES, &["stream_entries_logged_pkey"]),
-        (
-            "RANGE",
-            &streams::RANGE,
-            &["keys_logged_pkey", "streams_logged_pkey", "stream_entries_logged_pkey"],
-        ),
-        ("READ", &streams::READ, &["keys_logged_pkey", "streams_logged_pkey", "stream_entries_logged_pkey"]),
-        ("LENGTH", &streams::LENGTH, &["keys_logged_pkey", "streams_logged_pkey"]),
+        ("RANGE", &streams::RANGE, &[found, "streams_logged_pkey", "stream_entries_logged_pkey"]),
+        ("READ", &streams::READ, &[found, "streams_logged_pkey", "stream_entries_logged_pkey"]),
+        ("LENGTH", &streams::LENGTH, &[found, "streams_logged_pkey"]),
     ];
     for (name, statement, indexes) in of_streams {
         let plan = plan(connection, statement).await;
@@ -104,9 +110,9 @@ async fn check_plans(connection: &Connection, when: &str) {
 }
 
 #[tokio::test]
-async fn hot_statements_use_the_primary_key() {
+async fn hot_statements_use_indexes() {
     let connection = migrated().await;
-    check_plans(&connection, "empty tables").await;
+    check_plans(&connection, "empty tables", "pkey").await;
     let fill = "INSERT INTO respg.keys (space, key, type, value)
                 SELECT sign(i % 2 - 0.5)::int, convert_to('key' || i, 'UTF8'), 1, 'v' FROM generate_series(1, 40000) i";
     connection.client().batch_execute(fill).await.unwrap();
@@ -114,13 +120,13 @@ async fn hot_statements_use_the_primary_key() {
                     (SELECT i, lpad(to_hex(i), 32, '0')::uuid AS x FROM generate_series(1, 40000) i) i;
                 INSERT INTO respg.stream_entries SELECT 1, lpad(to_hex(i), 32, '0')::uuid, 1, '' FROM generate_series(1, 40000) i";
     connection.client().batch_execute(fill).await.unwrap();
-    check_plans(&connection, "filled tables").await;
+    check_plans(&connection, "filled tables", "pkey").await;
     connection
         .client()
         .batch_execute("ANALYZE respg.keys, respg.streams, respg.stream_entries")
         .await
         .unwrap();
-    check_plans(&connection, "filled tables that were analysed").await;
+    check_plans(&connection, "filled tables that were analysed", "key_idx").await;
 }
 
 /// A plan that was made while the table was known to be empty does not outlive the table's growth by more than a second.
