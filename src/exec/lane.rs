@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::batch::Replies;
@@ -209,11 +210,12 @@ impl Waiting {
     }
 }
 
-/// Runs a lane for ever. A panic in a command is a bug that costs its batch, not the thread's other clients.
+/// Runs a lane until it is dropped, and the lane's connections with it. A panic in a command is a bug that costs its batch, not the thread's other clients.
 pub async fn keep_lane(process: Arc<Process>, queue: Arc<LaneQueue>) {
+    let mut lane = JoinSet::new();
     loop {
-        let lane = tokio::spawn(Lane::new(process.clone(), queue.clone()).run());
-        if let Err(error) = lane.await {
+        lane.spawn(Lane::new(process.clone(), queue.clone()).run());
+        if let Some(Err(error)) = lane.join_next().await {
             tracing::error!(%error, "a lane ended and is started again");
         }
     }
