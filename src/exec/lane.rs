@@ -4,11 +4,12 @@
 //! while a lane waits for Postgres, the next batch gathers: until the one under way ends, or it is worth a batch beside it.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::batch::Replies;
@@ -212,11 +213,10 @@ impl Waiting {
 
 /// Runs a lane until it is dropped, and the lane's connections with it. A panic in a command is a bug that costs its batch, not the thread's other clients.
 pub async fn keep_lane(process: Arc<Process>, queue: Arc<LaneQueue>) {
-    let mut lane = JoinSet::new();
     loop {
-        lane.spawn(Lane::new(process.clone(), queue.clone()).run());
-        if let Some(Err(error)) = lane.join_next().await {
-            tracing::error!(%error, "a lane ended and is started again");
+        let lane = AssertUnwindSafe(Lane::new(process.clone(), queue.clone()).run());
+        if lane.catch_unwind().await.is_err() {
+            tracing::error!("a lane ended and is started again");
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::effect::{Name, Planned, When, Work};
 use super::following::{Following, Foreign};
 use super::lapses::Lapses;
+use super::queue::Queue;
 use super::record::{Record, Touched, What};
 use super::target::{Outcome, Target, Unit};
 use crate::command::Flags;
@@ -23,6 +24,7 @@ use crate::copy::Resynced;
 use crate::keyspace::DbIndex;
 use crate::keyspace::slot::Slot;
 use crate::resp::{Protocol, Reply};
+use crate::store::Store;
 use crate::upstream::Raw;
 
 /// Taken from the queue at once: as much as a lane takes gladly.
@@ -42,6 +44,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub struct Follower {
     pub(super) following: Arc<Following>,
     pub(super) target: Target,
+    store: Arc<Store>,
     unsettled: HashMap<Name, Unsettled>,
     pub(super) lapses: Lapses,
     to_ask: VecDeque<Name>,
@@ -72,10 +75,11 @@ pub(super) struct Arrived {
 }
 
 impl Follower {
-    pub fn new(following: Arc<Following>, target: Target) -> Follower {
+    pub fn new(following: Arc<Following>, target: Target, store: Arc<Store>) -> Follower {
         Follower {
             following,
             target,
+            store,
             unsettled: HashMap::new(),
             lapses: Lapses::default(),
             to_ask: VecDeque::new(),
@@ -92,6 +96,7 @@ impl Follower {
     /// Follows until the queue is closed.
     pub async fn run(mut self) {
         let queue = self.following.queue.clone();
+        until_left_are_gone(&self.following.queue, &self.store).await;
         while !queue.is_closed() {
             let records = tokio::select! {
                 records = queue.take(RECORDS, BYTES) => records,
@@ -351,6 +356,7 @@ impl Follower {
         self.following.report.counts.unreachable.fetch_add(1, Relaxed);
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        until_left_are_gone(&self.following.queue, &self.store).await;
     }
 
     /// Nobody knows whether a unit was executed.
@@ -361,5 +367,12 @@ impl Follower {
             }
             planned.written().into_iter().for_each(|name| self.unsettle(name, "outcome unknown"));
         }
+    }
+}
+
+/// What Postgres still has in hand of what was done before must not come after what is done next.
+async fn until_left_are_gone(queue: &Queue, store: &Store) {
+    while !queue.is_closed() && store.end_left().await != Ok(true) {
+        tokio::time::sleep(FIRST_PAUSE).await;
     }
 }
