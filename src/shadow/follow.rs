@@ -37,6 +37,8 @@ const ASKED_AT_ONCE: usize = 256;
 const MOST_UNSETTLED: usize = 100_000;
 /// Who waits for a key is told that it cannot be had after so many attempts.
 const MOST_FAILURES: u32 = 10;
+/// A key that is never what was written is left alone after so many writes.
+const MOST_WRITES: u32 = 20;
 /// Pauses while the target cannot be reached, and before a state is asked for again that could not be had.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -65,6 +67,8 @@ struct Unsettled {
     why: String,
     /// How often it could not be had.
     failures: u32,
+    /// How often it was written.
+    writes: u32,
 }
 
 /// A key's state at the place where the follower is.
@@ -72,6 +76,7 @@ pub(super) struct Arrived {
     pub name: Name,
     pub state: KeyState,
     pub why: String,
+    pub writes: u32,
 }
 
 impl Follower {
@@ -246,7 +251,8 @@ impl Follower {
         if self.unsettled.len() >= MOST_UNSETTLED {
             return self.following.dirty.give_up(&slot);
         }
-        self.unsettled.insert(name.clone(), Unsettled { ticket: 0, why: why.to_owned(), failures: 0 });
+        self.unsettled
+            .insert(name.clone(), Unsettled { ticket: 0, why: why.to_owned(), failures: 0, writes: 0 });
         self.to_ask.push_back(name);
         self.count();
     }
@@ -283,10 +289,10 @@ impl Follower {
         self.asked -= 1;
         match state {
             Some(state) => {
-                let why = std::mem::take(&mut unsettled.why);
+                let (why, writes) = (std::mem::take(&mut unsettled.why), unsettled.writes);
                 // Calls after this place are on top of it.
                 self.unsettled.remove(&name);
-                self.states.push(Arrived { name, state, why });
+                self.states.push(Arrived { name, state, why, writes });
             }
             None => {
                 unsettled.ticket = 0;
@@ -309,10 +315,24 @@ impl Follower {
         self.following.waiting.tell(name, || Ok(became));
     }
 
+    /// The key was written: it is looked at once more, since another process may have written an earlier state in between.
+    pub(super) fn look_again(&mut self, arrived: &Arrived, became: Resynced) {
+        let Arrived { name, writes, .. } = arrived;
+        if self.unsettled.contains_key(name) || *writes >= MOST_WRITES {
+            return self.settled(name, became);
+        }
+        self.following.waiting.tell(name, || Ok(became));
+        let unsettled = Unsettled { ticket: 0, why: "written".to_owned(), failures: 0, writes: writes + 1 };
+        self.unsettled.insert(name.clone(), unsettled);
+        self.to_ask.push_back(name.clone());
+        self.count();
+    }
+
     /// A state could not be written: asked for again after a while.
     pub(super) fn unsettle_again(&mut self, arrived: &Arrived, error: CopyError) {
         self.following.waiting.tell(&arrived.name, || Err(error));
-        let unsettled = Unsettled { ticket: 0, why: arrived.why.clone(), failures: 0 };
+        let unsettled =
+            Unsettled { ticket: 0, why: arrived.why.clone(), failures: 0, writes: arrived.writes };
         if self.unsettled.insert(arrived.name.clone(), unsettled).is_none() {
             self.ask_again_at = Some(Instant::now() + LONGEST_PAUSE);
             self.to_ask.push_back(arrived.name.clone());
