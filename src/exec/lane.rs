@@ -4,9 +4,11 @@
 //! while a lane waits for Postgres, the next batch gathers: until the one under way ends, or it is worth a batch beside it.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -209,12 +211,12 @@ impl Waiting {
     }
 }
 
-/// Runs a lane for ever. A panic in a command is a bug that costs its batch, not the thread's other clients.
+/// Runs a lane until it is dropped, and the lane's connections with it. A panic in a command is a bug that costs its batch, not the thread's other clients.
 pub async fn keep_lane(process: Arc<Process>, queue: Arc<LaneQueue>) {
     loop {
-        let lane = tokio::spawn(Lane::new(process.clone(), queue.clone()).run());
-        if let Err(error) = lane.await {
-            tracing::error!(%error, "a lane ended and is started again");
+        let lane = AssertUnwindSafe(Lane::new(process.clone(), queue.clone()).run());
+        if lane.catch_unwind().await.is_err() {
+            tracing::error!("a lane ended and is started again");
         }
     }
 }

@@ -86,9 +86,15 @@ pub async fn run<S: Source + Send>(
             inline,
             now_us: None,
         };
-        let error = match timeout_at(deadline, batch.run(works)).await {
+        let error = match timeout_at(deadline, connection.busy(batch.run(works))).await {
             Ok(Ok(replies)) => return Ok(replies),
-            Ok(Err(error)) => error,
+            Ok(Err(error)) => {
+                if connection.is_closed() {
+                    // Postgres may still be at it.
+                    connection.abandon();
+                }
+                error
+            }
             Err(_) => {
                 // In the middle of something; a commit may be on its way.
                 connection.abandon();

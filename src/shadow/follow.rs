@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::effect::{Name, Planned, When, Work};
 use super::following::{Following, Foreign};
 use super::lapses::Lapses;
+use super::queue::Queue;
 use super::record::{Record, Touched, What};
 use super::target::{Outcome, Target, Unit};
 use crate::command::Flags;
@@ -23,6 +24,7 @@ use crate::copy::Resynced;
 use crate::keyspace::DbIndex;
 use crate::keyspace::slot::Slot;
 use crate::resp::{Protocol, Reply};
+use crate::store::Store;
 use crate::upstream::Raw;
 
 /// Taken from the queue at once: as much as a lane takes gladly.
@@ -35,6 +37,8 @@ const ASKED_AT_ONCE: usize = 256;
 const MOST_UNSETTLED: usize = 100_000;
 /// Who waits for a key is told that it cannot be had after so many attempts.
 const MOST_FAILURES: u32 = 10;
+/// A key that is never what was written is left alone after so many writes.
+const MOST_WRITES: u32 = 20;
 /// Pauses while the target cannot be reached, and before a state is asked for again that could not be had.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -42,6 +46,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub struct Follower {
     pub(super) following: Arc<Following>,
     pub(super) target: Target,
+    store: Arc<Store>,
     unsettled: HashMap<Name, Unsettled>,
     pub(super) lapses: Lapses,
     to_ask: VecDeque<Name>,
@@ -62,6 +67,8 @@ struct Unsettled {
     why: String,
     /// How often it could not be had.
     failures: u32,
+    /// How often it was written.
+    writes: u32,
 }
 
 /// A key's state at the place where the follower is.
@@ -69,13 +76,15 @@ pub(super) struct Arrived {
     pub name: Name,
     pub state: KeyState,
     pub why: String,
+    pub writes: u32,
 }
 
 impl Follower {
-    pub fn new(following: Arc<Following>, target: Target) -> Follower {
+    pub fn new(following: Arc<Following>, target: Target, store: Arc<Store>) -> Follower {
         Follower {
             following,
             target,
+            store,
             unsettled: HashMap::new(),
             lapses: Lapses::default(),
             to_ask: VecDeque::new(),
@@ -92,6 +101,7 @@ impl Follower {
     /// Follows until the queue is closed.
     pub async fn run(mut self) {
         let queue = self.following.queue.clone();
+        until_left_are_gone(&self.following.queue, &self.store).await;
         while !queue.is_closed() {
             let records = tokio::select! {
                 records = queue.take(RECORDS, BYTES) => records,
@@ -241,7 +251,8 @@ impl Follower {
         if self.unsettled.len() >= MOST_UNSETTLED {
             return self.following.dirty.give_up(&slot);
         }
-        self.unsettled.insert(name.clone(), Unsettled { ticket: 0, why: why.to_owned(), failures: 0 });
+        self.unsettled
+            .insert(name.clone(), Unsettled { ticket: 0, why: why.to_owned(), failures: 0, writes: 0 });
         self.to_ask.push_back(name);
         self.count();
     }
@@ -278,10 +289,10 @@ impl Follower {
         self.asked -= 1;
         match state {
             Some(state) => {
-                let why = std::mem::take(&mut unsettled.why);
+                let (why, writes) = (std::mem::take(&mut unsettled.why), unsettled.writes);
                 // Calls after this place are on top of it.
                 self.unsettled.remove(&name);
-                self.states.push(Arrived { name, state, why });
+                self.states.push(Arrived { name, state, why, writes });
             }
             None => {
                 unsettled.ticket = 0;
@@ -304,10 +315,24 @@ impl Follower {
         self.following.waiting.tell(name, || Ok(became));
     }
 
+    /// The key was written: it is looked at once more, since another process may have written an earlier state in between.
+    pub(super) fn look_again(&mut self, arrived: &Arrived, became: Resynced) {
+        let Arrived { name, writes, .. } = arrived;
+        if self.unsettled.contains_key(name) || *writes >= MOST_WRITES {
+            return self.settled(name, became);
+        }
+        self.following.waiting.tell(name, || Ok(became));
+        let unsettled = Unsettled { ticket: 0, why: "written".to_owned(), failures: 0, writes: writes + 1 };
+        self.unsettled.insert(name.clone(), unsettled);
+        self.to_ask.push_back(name.clone());
+        self.count();
+    }
+
     /// A state could not be written: asked for again after a while.
     pub(super) fn unsettle_again(&mut self, arrived: &Arrived, error: CopyError) {
         self.following.waiting.tell(&arrived.name, || Err(error));
-        let unsettled = Unsettled { ticket: 0, why: arrived.why.clone(), failures: 0 };
+        let unsettled =
+            Unsettled { ticket: 0, why: arrived.why.clone(), failures: 0, writes: arrived.writes };
         if self.unsettled.insert(arrived.name.clone(), unsettled).is_none() {
             self.ask_again_at = Some(Instant::now() + LONGEST_PAUSE);
             self.to_ask.push_back(arrived.name.clone());
@@ -351,6 +376,7 @@ impl Follower {
         self.following.report.counts.unreachable.fetch_add(1, Relaxed);
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        until_left_are_gone(&self.following.queue, &self.store).await;
     }
 
     /// Nobody knows whether a unit was executed.
@@ -361,5 +387,12 @@ impl Follower {
             }
             planned.written().into_iter().for_each(|name| self.unsettle(name, "outcome unknown"));
         }
+    }
+}
+
+/// What Postgres still has in hand of what was done before must not come after what is done next.
+async fn until_left_are_gone(queue: &Queue, store: &Store) {
+    while !queue.is_closed() && store.end_left().await != Ok(true) {
+        tokio::time::sleep(FIRST_PAUSE).await;
     }
 }

@@ -81,7 +81,7 @@ impl Follower {
         match outcome {
             Ok(became) => {
                 counts.repaired.fetch_add(1, Relaxed);
-                self.settled(&arrived.name, became);
+                self.look_again(arrived, became);
             }
             Err(error) => {
                 counts.failed.fetch_add(1, Relaxed);
@@ -94,7 +94,7 @@ impl Follower {
     /// Whether the key has to be written; notes how it differs.
     fn differs(&self, arrived: &Arrived, own: Option<&KeyState>) -> bool {
         let report = &self.following.report;
-        let Arrived { name: (_, key), state, why } = arrived;
+        let Arrived { name: (_, key), state, why, .. } = arrived;
         if let KeyState::Unsupported(kind) = state {
             report.unsupported(kind);
             return !matches!(own, Some(KeyState::Absent));

@@ -56,7 +56,7 @@ impl Run {
         let queue = Queue::start(*bounds, Spool::open(folder)?, dirty.clone())?;
         let following = Following::new(queue, dirty, (*report).clone(), leader, means.share(Side::Upstream));
         let (executor, sides) = own_side(process, pipe, &mut tasks);
-        let follower = Follower::new(following.clone(), Target::own(executor));
+        let follower = Follower::new(following.clone(), Target::own(executor), process.store.clone());
         tasks.spawn(repair_forever(following.clone(), sides));
         tasks.spawn(serve_forever(following.clone(), (*process).clone(), (*pipe).clone()));
         pipe.set_tap(Some(following.clone()));
@@ -89,7 +89,7 @@ impl Run {
 
     /// What has not been followed stays marked. Whether what is under way comes to its end is waited for if it `matters`.
     pub async fn end(mut self, matters: bool) {
-        let Run { followed, follower, .. } = &mut self;
+        let Run { followed, follower, tasks } = &mut self;
         match followed {
             Followed::Shadow(following) => following.queue.close(),
             Followed::Reverse(reverse) => reverse.changes.close(),
@@ -98,7 +98,9 @@ impl Run {
         if tokio::time::timeout(farewell, &mut *follower).await.is_err() {
             tracing::warn!("the side that follows does not answer: what it is doing is left alone");
             follower.abort();
+            let _ = follower.await;
         }
+        tasks.shutdown().await;
         if let Err(error) = followed.dirty().sweep() {
             tracing::warn!(%error, "the file of dirty slots cannot be written");
         }

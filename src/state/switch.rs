@@ -199,6 +199,8 @@ impl Process {
                 Ok(stored) => self.obey(stored, &mut seen).await,
                 Err(error) => tracing::warn!(%error, "cannot read the rule"),
             }
+            // Nobody may be waiting for their end.
+            let _ = self.store.end_left().await;
             let look_again = match self.routing.is_held() {
                 true => Duration::from_millis(100),
                 false if is_deaf => LOOK_DEAF,
@@ -318,6 +320,9 @@ impl Process {
             return Err(format!("what clients have under way takes too long ({left})"));
         }
         let Some(shadow) = shadow else { return Ok(()) };
+        if tokio::time::timeout(CATCH_UP, self.store.until_left_are_gone()).await.is_err() && !force {
+            return Err("PostgreSQL has not ended sessions that were given up".to_owned());
+        }
         let caught_up = async {
             for side in about_to() {
                 shadow.caught_up(side).await;

@@ -1,8 +1,8 @@
 //! One connection to Postgres with its prepared statements. Hot path.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio_postgres::types::ToSql;
@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Row};
 
 use super::carrier::{Carrier, Driver};
 use super::error::StoreError;
+use super::left::{Left, Session};
 use super::statements::Statement;
 use super::statements::keys::{BEGIN, COMMIT, ROLLBACK};
 use super::tls::Target;
@@ -28,6 +29,11 @@ pub struct Connection {
     client: Client,
     prepared: Mutex<HashMap<usize, tokio_postgres::Statement>>,
     abandoned: AtomicBool,
+    /// Who has handed it something and has no answer yet.
+    busy: AtomicUsize,
+    /// None if it is not known, or was said to be given up.
+    session: Mutex<Option<Session>>,
+    left: Arc<Left>,
     worn: AtomicBool,
     planned: Mutex<Instant>,
 }
@@ -42,19 +48,27 @@ const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqs
     SET idle_in_transaction_session_timeout = '30s'; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;
     SET tcp_keepalives_count = 3";
 
+/// Says also who the session is.
+const LOCK_TIMEOUT: &str = "SELECT pg_backend_pid(), extract(epoch FROM clock_timestamp())::float8, set_config('lock_timeout', $1, false)";
+
 /// How long plans are used: planning all hot statements again takes about a millisecond.
 const PLAN_LIFE: Duration = Duration::from_secs(1);
 
 /// A pooled connection whose buffers may have grown beyond this is not used again.
 const KEPT_BUFFERS: usize = 4 << 20;
 
-async fn set_up(client: &Client, commit: Commit, lock_wait: Duration) -> Result<(), tokio_postgres::Error> {
+async fn set_up(
+    client: &Client,
+    commit: Commit,
+    lock_wait: Duration,
+) -> Result<Session, tokio_postgres::Error> {
     client.batch_execute(SESSION).await?;
     if commit == Commit::Relaxed {
         client.batch_execute("SET synchronous_commit = off").await?;
     }
     let lock_timeout = lock_wait.as_millis().to_string();
-    client.query("SELECT set_config('lock_timeout', $1, false)", &[&lock_timeout]).await.map(|_| ())
+    let row = client.query_one(LOCK_TIMEOUT, &[&lock_timeout]).await?;
+    Ok(Session { process: row.get(0), seen_at: row.get(1) })
 }
 
 impl Connection {
@@ -88,13 +102,17 @@ impl Connection {
             let (client, driver) = target.connect_undriven().await?;
             drive(driver);
             // A setting would be lost to us and burden whoever comes next: synchronous_commit would even break promises.
-            if !target.shared_sessions() {
-                set_up(&client, commit, lock_wait).await?;
-            }
+            let session = match target.shared_sessions() {
+                true => None,
+                false => Some(set_up(&client, commit, lock_wait).await?),
+            };
             let connection = Connection {
                 client,
                 prepared: Mutex::default(),
                 abandoned: AtomicBool::new(false),
+                busy: AtomicUsize::new(0),
+                session: Mutex::new(session),
+                left: target.left.clone(),
                 worn: AtomicBool::new(false),
                 planned: Mutex::new(Instant::now()),
             };
@@ -119,6 +137,21 @@ impl Connection {
     /// Gives the connection up in the middle of something: it will not be used again.
     pub fn abandon(&self) {
         self.abandoned.store(true, Relaxed);
+        let session = self.session.lock().expect("no panic while held").take();
+        session.into_iter().for_each(|session| self.left.add(session));
+    }
+
+    /// Something is handed to it: if this future is dropped in between, the connection is given up.
+    pub async fn busy<T>(&self, work: impl Future<Output = T>) -> T {
+        self.busy.fetch_add(1, Relaxed);
+        let outcome = work.await;
+        self.busy.fetch_sub(1, Relaxed);
+        outcome
+    }
+
+    /// Whether somebody has gone away in the middle of something, if nobody uses it.
+    pub fn is_busy(&self) -> bool {
+        self.busy.load(Relaxed) > 0
     }
 
     /// Says how many bytes were sent and received for a batch: tokio-postgres keeps the buffers that they needed.
@@ -187,5 +220,13 @@ impl Connection {
     ) -> Result<u64, tokio_postgres::Error> {
         let prepared = self.prepare(statement).await?;
         self.client.execute(&prepared, params).await
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.is_busy() {
+            self.abandon();
+        }
     }
 }

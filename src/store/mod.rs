@@ -8,6 +8,7 @@ mod connection;
 mod databases;
 mod error;
 mod expire;
+mod left;
 mod local;
 mod migrate;
 mod object_ids;

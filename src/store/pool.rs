@@ -28,7 +28,7 @@ impl bb8::ManageConnection for Manager {
     }
 
     fn has_broken(&self, connection: &mut Connection) -> bool {
-        connection.is_closed() || connection.is_worn()
+        connection.is_closed() || connection.is_worn() || connection.is_busy()
     }
 }
 

@@ -21,6 +21,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Notification};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::carrier::Driver;
+use super::left::Left;
 use super::local::LocalSocket;
 use super::url;
 
@@ -61,6 +62,7 @@ pub struct Target {
     /// Ways to try, the first that the server agrees to is taken.
     modes: &'static [SslMode],
     shared_sessions: bool,
+    pub(super) left: Arc<Left>,
 }
 
 impl Target {
@@ -85,7 +87,7 @@ impl Target {
             && config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
         let (tls, modes) = wanted.understand(&config)?;
         let modes = if on_this_machine { &[SslMode::Disable] } else { modes };
-        Ok(Target { config, tls, modes, shared_sessions: false })
+        Ok(Target { config, tls, modes, shared_sessions: false, left: Arc::default() })
     }
 
     /// With a name and a time limit for connecting, unless the connection string has them.

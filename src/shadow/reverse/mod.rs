@@ -93,6 +93,7 @@ impl Reverse {
         let reverse = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(reverse.patience * 2).await;
+            reverse.store.until_left_are_gone().await;
             let count = names.len() as u64;
             reverse.changes.add(names);
             reverse.uncertain.fetch_sub(count, Relaxed);
@@ -105,6 +106,7 @@ impl Reverse {
         let reverse = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(reverse.patience * 2).await;
+            reverse.store.until_left_are_gone().await;
             reverse.compare_all();
             reverse.uncertain.fetch_sub(1, Relaxed);
         });

@@ -94,6 +94,7 @@ pub fn all() -> Vec<&'static Statement> {
         &server::CHANGE_MODE,
         &server::LIVE_PROCESSES,
         &server::AWAITED_PROCESSES,
+        &server::END_SESSIONS,
         &server::LOSE,
         &server::ANY_KEY,
         &server::CHANGE_SETTING,

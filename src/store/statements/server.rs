@@ -62,6 +62,16 @@ pub static AWAITED_PROCESSES: Statement = Statement::new(
            UNION SELECT g.process FROM respg.lost_processes g WHERE g.seen_at > now() - interval '2 seconds') a",
 );
 
+/// $1 processes of Postgres, $2 when each was a session of ours: ends these sessions. Those that are not gone yet.
+pub static END_SESSIONS: Statement = Statement::new(
+    "WITH ours AS MATERIALIZED (
+         SELECT a.pid FROM pg_stat_activity a
+         JOIN unnest($1::int[], $2::float8[]) AS l (pid, seen_at)
+             ON l.pid = a.pid AND extract(epoch FROM a.backend_start)::float8 <= l.seen_at
+         WHERE a.pid <> pg_backend_pid())
+     SELECT o.pid, pg_terminate_backend(o.pid) FROM ours o",
+);
+
 /// $1 the process that does not hear anything.
 pub static LOSE: Statement = Statement::new("SELECT respg.lose($1)");
 

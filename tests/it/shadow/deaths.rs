@@ -89,25 +89,20 @@ fn whoever_changes_the_mode_is_killed() {
     assert_eq!(slow.connect().plain("INCR n"), 3);
 }
 
-/// The answer to its first step does not come in time, and afterwards it happens nevertheless.
+/// The answer to its first step does not come in time: its session is ended, so it does not happen afterwards.
 #[test]
-fn a_change_that_was_given_up_begins() {
+fn a_change_that_was_given_up_does_not_begin() {
     let pair = Pair::new(PROGRAMS[0]);
     let _redis = pair.redis();
     let respg = pair.respg(0, &["--mode", "redis", "--postgres-timeout", "1000"]);
     let mut client = respg.connect();
     let mut admin = respg.connect();
-    let took = blocking(async {
+    blocking(async {
         let begin = || admin.send(["RESPG.MODE SET postgres"]);
         let given_up = async |_: &Postgres| tokio::time::sleep(Duration::from_millis(2500)).await;
-        let postgres = slow_step(&pair.database, "%>%", begin, given_up).await;
+        slow_step(&pair.database, "%>%", begin, given_up).await;
         assert!(admin.read().is_error());
-        until(&postgres, |stored| stored.contains('>')).await;
-        let begun = Instant::now();
-        until(&postgres, |stored| !stored.contains('>')).await;
-        begun.elapsed()
     });
-    assert!(took < SOON, "{took:?}");
     assert_eq!(client.plain("INCR n"), 1);
     change_mode(&mut client, "postgres");
 }

@@ -9,6 +9,7 @@ mod held_up;
 mod keys;
 mod keys_moving;
 mod lapsed;
+mod late;
 mod modes;
 mod own_connections;
 mod pair;

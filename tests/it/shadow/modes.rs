@@ -156,6 +156,34 @@ fn readers_that_are_called_do_not_hold_a_change_up() {
     });
 }
 
+/// Each change ends followers and begins others: with them go their connections to Postgres, which has not too many of them.
+#[test]
+fn followers_that_have_ended_keep_no_connections() {
+    let shadow = Shadow::start(Redis::start(), &["--threads", "1", "--pool-size", "2"]);
+    let connections = || {
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()";
+        blocking(async {
+            let row = pg::connect(&shadow.database).await.query_one(count, &[]).await.expect("counted");
+            row.get::<_, i64>(0)
+        })
+    };
+    let change = |mode| {
+        shadow.change_mode(mode);
+        shadow.call("INCR n");
+        shadow.settle();
+    };
+    let round = || ["reverse", "shadow"].into_iter().for_each(change);
+    round();
+    let before = connections();
+    (0..15).for_each(|_| round());
+    // Postgres may notice later that they are gone.
+    let begun = Instant::now();
+    while connections() > before + 10 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{before}, then {}", connections());
+        sleep(Duration::from_millis(50));
+    }
+}
+
 /// Nobody could read them in Postgres, and nobody removes them because Postgres lacks them.
 #[test]
 fn keys_of_types_that_respg_lacks_hold_a_change_up() {

@@ -1,0 +1,67 @@
+//! Sessions of Postgres that respg has given up, and that go on later.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::faults::Postgres;
+use super::pair::pause;
+use super::{Shadow, change_mode};
+use crate::support::client::{Value, ok};
+use crate::support::pg;
+use crate::support::redis::Redis;
+use crate::support::respg::blocking;
+
+/// All of respg but the one that listens.
+fn sessions(url: &str) -> Vec<Pid> {
+    let query = "SELECT a.pid FROM pg_stat_activity a
+        WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+        AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory')";
+    blocking(async {
+        let rows = pg::connect(url).await.query(query, &[]).await.expect("told");
+        rows.iter().filter_map(|row| Pid::from_raw(row.get(0))).collect()
+    })
+}
+
+/// The follower's sessions hang in the middle of a write. Others take over, the change is made, and what hung must not come after what Postgres has answered since.
+#[test]
+fn a_write_of_the_follower_does_not_come_after_a_change() {
+    let postgres = Postgres::start();
+    let options = ["--threads", "1", "--pool-size", "2"];
+    let shadow = Shadow::on(Redis::start(), postgres.url(), &options);
+    let mut client = shadow.respg.connect();
+    client.plain("SET n 1");
+    shadow.settle();
+    let stopped = sessions(&shadow.database);
+    let signal = |signal| {
+        for pid in &stopped {
+            let _ = kill_process(*pid, signal);
+        }
+    };
+    signal(Signal::STOP);
+    assert_eq!(client.plain("SET n 100"), ok());
+    let begun = Instant::now();
+    while shadow.number("unreachable") == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        pause(0.02);
+    }
+    // As long as nobody knows what becomes of it, it may be refused.
+    let mut admin = shadow.respg.connect();
+    let begun = Instant::now();
+    let mut is_changed = false;
+    while !is_changed && begun.elapsed() < Duration::from_secs(12) {
+        is_changed = admin.plain("RESPG.MODE SET reverse") == ok();
+    }
+    if is_changed {
+        assert_eq!(client.plain("INCRBY n 5"), 105);
+    }
+    signal(Signal::CONT);
+    if !is_changed {
+        change_mode(&mut admin, "reverse");
+        assert_eq!(client.plain("INCRBY n 5"), 105);
+    }
+    for _ in 0..40 {
+        assert_eq!(client.plain("GET n"), Value::from("105"), "{is_changed}");
+        pause(0.05);
+    }
+}
