@@ -5,13 +5,11 @@ use std::time::Duration;
 use super::{Speaker, words};
 use crate::command::copy::{Call, Dialect};
 use crate::resp::Reply;
-use crate::upstream::{Connection, UpstreamError, Url};
+use crate::upstream::{Connection, UpstreamError, Url, in_time};
 
 /// How often a broken connection is opened again before we give up, and the pause before the first attempt, which doubles.
 const ATTEMPTS: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(200);
-/// Longest time that opening one may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A Redis with a database selected.
 pub struct Redis {
@@ -24,7 +22,7 @@ pub struct Redis {
 impl Redis {
     /// Connects and asks for the version.
     pub async fn open(url: &Url) -> Result<Redis, UpstreamError> {
-        let opened = tokio::time::timeout(PATIENCE, async {
+        in_time(url, async {
             let mut redis =
                 Redis { url: url.clone(), connection: None, dialect: Dialect::OLDEST, run_id: None };
             let mut connection = Connection::open(url).await?;
@@ -37,11 +35,8 @@ impl Redis {
             }
             redis.connection = Some(connection);
             Ok(redis)
-        });
-        opened.await.unwrap_or_else(|_| {
-            let (place, reason) = (url.place.to_string(), "no answer in time".to_owned());
-            Err(UpstreamError::Unreachable { place, reason })
         })
+        .await
     }
 
     /// Another connection to the same.

@@ -16,7 +16,7 @@ use crate::keyspace::DbIndex;
 use crate::resp::{Protocol, Reply};
 use crate::session::Session;
 use crate::state::{Blockage, ClientHandle, OutputLimit, Process, Rule, Upstream};
-use crate::upstream::{Calls, Connection, FollowedAside, Raw, UpstreamError};
+use crate::upstream::{Calls, Connection, FollowedAside, Raw, UpstreamError, in_time};
 
 /// What may wait for a client that does not read; beyond, nothing is taken from the upstream, whose own limits then hold, but while commands are held back.
 const MOST_WAITING: u64 = 1024 * 1024;
@@ -50,16 +50,21 @@ impl Aside {
         upstream: &Arc<Upstream>,
         session: &Session,
     ) -> Result<Aside, UpstreamError> {
-        let mut connection = Connection::open(upstream.pipe.url()).await?;
-        let replies =
-            connection.call(&[vec![Bytes::from_static(b"CLIENT"), Bytes::from_static(b"ID")]]).await?;
+        let url = upstream.pipe.url();
+        let (connection, replies) = in_time(url, async {
+            let mut connection = Connection::open(url).await?;
+            let id = ["CLIENT", "ID"].map(|word| Bytes::from_static(word.as_bytes()));
+            let replies = connection.call(&[id.into()]).await?;
+            Ok((connection, replies))
+        })
+        .await?;
         let id = match replies[..] {
             [Reply::Integer(id)] => Some(id),
             _ => None,
         };
         let (sender, receiver) = unbounded_channel();
         let state = Arc::new(State::default());
-        let context = Context { db: upstream.pipe.url().db, protocol: Protocol::Resp2, name: Bytes::new() };
+        let context = Context { db: url.db, protocol: Protocol::Resp2, name: Bytes::new() };
         let task = Task {
             process: process.clone(),
             upstream: upstream.clone(),
