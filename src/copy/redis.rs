@@ -41,15 +41,19 @@ impl Redis {
 
     /// Another connection to the same.
     pub async fn sibling(&self) -> Result<Redis, UpstreamError> {
-        Ok(Redis::open(&self.url).await?.with_dialect(self.dialect))
+        self.if_same(Redis::open(&self.url).await?)
     }
 
-    /// Opens another connection, if it is still the same server: cursors of SCAN mean something else in another, which may have other keys too.
     async fn connect(&mut self) -> Result<Connection, UpstreamError> {
-        let Redis { connection, run_id, .. } = Redis::open(&self.url).await?;
-        match connection {
-            Some(connection) if self.run_id.is_none() || self.run_id == run_id => Ok(connection),
-            _ => Err(UpstreamError::Another { place: self.url.place.to_string() }),
+        let opened = Redis::open(&self.url).await?;
+        Ok(self.if_same(opened)?.connection.expect("it was just opened"))
+    }
+
+    /// What was opened anew, if it is still the same server: cursors of SCAN mean something else in another, which may have other keys too.
+    fn if_same(&self, opened: Redis) -> Result<Redis, UpstreamError> {
+        match self.run_id.is_none() || self.run_id == opened.run_id {
+            true => Ok(opened.with_dialect(self.dialect)),
+            false => Err(UpstreamError::Another { place: self.url.place.to_string() }),
         }
     }
 
