@@ -5,13 +5,11 @@ use std::time::Duration;
 use super::{Speaker, words};
 use crate::command::copy::{Call, Dialect};
 use crate::resp::Reply;
-use crate::upstream::{Connection, UpstreamError, Url};
+use crate::upstream::{Connection, UpstreamError, Url, in_time};
 
 /// How often a broken connection is opened again before we give up, and the pause before the first attempt, which doubles.
 const ATTEMPTS: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(200);
-/// Longest time that opening one may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A Redis with a database selected.
 pub struct Redis {
@@ -24,7 +22,7 @@ pub struct Redis {
 impl Redis {
     /// Connects and asks for the version.
     pub async fn open(url: &Url) -> Result<Redis, UpstreamError> {
-        let opened = tokio::time::timeout(PATIENCE, async {
+        in_time(url, async {
             let mut redis =
                 Redis { url: url.clone(), connection: None, dialect: Dialect::OLDEST, run_id: None };
             let mut connection = Connection::open(url).await?;
@@ -37,24 +35,25 @@ impl Redis {
             }
             redis.connection = Some(connection);
             Ok(redis)
-        });
-        opened.await.unwrap_or_else(|_| {
-            let (place, reason) = (url.place.to_string(), "no answer in time".to_owned());
-            Err(UpstreamError::Unreachable { place, reason })
         })
+        .await
     }
 
     /// Another connection to the same.
     pub async fn sibling(&self) -> Result<Redis, UpstreamError> {
-        Ok(Redis::open(&self.url).await?.with_dialect(self.dialect))
+        self.if_same(Redis::open(&self.url).await?)
     }
 
-    /// Opens another connection, if it is still the same server: cursors of SCAN mean something else in another, which may have other keys too.
     async fn connect(&mut self) -> Result<Connection, UpstreamError> {
-        let Redis { connection, run_id, .. } = Redis::open(&self.url).await?;
-        match connection {
-            Some(connection) if self.run_id.is_none() || self.run_id == run_id => Ok(connection),
-            _ => Err(UpstreamError::Another { place: self.url.place.to_string() }),
+        let opened = Redis::open(&self.url).await?;
+        Ok(self.if_same(opened)?.connection.expect("it was just opened"))
+    }
+
+    /// What was opened anew, if it is still the same server: cursors of SCAN mean something else in another, which may have other keys too.
+    fn if_same(&self, opened: Redis) -> Result<Redis, UpstreamError> {
+        match self.run_id.is_none() || self.run_id == opened.run_id {
+            true => Ok(opened.with_dialect(self.dialect)),
+            false => Err(UpstreamError::Another { place: self.url.place.to_string() }),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Keys that a process in shadow mode brings over for others. It alone knows the order of all writes, so while there is one, nobody else may write keys of the follower: `import`
 //! and `verify --repair` ask it, in a table, and wait for its answer.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,12 +12,15 @@ use tokio::time::{Instant, sleep};
 
 use crate::command::copy::CopyError;
 use crate::store::statements::migrate::{
-    ANSWER_RESYNC, ASK_RESYNC, FOLLOWER, FOLLOWER_GONE, FOLLOWER_SEEN, RESYNC_OUTCOMES, TAKE_RESYNCS,
+    ANSWER_RESYNC, ASK_RESYNC, FOLLOWER, FOLLOWER_GONE, FOLLOWER_SEEN, FORGET_RESYNC, RESYNC_OUTCOMES,
+    TAKE_RESYNCS,
 };
 use crate::store::{Row, Store, StoreError};
 
 /// How often a follower says that it is there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// Postgres may have forgotten all followers, if it has crashed: they say it again.
+const ABSENCE: Duration = Duration::from_secs(10);
 /// Between two looks for requests: while there are some, and when there were none for long.
 const BUSY: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_secs(1);
@@ -74,6 +77,8 @@ pub async fn serve_requests(
     resync: Arc<dyn Resync>,
 ) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
+    // Not noted in Postgres: what is given up for any reason is found again.
+    let under_way: Arc<Mutex<HashSet<i64>>> = Arc::default();
     let mut seen: Option<Instant> = None;
     let mut busy: Option<Instant> = None;
     loop {
@@ -86,16 +91,21 @@ pub async fn serve_requests(
         let free = places.available_permits() as i64;
         let taken = match free {
             0 => Ok(Vec::new()),
-            _ => store.change(&TAKE_RESYNCS, &[&process, &free]).await,
+            _ => {
+                let known: Vec<i64> = locked(&under_way).iter().copied().collect();
+                store.change(&TAKE_RESYNCS, &[&process, &known, &free]).await
+            }
         };
         match taken {
             Ok(rows) => {
                 for row in rows {
                     busy = Some(Instant::now());
                     let Ok(place) = places.clone().try_acquire_owned() else { break };
-                    let (store, resync) = (store.clone(), resync.clone());
+                    let (store, resync, under_way) = (store.clone(), resync.clone(), under_way.clone());
+                    locked(&under_way).insert(row.get(0));
                     tokio::spawn(async move {
                         answer(&store, resync.as_ref(), &row).await;
+                        locked(&under_way).remove(&row.get(0));
                         drop(place);
                     });
                 }
@@ -106,6 +116,10 @@ pub async fn serve_requests(
     }
 }
 
+fn locked(ids: &Mutex<HashSet<i64>>) -> MutexGuard<'_, HashSet<i64>> {
+    ids.lock().expect("no panic while held")
+}
+
 async fn answer(store: &Store, resync: &dyn Resync, row: &Row) {
     let (id, db, keys): (i64, i32, Vec<&[u8]>) = (row.get(0), row.get(1), row.get(2));
     let keys: Vec<Bytes> = keys.into_iter().map(Bytes::copy_from_slice).collect();
@@ -113,9 +127,9 @@ async fn answer(store: &Store, resync: &dyn Resync, row: &Row) {
     let mut outcomes: HashMap<Bytes, _> = outcomes.into_iter().collect();
     let outcome = |key| outcomes.remove(key).unwrap_or(Err(CopyError::Unexpected));
     let outcomes: Vec<String> = keys.iter().map(outcome).map(Resynced::to_text).collect();
-    // Without an answer whoever asked gives up and asks again.
+    // Without an answer the request is found once more.
     if let Err(error) = store.change(&ANSWER_RESYNC, &[&id, &outcomes]).await {
-        tracing::warn!(%error, "keys were brought over and nobody is told");
+        tracing::warn!(%error, "keys were brought over and nobody is told yet");
     }
 }
 
@@ -145,25 +159,36 @@ impl Follower {
         }))
     }
 
-    /// Has keys brought over; `None` if it is gone.
+    async fn ask(&self, db: u32, keys: &[&[u8]]) -> Result<i64, StoreError> {
+        let asked = self.store.change(&ASK_RESYNC, &[&self.process, &db.cast_signed(), &keys]).await?;
+        Ok(asked.first().map_or(0, |row| row.get(0)))
+    }
+
+    /// Has keys brought over; `None` if it is gone. It may be asked again whatever has gone wrong.
     pub async fn resync(
         &self,
         db: u32,
         keys: &[Bytes],
     ) -> Result<Option<Vec<Result<Resynced, CopyError>>>, StoreError> {
         let raw: Vec<&[u8]> = keys.iter().map(Bytes::as_ref).collect();
-        let asked = self.store.change(&ASK_RESYNC, &[&self.process, &db.cast_signed(), &raw]).await?;
-        let id: i64 = asked.first().map_or(0, |row| row.get(0));
-        let mut looked = Instant::now();
+        let mut id = self.ask(db, &raw).await?;
+        let mut look = Instant::now() + ABSENCE;
         loop {
             sleep(BUSY).await;
-            let rows = self.store.change(&RESYNC_OUTCOMES, &[&id]).await?;
-            if let Some(row) = rows.first() {
-                let outcomes: Vec<&str> = row.get(0);
-                return Ok(Some(outcomes.into_iter().map(Resynced::from_text).collect()));
+            match self.store.query(&RESYNC_OUTCOMES, &[&id]).await?.first().map(|row| row.get(0)) {
+                Some(None) => {}
+                Some(Some(outcomes)) => {
+                    let outcomes: Vec<String> = outcomes;
+                    if let Err(error) = self.store.change(&FORGET_RESYNC, &[&id]).await {
+                        tracing::debug!(%error, "an answered request stays for a day");
+                    }
+                    return Ok(Some(outcomes.iter().map(|text| Resynced::from_text(text)).collect()));
+                }
+                // Postgres has crashed since.
+                None => id = self.ask(db, &raw).await?,
             }
-            if looked.elapsed() > SIGN_OF_LIFE {
-                looked = Instant::now();
+            if Instant::now() > look {
+                look = Instant::now() + SIGN_OF_LIFE;
                 let there = self.store.change(&FOLLOWER, &[]).await?;
                 if !there.iter().any(|row| row.get::<_, i32>(0) == self.process) {
                     return Ok(None);

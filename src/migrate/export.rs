@@ -19,12 +19,14 @@ pub async fn run(options: ExportOptions) -> Result<bool, MigrateError> {
     let total = wanted.iter().filter_map(|db| sizes.get(db)).sum();
     let mut progress = Progress::new("export", total);
     let (source, target) = (Place::Postgres(base.executor.clone()), Place::Redis(redis));
-    let target = Target::Place(&target);
+    let to = Target::Place(&target);
     let mut all = Summary::default();
     for db in wanted {
         let walk = Walk { db, pattern: options.scope.pattern.as_deref(), moved: &Patterns::default() };
-        all.add(transfer((&source, &target), walk, None, &mut progress, &mut Forgetful).await?);
+        all.add(transfer((&source, &to), walk, None, &mut progress, &mut Forgetful).await?);
     }
+    // Another one, started meanwhile, need not have what was written.
+    target.open().await?;
     let took = progress.finish();
     say(format_args!("exported {} keys in {:.1} s", all.copied, took.as_secs_f64()));
     all.describe().iter().for_each(say);

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::MigrateError;
 use super::base::Base;
+use super::patient::patiently;
 use crate::command::copy::CopyError;
 use crate::copy::{Follower, Redis, Resynced};
 
@@ -28,7 +29,7 @@ pub async fn brought_over(
     db: u32,
     keys: &[Bytes],
 ) -> Result<Vec<Result<Resynced, CopyError>>, MigrateError> {
-    match follower.resync(db, keys).await? {
+    match patiently(|| follower.resync(db, keys)).await? {
         Some(outcomes) => Ok(outcomes),
         None => Err(MigrateError::Other(
             "the server in shadow mode, which was to bring keys over, has ended: start again".to_owned(),

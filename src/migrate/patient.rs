@@ -65,7 +65,10 @@ async fn answer<T>(asked: impl Future<Output = T>, name: &str) -> T {
 }
 
 /// What is asked of Postgres beside keys: repeated as long as it is away.
-pub async fn patiently<T>(mut asked: impl AsyncFnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub async fn patiently<T, F>(mut asked: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
     let mut said = None;
     loop {
         match asked().await {

@@ -1,5 +1,7 @@
 //! A connection of one's own to the upstream.
 
+use std::time::Duration;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -10,6 +12,8 @@ use super::url::Url;
 use crate::resp::{IntegerText, Reply};
 
 const READ: usize = 16 * 1024;
+/// Longest time until a new connection can be used: a server may accept it and not answer. Shorter than what a change of the mode waits for.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// An open connection: authenticated, in the URL's database, RESP2 until it is told otherwise.
 pub struct Connection {
@@ -94,6 +98,17 @@ impl Connection {
             }
         }
     }
+}
+
+/// What is done to get a connection, unless it takes too long.
+pub async fn in_time<T>(
+    url: &Url,
+    opening: impl Future<Output = Result<T, UpstreamError>>,
+) -> Result<T, UpstreamError> {
+    tokio::time::timeout(PATIENCE, opening).await.unwrap_or_else(|_| {
+        let (place, reason) = (url.place.to_string(), "no answer in time".to_owned());
+        Err(UpstreamError::Unreachable { place, reason })
+    })
 }
 
 /// The wire form of a call.

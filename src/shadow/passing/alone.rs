@@ -1,17 +1,19 @@
 //! What goes to a client's own connection, and what that means for the connection.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 
 use super::aside::Aside;
+use super::quiet::quiet;
 use super::sent::{Effect, Sent};
 use super::ways::{request_writes, writes};
 use super::{Passing, aside_of, failure, taken};
 use crate::command::{self, Flags, Incoming};
 use crate::exec::Executor;
-use crate::resp::Reply;
-use crate::session::Session;
+use crate::resp::{Protocol, Reply};
+use crate::session::{ReplyMode, Session};
 use crate::upstream::{Greeting, UpstreamError};
 
 impl<E: Executor> Passing<E> {
@@ -26,7 +28,7 @@ impl<E: Executor> Passing<E> {
         let effect = effect(incoming);
         let describes = incoming.has(Flags::DESCRIBES_CLIENT) || incoming.has(Flags::CHOOSES_REPLIES);
         let is_queued = aside_of(session).is_some_and(|aside| aside.queues);
-        if effect == Effect::Resets || (describes && !is_queued) {
+        if effect == Effect::Resets || (describes && !is_queued && !is_refused(session).await) {
             // For what respg knows of the client; the reply is the upstream's, if the client gets one.
             self.inner.execute(session, std::slice::from_ref(incoming), replies).await;
             if let None | Some(Reply::Nothing) = replies.pop() {
@@ -54,6 +56,7 @@ impl<E: Executor> Passing<E> {
             subscribes: is(Flags::SUBSCRIBES),
             selects: is(Flags::SELECTS_DATABASE),
             writes: writes(incoming, greeting),
+            describes: incoming.has(Flags::DESCRIBES_CLIENT).then(|| incoming.argv().to_vec()),
             ..Sent::new(self.words(session, incoming), effect)
         };
         let mut aside = session.aside.take();
@@ -77,6 +80,19 @@ impl<E: Executor> Passing<E> {
         }
     }
 
+    /// What has described the client in a transaction there: it is true of the client.
+    pub(super) async fn describe(&self, session: &mut Session) {
+        let Some(aside) = aside_of(session) else { return };
+        let described = std::mem::take(&mut *aside.state.described.lock().expect("no panic while held"));
+        if described.is_empty() {
+            return;
+        }
+        let requests: Vec<Incoming> = described.into_iter().map(Incoming::new).collect();
+        let mode = std::mem::replace(&mut session.reply_mode, ReplyMode::On);
+        self.inner.execute(session, &requests, &mut Vec::new()).await;
+        session.reply_mode = mode;
+    }
+
     /// Takes the client's transaction to its own connection: there is something in it that only the upstream can judge.
     pub(super) async fn with_queue(
         &self,
@@ -96,7 +112,9 @@ impl<E: Executor> Passing<E> {
             for request in multi.queued {
                 let writes = request_writes(&request);
                 let selects = request.command.flags.has(Flags::SELECTS_DATABASE);
-                let sent = Sent { writes, selects, ..Sent::new(request.argv, Effect::Nothing) };
+                let describes =
+                    request.command.flags.has(Flags::DESCRIBES_CLIENT).then(|| request.argv.clone());
+                let sent = Sent { writes, selects, describes, ..Sent::new(request.argv, Effect::Nothing) };
                 aside.repeat(session, sent);
             }
             if multi.failed {
@@ -128,6 +146,18 @@ impl<E: Executor> Passing<E> {
         }
         Ok(())
     }
+}
+
+/// Whether the upstream takes nothing that describes the client: of subscribers of RESP2.
+async fn is_refused(session: &mut Session) -> bool {
+    let subscribes = aside_of(session).is_some_and(|aside| aside.subscribes);
+    if !subscribes || session.protocol != Protocol::Resp2 {
+        return false;
+    }
+    let mut pushed = VecDeque::new();
+    let standing = quiet(session, &mut pushed).await;
+    session.client.outbox.put_back(pushed);
+    standing.is_none_or(|standing| standing.restricted)
 }
 
 /// Whether what comes after it is queued for EXEC; `None`: as what came before it.

@@ -1,7 +1,6 @@
 //! A client's own connection to the upstream, for what cannot share one: subscriptions, MONITOR, blocking commands, WATCH, users of their own. While it is busy all
 //! requests of the client go there, and whatever comes back is sent to the client in the order in which it comes: replies, messages, everything.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
@@ -10,13 +9,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::expected::{Expected, Queued};
 use super::progress::{Context, State, interrupted};
 use super::sent::{Counted, Effect, Sent, is_subscription, number};
 use crate::keyspace::DbIndex;
 use crate::resp::{Protocol, Reply};
 use crate::session::Session;
 use crate::state::{Blockage, ClientHandle, OutputLimit, Process, Rule, Upstream};
-use crate::upstream::{Calls, Connection, FollowedAside, Raw, UpstreamError};
+use crate::upstream::{Calls, Connection, FollowedAside, Raw, UpstreamError, in_time};
 
 /// What may wait for a client that does not read; beyond, nothing is taken from the upstream, whose own limits then hold, but while commands are held back.
 const MOST_WAITING: u64 = 1024 * 1024;
@@ -31,6 +31,8 @@ pub struct Aside {
     pub(super) state: Arc<State>,
     /// Whether what is sent is queued there, since MULTI was sent.
     pub queues: bool,
+    /// Whether it may have subscriptions.
+    pub subscribes: bool,
     context: Context,
     task: JoinHandle<()>,
 }
@@ -48,16 +50,21 @@ impl Aside {
         upstream: &Arc<Upstream>,
         session: &Session,
     ) -> Result<Aside, UpstreamError> {
-        let mut connection = Connection::open(upstream.pipe.url()).await?;
-        let replies =
-            connection.call(&[vec![Bytes::from_static(b"CLIENT"), Bytes::from_static(b"ID")]]).await?;
+        let url = upstream.pipe.url();
+        let (connection, replies) = in_time(url, async {
+            let mut connection = Connection::open(url).await?;
+            let id = ["CLIENT", "ID"].map(|word| Bytes::from_static(word.as_bytes()));
+            let replies = connection.call(&[id.into()]).await?;
+            Ok((connection, replies))
+        })
+        .await?;
         let id = match replies[..] {
             [Reply::Integer(id)] => Some(id),
             _ => None,
         };
         let (sender, receiver) = unbounded_channel();
         let state = Arc::new(State::default());
-        let context = Context { db: upstream.pipe.url().db, protocol: Protocol::Resp2, name: Bytes::new() };
+        let context = Context { db: url.db, protocol: Protocol::Resp2, name: Bytes::new() };
         let task = Task {
             process: process.clone(),
             upstream: upstream.clone(),
@@ -75,6 +82,7 @@ impl Aside {
             upstream: upstream.clone(),
             state,
             queues: false,
+            subscribes: false,
             context,
             task: tokio::spawn(task.run(receiver, process.routing.changes())),
         })
@@ -108,6 +116,7 @@ impl Aside {
         if !self.is_busy() {
             self.follow(session);
         }
+        self.subscribes |= sent.subscribes;
         let state = &self.state;
         match sent.effect {
             Effect::Holds => {
@@ -122,7 +131,9 @@ impl Aside {
             Effect::Nothing | Effect::Blocks | Effect::Releases | Effect::Authenticates | Effect::Probes => {}
         }
         let holds = state.holds.load(Relaxed);
-        self.give(Sent { holds, ..sent });
+        // In a transaction it is queued, as everything is.
+        let subscribes = sent.subscribes && !self.queues;
+        self.give(Sent { holds, subscribes, ..sent });
     }
 
     /// Sends a call that the client has sent before and got a reply to.
@@ -167,24 +178,6 @@ impl Aside {
         }
         // If the task has ended the client's connection is about to.
         let _ = self.sender.send(sent);
-    }
-}
-
-/// Calls whose replies are to come. What is lost with it is reported.
-#[derive(Default)]
-struct Expected {
-    calls: VecDeque<(Sent, Option<FollowedAside>)>,
-    /// Between MULTI and EXEC: writes, and the number of databases selected.
-    queued: Vec<(Option<FollowedAside>, Option<u32>)>,
-    /// How many of the calls may wait.
-    blocking: usize,
-}
-
-impl Drop for Expected {
-    fn drop(&mut self) {
-        let calls = self.calls.iter_mut().filter_map(|(_, followed)| followed.take());
-        let queued = self.queued.drain(..).filter_map(|(followed, _)| followed);
-        calls.chain(queued).for_each(FollowedAside::lost);
     }
 }
 
@@ -308,7 +301,7 @@ impl Task {
         }
         let db = if sent.selects { number(sent.argv.get(1)) } else { None };
         if &raw.0[..] == QUEUED {
-            self.expected.queued.push((followed, db));
+            self.expected.queued.push(Queued { followed, db, describes: sent.describes });
         } else {
             if sent.effect == Effect::Releases && ends {
                 self.release(&raw);
@@ -334,13 +327,16 @@ impl Task {
     /// EXEC or DISCARD: what was queued takes effect, or not.
     fn release(&mut self, raw: &Raw) {
         let queued = std::mem::take(&mut self.expected.queued);
-        let selects = queued.iter().any(|(_, db)| db.is_some());
-        let replies = match selects.then(|| raw.parse()) {
+        let depends = queued.iter().any(|queued| queued.db.is_some() || queued.describes.is_some());
+        let replies = match depends.then(|| raw.parse()) {
             Some(Ok(Reply::Array(replies))) if replies.len() == queued.len() => replies,
             _ => Vec::new(),
         };
-        for (at, (followed, db)) in queued.into_iter().enumerate() {
-            self.select(db.filter(|_| replies.get(at) == Some(&Reply::Ok)));
+        for (at, Queued { followed, db, describes }) in queued.into_iter().enumerate() {
+            let succeeds = replies.get(at) == Some(&Reply::Ok);
+            self.select(db.filter(|_| succeeds));
+            let describes = describes.filter(|_| succeeds);
+            self.state.described.lock().expect("no panic while held").extend(describes);
             // What became of it EXEC's reply knows: its keys are read.
             if let Some(mut followed) = followed {
                 followed.calls.db = self.db;

@@ -4,6 +4,7 @@ mod alone;
 mod aside;
 mod belongs;
 mod divided;
+mod expected;
 mod introduction;
 mod progress;
 mod pushed;
@@ -147,6 +148,7 @@ impl<E: Executor> Passing<E> {
                 continue;
             }
             at += 1;
+            self.describe(session).await;
             let way = self.way(session, incoming, greeting);
             if !session.watched.is_empty() && way.leaves_watched(incoming) {
                 session.close = true;

@@ -34,6 +34,8 @@ pub struct State {
     pub broken: AtomicBool,
     /// The database that the client has gone to here, until its session knows.
     pub selected: Mutex<Option<u32>>,
+    /// What transactions here have said of the client, until its session knows.
+    pub described: Mutex<Vec<Vec<Bytes>>>,
     /// Whether the client is one that respg does not know: for the upstream it is somebody else.
     pub somebody_else: AtomicBool,
     /// Whether it has subscribed and speaks RESP2, so that the upstream answers little else.

@@ -62,7 +62,7 @@ pub async fn quiet(session: &mut Session, pushed: &mut VecDeque<Reply>) -> Optio
 /// Subscriptions are confirmed whenever it pleases the upstream, but before what is sent after them is answered.
 fn probe(session: &mut Session) {
     with_aside(session, |aside, session| {
-        if aside.state.taken_over.load(Relaxed) && !aside.queues {
+        if aside.subscribes && !aside.queues {
             let ping = [Bytes::from_static(b"PING")];
             aside.send(session, Sent { effect: Effect::Probes, ..Sent::silent(ping) });
         }

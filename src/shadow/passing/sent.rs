@@ -38,6 +38,8 @@ pub struct Sent {
     pub selects: bool,
     /// May change data.
     pub writes: bool,
+    /// What says something of the client, which is true if it succeeds in EXEC.
+    pub describes: Option<Vec<Bytes>>,
     /// What holds the connection and was sent before it: it may be released only if nothing came since.
     pub holds: usize,
     /// If a change of the mode waits for it.
@@ -74,6 +76,7 @@ impl Sent {
             subscribes: false,
             selects: false,
             writes: false,
+            describes: None,
             holds: 0,
             counted: None,
         }

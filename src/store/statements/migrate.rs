@@ -37,18 +37,19 @@ pub static FOLLOWER: Statement = Statement::new(
 pub static ASK_RESYNC: Statement =
     Statement::new("INSERT INTO respg.resyncs (process, db, keys) VALUES ($1, $2, $3) RETURNING id");
 
-/// $1 process, $2 how many at most: ids, databases and keys of requests.
+/// $1 process, $2 ids that are under way, $3 how many at most: ids, databases and keys of other requests.
 pub static TAKE_RESYNCS: Statement = Statement::new(
-    "UPDATE respg.resyncs r SET taken = true WHERE r.id IN (
-         SELECT w.id FROM respg.resyncs w WHERE w.process = $1 AND NOT w.taken ORDER BY w.id LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING r.id, r.db, r.keys",
+    "SELECT r.id, r.db, r.keys FROM respg.resyncs r
+     WHERE r.process = $1 AND NOT r.taken AND r.id <> ALL ($2) ORDER BY r.id LIMIT $3",
 );
 
 /// $1 id, $2 outcomes.
 pub static ANSWER_RESYNC: Statement =
-    Statement::new("UPDATE respg.resyncs r SET outcomes = $2 WHERE r.id = $1");
+    Statement::new("UPDATE respg.resyncs r SET taken = true, outcomes = $2 WHERE r.id = $1");
 
-/// $1 id: the outcomes, once.
-pub static RESYNC_OUTCOMES: Statement = Statement::new(
-    "DELETE FROM respg.resyncs r WHERE r.id = $1 AND r.outcomes IS NOT NULL RETURNING r.outcomes",
-);
+/// $1 id: the outcomes, if there are some; no row if the request is gone.
+pub static RESYNC_OUTCOMES: Statement =
+    Statement::new("SELECT r.outcomes FROM respg.resyncs r WHERE r.id = $1");
+
+/// $1 id.
+pub static FORGET_RESYNC: Statement = Statement::new("DELETE FROM respg.resyncs r WHERE r.id = $1");

@@ -71,6 +71,7 @@ pub fn all() -> Vec<&'static Statement> {
         &migrate::TAKE_RESYNCS,
         &migrate::ANSWER_RESYNC,
         &migrate::RESYNC_OUTCOMES,
+        &migrate::FORGET_RESYNC,
         &queues::ADD_SCHEDULED,
         &queues::WITH_OPTIONS,
         &queues::APPLY_RETENTION,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, oneshot};
 
-use super::connection::{Connection, write_call};
+use super::connection::{Connection, in_time, write_call};
 use super::error::UpstreamError;
 use super::greeting::Greeting;
 use super::reply::Raw;
@@ -190,7 +190,7 @@ impl Pipe {
     pub async fn run(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let error = match self.connect().await {
+            let error = match in_time(&self.url, self.connect()).await {
                 Ok(connection) => {
                     pause = FIRST_PAUSE;
                     let error = self.serve(connection).await;

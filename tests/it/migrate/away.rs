@@ -83,6 +83,39 @@ fn a_redis_that_is_started_anew() {
     assert!((code, said.contains(&format!("imported {KEYS} keys"))) == (0, true), "{said}");
 }
 
+/// Without persistence it has nothing of what was written.
+#[test]
+fn a_target_that_is_started_anew() {
+    let (scratch, database) = (Scratch::new(), blocking(fresh_database()));
+    let socket = format!("{}/redis.sock", scratch.path().display());
+    let start = || Redis::of(PROGRAMS[0], &["--unixsocket", &socket]);
+    let (mut redis, url) = (start(), format!("unix://{socket}"));
+    fill(&redis);
+    assert_eq!(run("import", &url, &database, &[]).0, 0);
+    redis.kill();
+    redis = start();
+    let mut task = task("export", &url, &database, &[]);
+    let child = task.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("respg");
+    while redis.connect().plain("DBSIZE").integer() < 1000 {}
+    redis.kill();
+    redis = start();
+    let output = child.wait_with_output().expect("respg");
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+    assert!((output.status.code(), said.contains("was started anew")) == (Some(1), true), "{said}");
+    let (code, said) = run("export", &url, &database, &[]);
+    assert!((code, said.contains(&format!("exported {KEYS} keys"))) == (0, true), "{said}");
+    let (code, report) = verify(&url, &database, &[]);
+    assert_eq!((code, report["keys"].as_u64()), (0, Some(KEYS as u64)), "{report:#}");
+    // Also between two databases, when nothing is under way.
+    blocking(async {
+        let side = respg::copy::Redis::open(&url.parse().expect("a URL")).await.expect("a Redis");
+        redis.kill();
+        redis = start();
+        let why = side.sibling().await.map(drop).expect_err("another one").to_string();
+        assert!(why.contains("was started anew"), "{why}");
+    });
+}
+
 #[test]
 fn a_redis_that_does_not_answer() {
     let (redis, database) = (Redis::start(), blocking(fresh_database()));

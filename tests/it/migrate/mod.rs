@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use crate::support::client::Client;
 
 mod away;
+mod crashes;
 mod dialects;
 mod handed_over;
 mod import;

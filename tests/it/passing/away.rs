@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::support::client::{Value, ok};
 use crate::support::pg::Scratch;
 use crate::support::redis::{PROGRAMS, Redis};
@@ -37,4 +39,36 @@ fn clear_errors_while_the_upstream_is_away_and_service_afterwards() {
     client.send(["MULTI", "GET k", "EXEC"]);
     let replies: Vec<Value> = (0..3).map(|_| client.read()).collect();
     assert_eq!(replies[2], Value::Array(vec![Value::Bulk("v".into())]));
+}
+
+/// Who needs a connection for himself, and who is there before the first one, is told so; nobody waits for ever, nor does a change of the mode for him.
+#[test]
+fn an_upstream_that_accepts_connections_and_does_not_answer() {
+    let redis = Redis::start();
+    let options = ["--upstream", &redis.url(), "--mode", "redis"];
+    let respg = Respg::start(&options);
+    assert_eq!(respg.connect().plain("SET k v"), ok());
+    redis.signal(Signal::STOP);
+    let unanswered = |reply: Value| {
+        let said = reply.to_string_lossy();
+        assert!(
+            said.contains("LOADING the upstream Redis: ") && said.contains("no answer in time"),
+            "{said}"
+        );
+    };
+    for line in ["BLPOP nothing 0", "SUBSCRIBE c", "MONITOR", "WATCH k"] {
+        let mut client = respg.connect();
+        client.wait_up_to(8);
+        unanswered(client.plain(line));
+    }
+    let mut late = respg.connect();
+    late.send(["BLPOP nothing 0"]);
+    assert_eq!(respg.connect().plain("RESPG.MODE SET postgres FORCE"), ok());
+    unanswered(late.read());
+    let early = Respg::start(&options);
+    let mut client = early.connect();
+    client.wait_up_to(8);
+    unanswered(client.plain("GET k"));
+    redis.signal(Signal::CONT);
+    while early.connect().plain("GET k").is_error() {}
 }

@@ -43,3 +43,50 @@ fn replies_that_a_client_does_not_want() {
     shadow.call("SET k 1");
     shadow.assert_equal();
 }
+
+const DESCRIBING: &[&str] = &[
+    "SUBSCRIBE c;CLIENT REPLY OFF;GET k;PING end",
+    "SUBSCRIBE c;CLIENT REPLY SKIP;GET k;CLIENT SETNAME b;PING end",
+    "SUBSCRIBE c;CLIENT REPLY ON;CLIENT SETINFO LIB-NAME x;CLIENT NO-EVICT ON;PING end",
+    "SUBSCRIBE c;CLIENT REPLY SKIP;UNSUBSCRIBE c;GET k;CLIENT SETNAME b;CLIENT REPLY SKIP;GET k;PING end",
+    "SUBSCRIBE c;CLIENT SETNAME b;RESET;CLIENT GETNAME;PING end",
+    "MULTI;SUBSCRIBE c;CLIENT SETNAME b;EXEC;CLIENT SETNAME c;UNSUBSCRIBE c;CLIENT GETNAME;PING end",
+    "MULTI;CLIENT SETNAME b;EXEC;CLIENT GETNAME;PING end",
+    "WATCH k;MULTI;CLIENT SETNAME b;EXEC;CLIENT GETNAME;PING end",
+    "WATCH k;MULTI;CLIENT SETNAME b;DISCARD;CLIENT GETNAME;PING end",
+    "WATCH k;SET k 1;MULTI;CLIENT SETNAME b;EXEC;CLIENT GETNAME;PING end",
+    "MULTI;CLIENT SETNAME b;CLIENT SETNAME;EXEC;CLIENT GETNAME;PING end",
+    "MULTI;CLIENT SETINFO LIB-NAME \n;CLIENT SETNAME b;EXEC;CLIENT GETNAME;PING end",
+];
+
+/// What the upstream refuses is not true of the client, and what it does in EXEC is.
+#[test]
+fn clients_that_describe_themselves_as_the_upstream_lets_them() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    let ends = |reply: &Value| {
+        matches!(reply, Value::Bulk(end) if **end == *b"end")
+            || matches!(reply, Value::Array(pong) if pong.contains(&"end".into()))
+    };
+    let all = |address, protocol, lines: &str| {
+        let (mut client, mut said) = (Client::connect(address, protocol), Vec::new());
+        client.send(lines.split(';'));
+        while !said.last().is_some_and(ends) {
+            said.push(client.read());
+        }
+        let mut slow = Client::connect(address, protocol);
+        let one_by_one = lines.split(';').filter(|_| !lines.contains("SKIP") && !lines.contains("OFF"));
+        said.extend(one_by_one.map(|line| slow.plain(line)));
+        said
+    };
+    for protocol in [Protocol::Resp2, Protocol::Resp3] {
+        // Without replies there is no end, and the client understands no pushes within replies nor a change of the protocol.
+        let unclear = ["OFF", "MULTI;SUBSCRIBE", "RESET"];
+        let is_clear = |lines: &&&str| !unclear.iter().any(|unclear| lines.contains(unclear));
+        for lines in DESCRIBING.iter().filter(|lines| protocol == Protocol::Resp2 || is_clear(lines)) {
+            let said = all(shadow.address(), protocol, lines);
+            assert_eq!(said, all(shadow.redis.address(), protocol, lines), "{protocol:?} {lines}");
+        }
+    }
+    let listed = shadow.respg.connect().plain("CLIENT LIST").to_string_lossy();
+    assert!(!listed.contains("name=c"), "{listed}");
+}
