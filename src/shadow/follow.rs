@@ -37,8 +37,6 @@ const ASKED_AT_ONCE: usize = 256;
 const MOST_UNSETTLED: usize = 100_000;
 /// Who waits for a key is told that it cannot be had after so many attempts.
 const MOST_FAILURES: u32 = 10;
-/// A key that is never what was written is left alone after so many writes.
-const MOST_WRITES: u32 = 20;
 /// Pauses while the target cannot be reached, and before a state is asked for again that could not be had.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -46,10 +44,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub struct Follower {
     pub(super) following: Arc<Following>,
     pub(super) target: Target,
-    store: Arc<Store>,
-    unsettled: HashMap<Name, Unsettled>,
+    pub(super) store: Arc<Store>,
+    pub(super) unsettled: HashMap<Name, Unsettled>,
     pub(super) lapses: Lapses,
     to_ask: VecDeque<Name>,
+    /// Asked for when nothing else is to be.
+    pub(super) to_look: VecDeque<Name>,
+    /// Whether other processes write here, too, and when that was asked.
+    pub(super) others: Option<(bool, Instant)>,
     asked: usize,
     tickets: u64,
     ask_again_at: Option<Instant>,
@@ -61,14 +63,14 @@ pub struct Follower {
 }
 
 /// A key that is to be read again.
-struct Unsettled {
+pub(super) struct Unsettled {
     /// Of the state that counts; 0 while it has not been asked for.
-    ticket: u64,
-    why: String,
+    pub ticket: u64,
+    pub why: String,
     /// How often it could not be had.
-    failures: u32,
-    /// How often it was written.
-    writes: u32,
+    pub failures: u32,
+    /// How often it was written: then it is right, as far as this process knows, and what depends on it can be followed.
+    pub writes: u32,
 }
 
 /// A key's state at the place where the follower is.
@@ -88,6 +90,8 @@ impl Follower {
             unsettled: HashMap::new(),
             lapses: Lapses::default(),
             to_ask: VecDeque::new(),
+            to_look: VecDeque::new(),
+            others: None,
             asked: 0,
             tickets: 0,
             ask_again_at: None,
@@ -105,7 +109,7 @@ impl Follower {
         while !queue.is_closed() {
             let records = tokio::select! {
                 records = queue.take(RECORDS, BYTES) => records,
-                () = tokio::time::sleep(Duration::from_millis(200)), if !self.to_ask.is_empty() => Vec::new(),
+                () = tokio::time::sleep(Duration::from_millis(200)), if !self.to_ask.is_empty() || !self.to_look.is_empty() => Vec::new(),
             };
             let behind_since = records.first().map_or(0, |record| record.at);
             self.following.report.counts.behind_since.store(behind_since, Relaxed);
@@ -186,7 +190,8 @@ impl Follower {
     }
 
     pub(super) fn concerns_unsettled(&self, planned: &Planned) -> bool {
-        !self.unsettled.is_empty() && planned.used().iter().any(|name| self.unsettled.contains_key(name))
+        let is_uncertain = |name: &Name| self.unsettled.get(name).is_some_and(|one| one.writes == 0);
+        !self.unsettled.is_empty() && planned.used().iter().any(is_uncertain)
     }
 
     /// Whether a key of it is in a slot that is known to differ.
@@ -243,7 +248,13 @@ impl Follower {
     /// The key's state is not certain from here on.
     pub(super) fn unsettle(&mut self, name: Name, why: &str) {
         // What Postgres answers for is not followed here, whoever has touched it on the other side.
-        if self.unsettled.contains_key(&name) || !self.following.share.has(&name.1) {
+        if let Some(unsettled) = self.unsettled.get_mut(&name) {
+            if std::mem::take(&mut unsettled.writes) > 0 && unsettled.ticket == 0 {
+                self.to_ask.push_back(name);
+            }
+            return;
+        }
+        if !self.following.share.has(&name.1) {
             return;
         }
         let slot = Touched::Slots(smallvec![Slot::of(&name.1).0]);
@@ -257,8 +268,10 @@ impl Follower {
         self.count();
     }
 
-    fn count(&self) {
-        self.following.report.counts.unsettled.store(self.unsettled.len() as u64, Relaxed);
+    pub(super) fn count(&self) {
+        let counts = &self.following.report.counts;
+        counts.unsettled.store(self.unsettled.len() as u64, Relaxed);
+        counts.to_look.store(self.to_look.len() as u64, Relaxed);
     }
 
     /// Asks for states.
@@ -269,10 +282,11 @@ impl Follower {
         self.ask_again_at = None;
         let most = (self.asked + ASKED_AT_ONCE).min(MOST_ASKED);
         while self.asked < most
-            && let Some(name) = self.to_ask.pop_front()
+            && let Some(name) = self.to_ask.pop_front().or_else(|| self.to_look.pop_front())
         {
             self.tickets += 1;
-            if let Some(unsettled) = self.unsettled.get_mut(&name) {
+            // Not if it has been asked for already.
+            if let Some(unsettled) = self.unsettled.get_mut(&name).filter(|one| one.ticket == 0) {
                 unsettled.ticket = self.tickets;
                 self.asked += 1;
                 self.following.ask_state(name, self.tickets);
@@ -315,24 +329,10 @@ impl Follower {
         self.following.waiting.tell(name, || Ok(became));
     }
 
-    /// The key was written: it is looked at once more, since another process may have written an earlier state in between.
-    pub(super) fn look_again(&mut self, arrived: &Arrived, became: Resynced) {
-        let Arrived { name, writes, .. } = arrived;
-        if self.unsettled.contains_key(name) || *writes >= MOST_WRITES {
-            return self.settled(name, became);
-        }
-        self.following.waiting.tell(name, || Ok(became));
-        let unsettled = Unsettled { ticket: 0, why: "written".to_owned(), failures: 0, writes: writes + 1 };
-        self.unsettled.insert(name.clone(), unsettled);
-        self.to_ask.push_back(name.clone());
-        self.count();
-    }
-
     /// A state could not be written: asked for again after a while.
     pub(super) fn unsettle_again(&mut self, arrived: &Arrived, error: CopyError) {
         self.following.waiting.tell(&arrived.name, || Err(error));
-        let unsettled =
-            Unsettled { ticket: 0, why: arrived.why.clone(), failures: 0, writes: arrived.writes };
+        let unsettled = Unsettled { ticket: 0, why: arrived.why.clone(), failures: 0, writes: 0 };
         if self.unsettled.insert(arrived.name.clone(), unsettled).is_none() {
             self.ask_again_at = Some(Instant::now() + LONGEST_PAUSE);
             self.to_ask.push_back(arrived.name.clone());

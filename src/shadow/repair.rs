@@ -63,7 +63,9 @@ impl Repairable for Following {
     }
 
     fn waiting(&self) -> u64 {
-        self.queue.len() + self.report.counts.unsettled.load(Relaxed)
+        let counts = &self.report.counts;
+        let unsettled = counts.unsettled.load(Relaxed).saturating_sub(counts.to_look.load(Relaxed));
+        self.queue.len() + unsettled
     }
 
     fn place(&self) -> u64 {

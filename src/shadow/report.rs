@@ -37,6 +37,8 @@ pub struct Counts {
     pub unreachable: AtomicU64,
     /// Keys that are waiting to be read again.
     pub unsettled: AtomicU64,
+    /// Those of them that were written and are only looked at once more.
+    pub to_look: AtomicU64,
     /// When what was followed last had happened, in milliseconds since the epoch; 0: nothing waits.
     pub behind_since: AtomicI64,
 }
