@@ -49,7 +49,11 @@ impl<E: Executor> Passing<E> {
         if let Err(error) = self.open_aside(session).await {
             return taken(session, failure(&error));
         }
-        let queues = queues(incoming);
+        let mut queues = queues(incoming);
+        if queues == Some(true) && is_refused(session).await {
+            // MULTI, too.
+            queues = None;
+        }
         let is = |flag| incoming.has(flag);
         let sent = Sent {
             takes_reply: session.takes_reply(),
@@ -148,7 +152,7 @@ impl<E: Executor> Passing<E> {
     }
 }
 
-/// Whether the upstream takes nothing that describes the client: of subscribers of RESP2.
+/// Whether the upstream takes nothing that describes the client, nor MULTI: of subscribers of RESP2.
 async fn is_refused(session: &mut Session) -> bool {
     let subscribes = aside_of(session).is_some_and(|aside| aside.subscribes);
     if !subscribes || session.protocol != Protocol::Resp2 {
