@@ -247,13 +247,14 @@ impl Follower {
 
     /// The key's state is not certain from here on.
     pub(super) fn unsettle(&mut self, name: Name, why: &str) {
-        // What Postgres answers for is not followed here, whoever has touched it on the other side.
         if let Some(unsettled) = self.unsettled.get_mut(&name) {
+            // A key that was only to be looked at once more.
             if std::mem::take(&mut unsettled.writes) > 0 && unsettled.ticket == 0 {
                 self.to_ask.push_back(name);
             }
             return;
         }
+        // What Postgres answers for is not followed here, whoever has touched it on the other side.
         if !self.following.share.has(&name.1) {
             return;
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::token::{READY, REFUSED, done};
+use crate::resp::readable;
 
 /// Who has said that it is ready for which change.
 #[derive(Default)]
@@ -40,7 +41,7 @@ impl Switching {
         let refusal = [REFUSED, token.as_bytes(), b" "].concat();
         let refused = self.refused.lock().expect("no panic while held");
         let why = refused.iter().find_map(|said| said.strip_prefix(&refusal[..]))?;
-        Some(why.escape_ascii().to_string())
+        Some(readable(why))
     }
 
     /// Begins with a change.

@@ -190,6 +190,21 @@ macro_rules! key_statement {
 }
 pub(crate) use key_statement;
 
+/// Whether the listening session of a process is there: it holds a lock from the moment in which it listens (`respg.enter`).
+macro_rules! listens {
+    ($process:literal) => {
+        concat!(
+            "EXISTS (
+                 SELECT 1 FROM pg_locks l
+                 WHERE l.locktype = 'advisory' AND l.classid::bigint = 1919250544 AND l.objid::bigint = ",
+            $process,
+            " AND l.objsubid = 2 AND l.granted
+                 AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))"
+        )
+    };
+}
+pub(crate) use listens;
+
 /// As `key_statement!` for any tables: each part but the last ends with the name of a table without what tells its partitions apart.
 macro_rules! object_statement {
     ($first:literal $(, $part:literal)+) => {

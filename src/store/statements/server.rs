@@ -1,6 +1,6 @@
 //! Statements of the server group, and those of the process itself.
 
-use super::Statement;
+use super::{Statement, listens};
 
 /// The first of a million client ids.
 pub static CLIENT_ID_BLOCK: Statement = Statement::new("SELECT nextval('respg.client_id_block')");
@@ -45,22 +45,17 @@ pub static CHANGE_MODE: Statement =
     Statement::new("UPDATE respg.settings SET value = $3 WHERE name = $1 AND value = $2 RETURNING 1");
 
 /// The processes whose listening session is there.
-pub static LIVE_PROCESSES: Statement = Statement::new(
-    "SELECT p.process FROM respg.processes p
-     JOIN pg_locks l ON l.locktype = 'advisory' AND l.classid::bigint = 1919250544 AND l.objid::bigint = p.process AND l.objsubid = 2 AND l.granted
-     WHERE l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())",
-);
+pub static LIVE_PROCESSES: Statement =
+    Statement::new(concat!("SELECT p.process FROM respg.processes p WHERE ", listens!("p.process")));
 
 /// The processes that may answer clients, and whether their listening session is there. Who has lost it hears nothing, but says at least once a second that
 /// it is there (LOSE); who does not is gone.
-pub static AWAITED_PROCESSES: Statement = Statement::new(
-    "SELECT a.process, EXISTS (
-         SELECT 1 FROM pg_locks l
-         WHERE l.locktype = 'advisory' AND l.classid::bigint = 1919250544 AND l.objid::bigint = a.process AND l.objsubid = 2 AND l.granted
-         AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
-     FROM (SELECT p.process FROM respg.processes p
-           UNION SELECT g.process FROM respg.lost_processes g WHERE g.seen_at > now() - interval '2 seconds') a",
-);
+pub static AWAITED_PROCESSES: Statement = Statement::new(concat!(
+    "SELECT a.process, ",
+    listens!("a.process"),
+    " FROM (SELECT p.process FROM respg.processes p
+           UNION SELECT g.process FROM respg.lost_processes g WHERE g.seen_at > now() - interval '2 seconds') a"
+));
 
 /// $1 processes of Postgres, $2 when each was a session of ours: ends these sessions. Those that are not gone yet.
 pub static END_SESSIONS: Statement = Statement::new(

@@ -1,6 +1,6 @@
 //! Statements of shadow mode.
 
-use super::Statement;
+use super::{Statement, listens};
 
 /// $1 process, $2 status, $3 differences, $4 foreign commands, $5 unsupported types, as JSON in UTF-8; $6 whether it follows, so that these types are to be remembered.
 pub static TELL: Statement = Statement::new(
@@ -56,10 +56,7 @@ pub static LOCKED_KEYS: Statement = Statement::new(
 );
 
 /// $1 name: other runs whose process is gone.
-pub static DEAD_RUNS: Statement = Statement::new(
-    "SELECT r.name FROM respg.shadow_runs r
-     WHERE r.name <> $1 AND NOT EXISTS (
-         SELECT 1 FROM pg_locks l
-         WHERE l.locktype = 'advisory' AND l.classid::bigint = 1919250544 AND l.objid::bigint = r.process AND l.objsubid = 2 AND l.granted
-         AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))",
-);
+pub static DEAD_RUNS: Statement = Statement::new(concat!(
+    "SELECT r.name FROM respg.shadow_runs r WHERE r.name <> $1 AND NOT ",
+    listens!("r.process")
+));
