@@ -3,13 +3,12 @@
 //! A key whose state is not certain (a reply differed, the effect of a call is not known ...) is *unsettled*: its state is asked for, in the leader's order, and until it
 //! comes back through the queue all calls on the key are left out, since that state has them in it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
-use smallvec::smallvec;
 use tokio::time::Instant;
 
 use super::effect::{Name, Planned, When, Work};
@@ -18,9 +17,8 @@ use super::lapses::Lapses;
 use super::queue::Queue;
 use super::record::{Record, Touched, What};
 use super::target::{Outcome, Target, Unit};
+use super::unsettled::{Arrived, Unsettled};
 use crate::command::Flags;
-use crate::command::copy::{CopyError, KeyState};
-use crate::copy::Resynced;
 use crate::keyspace::DbIndex;
 use crate::keyspace::slot::Slot;
 use crate::resp::{Protocol, Reply};
@@ -30,14 +28,7 @@ use crate::upstream::Raw;
 /// Taken from the queue at once: as much as a lane takes gladly.
 const RECORDS: usize = 500;
 const BYTES: usize = 200 * 1024;
-/// Keys whose states are asked for at the same time, and at once. The answers come through the queue: few would be a trickle while that is long.
-const MOST_ASKED: usize = 4096;
-const ASKED_AT_ONCE: usize = 256;
-/// Unsettled keys beyond this are left to the repair of their slots.
-const MOST_UNSETTLED: usize = 100_000;
-/// Who waits for a key is told that it cannot be had after so many attempts.
-const MOST_FAILURES: u32 = 10;
-/// Pauses while the target cannot be reached, and before a state is asked for again that could not be had.
+/// Pauses while the target cannot be reached.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -45,40 +36,15 @@ pub struct Follower {
     pub(super) following: Arc<Following>,
     pub(super) target: Target,
     pub(super) store: Arc<Store>,
-    pub(super) unsettled: HashMap<Name, Unsettled>,
+    pub(super) unsettled: Unsettled,
     pub(super) lapses: Lapses,
-    to_ask: VecDeque<Name>,
-    /// Asked for when nothing else is to be.
-    pub(super) to_look: VecDeque<Name>,
     /// Whether other processes write here, too, and when that was asked.
     pub(super) others: Option<(bool, Instant)>,
-    asked: usize,
-    tickets: u64,
-    ask_again_at: Option<Instant>,
     batch: Vec<Unit>,
     pub(super) protocol: Protocol,
     /// States that have come and are not written.
     pub(super) states: Vec<Arrived>,
     pause: Duration,
-}
-
-/// A key that is to be read again.
-pub(super) struct Unsettled {
-    /// Of the state that counts; 0 while it has not been asked for.
-    pub ticket: u64,
-    pub why: String,
-    /// How often it could not be had.
-    pub failures: u32,
-    /// How often it was written: then it is right, as far as this process knows, and what depends on it can be followed.
-    pub writes: u32,
-}
-
-/// A key's state at the place where the follower is.
-pub(super) struct Arrived {
-    pub name: Name,
-    pub state: KeyState,
-    pub why: String,
-    pub writes: u32,
 }
 
 impl Follower {
@@ -87,14 +53,9 @@ impl Follower {
             following,
             target,
             store,
-            unsettled: HashMap::new(),
+            unsettled: Unsettled::default(),
             lapses: Lapses::default(),
-            to_ask: VecDeque::new(),
-            to_look: VecDeque::new(),
             others: None,
-            asked: 0,
-            tickets: 0,
-            ask_again_at: None,
             batch: Vec::new(),
             protocol: Protocol::Resp3,
             states: Vec::new(),
@@ -109,7 +70,7 @@ impl Follower {
         while !queue.is_closed() {
             let records = tokio::select! {
                 records = queue.take(RECORDS, BYTES) => records,
-                () = tokio::time::sleep(Duration::from_millis(200)), if !self.to_ask.is_empty() || !self.to_look.is_empty() => Vec::new(),
+                () = tokio::time::sleep(Duration::from_millis(200)), if self.unsettled.is_waiting() => Vec::new(),
             };
             let behind_since = records.first().map_or(0, |record| record.at);
             self.following.report.counts.behind_since.store(behind_since, Relaxed);
@@ -189,11 +150,6 @@ impl Follower {
         }
     }
 
-    pub(super) fn concerns_unsettled(&self, planned: &Planned) -> bool {
-        let is_uncertain = |name: &Name| self.unsettled.get(name).is_some_and(|one| one.writes == 0);
-        !self.unsettled.is_empty() && planned.used().iter().any(is_uncertain)
-    }
-
     /// Whether a key of it is in a slot that is known to differ.
     pub(super) fn concerns_broken(&self, planned: &Planned) -> bool {
         let dirty = &self.following.dirty;
@@ -232,7 +188,7 @@ impl Follower {
         };
         let (Some(a), Some(b)) = (number(1), number(2)) else { return };
         self.lapses.exchange(a, b);
-        let names: Vec<Name> = self.unsettled.keys().cloned().collect();
+        let names: Vec<Name> = self.unsettled.keys.keys().cloned().collect();
         for (db, key) in names {
             let other = if db == a {
                 b
@@ -243,102 +199,6 @@ impl Follower {
             };
             self.unsettle((other, key), "databases exchanged");
         }
-    }
-
-    /// The key's state is not certain from here on.
-    pub(super) fn unsettle(&mut self, name: Name, why: &str) {
-        if let Some(unsettled) = self.unsettled.get_mut(&name) {
-            // A key that was only to be looked at once more.
-            if std::mem::take(&mut unsettled.writes) > 0 && unsettled.ticket == 0 {
-                self.to_ask.push_back(name);
-            }
-            return;
-        }
-        // What Postgres answers for is not followed here, whoever has touched it on the other side.
-        if !self.following.share.has(&name.1) {
-            return;
-        }
-        let slot = Touched::Slots(smallvec![Slot::of(&name.1).0]);
-        self.following.dirty.mark(&slot);
-        if self.unsettled.len() >= MOST_UNSETTLED {
-            return self.following.dirty.give_up(&slot);
-        }
-        self.unsettled
-            .insert(name.clone(), Unsettled { ticket: 0, why: why.to_owned(), failures: 0, writes: 0 });
-        self.to_ask.push_back(name);
-        self.count();
-    }
-
-    pub(super) fn count(&self) {
-        let counts = &self.following.report.counts;
-        counts.unsettled.store(self.unsettled.len() as u64, Relaxed);
-        counts.to_look.store(self.to_look.len() as u64, Relaxed);
-    }
-
-    /// Asks for states.
-    fn ask(&mut self) {
-        if self.ask_again_at.is_some_and(|at| at > Instant::now()) {
-            return;
-        }
-        self.ask_again_at = None;
-        let most = (self.asked + ASKED_AT_ONCE).min(MOST_ASKED);
-        while self.asked < most
-            && let Some(name) = self.to_ask.pop_front().or_else(|| self.to_look.pop_front())
-        {
-            self.tickets += 1;
-            // Not if it has been asked for already.
-            if let Some(unsettled) = self.unsettled.get_mut(&name).filter(|one| one.ticket == 0) {
-                unsettled.ticket = self.tickets;
-                self.asked += 1;
-                self.following.ask_state(name, self.tickets);
-            }
-        }
-    }
-
-    /// A state has come, or word that it is not to be had.
-    fn arrived(&mut self, name: Name, ticket: u64, state: Option<KeyState>) {
-        let Some(unsettled) = self.unsettled.get_mut(&name) else { return };
-        if unsettled.ticket != ticket {
-            return;
-        }
-        self.asked -= 1;
-        match state {
-            Some(state) => {
-                let (why, writes) = (std::mem::take(&mut unsettled.why), unsettled.writes);
-                // Calls after this place are on top of it.
-                self.unsettled.remove(&name);
-                self.states.push(Arrived { name, state, why, writes });
-            }
-            None => {
-                unsettled.ticket = 0;
-                unsettled.failures += 1;
-                if unsettled.failures == MOST_FAILURES {
-                    let why =
-                        || CopyError::Refused(Bytes::from_static(b"the upstream does not tell what it is"));
-                    self.following.waiting.tell(&name, || Err(why()));
-                }
-                self.ask_again_at = Some(Instant::now() + LONGEST_PAUSE);
-                self.to_ask.push_back(name);
-            }
-        }
-    }
-
-    /// The key is what it should be.
-    pub(super) fn settled(&mut self, name: &Name, became: Resynced) {
-        self.following.dirty.end(&Touched::Slots(smallvec![Slot::of(&name.1).0]));
-        self.count();
-        self.following.waiting.tell(name, || Ok(became));
-    }
-
-    /// A state could not be written: asked for again after a while.
-    pub(super) fn unsettle_again(&mut self, arrived: &Arrived, error: CopyError) {
-        self.following.waiting.tell(&arrived.name, || Err(error));
-        let unsettled = Unsettled { ticket: 0, why: arrived.why.clone(), failures: 0, writes: 0 };
-        if self.unsettled.insert(arrived.name.clone(), unsettled).is_none() {
-            self.ask_again_at = Some(Instant::now() + LONGEST_PAUSE);
-            self.to_ask.push_back(arrived.name.clone());
-        }
-        self.count();
     }
 
     /// Executes the batch.

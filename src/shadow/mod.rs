@@ -28,6 +28,7 @@ mod spool;
 mod start;
 mod target;
 mod told;
+mod unsettled;
 mod waiting;
 
 pub use dirty::Dirty;

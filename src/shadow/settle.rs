@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::follow::{Arrived, Follower, Unsettled};
+use super::follow::Follower;
 use super::report::now_ms;
+use super::unsettled::{Arrived, Doubt};
 use crate::command::copy::{CopyError, KeyState, compare};
 use crate::copy::{Resynced, read_keys, write_keys};
 use crate::keyspace::DbIndex;
@@ -94,14 +95,14 @@ impl Follower {
     pub(super) fn look_again(&mut self, arrived: &Arrived, became: Resynced) {
         let Arrived { name, writes, .. } = arrived;
         let is_alone = self.others.is_some_and(|(others, _)| !others);
-        let is_enough = is_alone || *writes >= MOST_WRITES || self.to_look.len() >= MOST_LOOKS;
-        if is_enough || self.unsettled.contains_key(name) {
+        let is_enough = is_alone || *writes >= MOST_WRITES || self.unsettled.to_look.len() >= MOST_LOOKS;
+        if is_enough || self.unsettled.keys.contains_key(name) {
             return self.settled(name, became);
         }
         self.following.waiting.tell(name, || Ok(became));
-        let unsettled = Unsettled { ticket: 0, why: "written".to_owned(), failures: 0, writes: writes + 1 };
-        self.unsettled.insert(name.clone(), unsettled);
-        self.to_look.push_back(name.clone());
+        let doubt = Doubt { ticket: 0, why: "written".to_owned(), failures: 0, writes: writes + 1 };
+        self.unsettled.keys.insert(name.clone(), doubt);
+        self.unsettled.to_look.push_back(name.clone());
         self.count();
     }
 
