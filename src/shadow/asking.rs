@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::effect::Name;
 use super::following::Following;
-use super::record::{Record, Touched, What};
+use super::record::{Found, Record, Touched, What};
 use super::report::now_ms;
 use crate::command::copy::{Ask, Reading};
 use crate::copy::{exec_replies, in_multi};
@@ -27,7 +27,7 @@ const SURELY_WAITING: Duration = Duration::from_millis(20);
 /// Why a call was sent.
 pub enum Asked {
     /// To read a key's state, for this ticket.
-    State { name: Name, ticket: u64, reading: Box<Reading> },
+    State { reading: Box<Reading>, name: Name, ticket: u64, most_bytes: u64 },
     /// To learn the keys of a call.
     Keys(oneshot::Sender<Vec<Bytes>>),
     /// To find a place behind everything that had happened.
@@ -55,16 +55,16 @@ impl Behind {
 }
 
 impl Following {
-    /// Reads a key's state where it stands now in the leader's order; it comes through the queue with this ticket.
-    pub fn ask_state(&self, name: Name, ticket: u64) {
+    /// Reads a key's state where it stands now in the leader's order, unless it takes more bytes; it comes through the queue with this ticket.
+    pub fn ask_state(&self, name: Name, ticket: u64, most_bytes: u64) {
         let reading = Box::new(Reading::new(name.1.clone(), self.leader().dialect()));
-        self.go_on(name, ticket, reading);
+        self.go_on(name, ticket, most_bytes, reading);
     }
 
-    fn go_on(&self, name: Name, ticket: u64, reading: Box<Reading>) {
+    fn go_on(&self, name: Name, ticket: u64, most_bytes: u64, reading: Box<Reading>) {
         let Ask { calls, transaction } = reading.ask();
         let calls = if transaction { in_multi(calls) } else { calls };
-        self.send(name.0, Protocol::Resp2, calls, Asked::State { name, ticket, reading });
+        self.send(name.0, Protocol::Resp2, calls, Asked::State { reading, name, ticket, most_bytes });
     }
 
     /// Asks for the keys of a call. The sender is dropped if there is no answer.
@@ -104,7 +104,7 @@ impl Following {
         match asked {
             None => return,
             Some(Asked::State { name: (db, key), ticket, .. }) => {
-                let what = What::State { key, ticket, state: None, size: 0 };
+                let what = What::State { key, ticket, found: Found::Nothing, size: 0 };
                 self.queue.push(Record { db, at: now_ms(), touched: Touched::none(), beside: false, what });
             }
             // The sender is dropped.
@@ -139,24 +139,39 @@ impl Following {
                 };
                 let _ = keys.map(|keys| answer.send(keys));
             }
-            Asked::State { name, ticket, reading } => self.state_came(name, ticket, reading, replies.ok()),
+            Asked::State { reading, name, ticket, most_bytes } => {
+                self.state_came(reading, name, ticket, most_bytes, replies.ok());
+            }
         }
         self.asking.fetch_sub(1, SeqCst);
     }
 
-    fn state_came(&self, name: Name, ticket: u64, mut reading: Box<Reading>, replies: Option<Vec<Reply>>) {
+    fn state_came(
+        &self,
+        mut reading: Box<Reading>,
+        name: Name,
+        ticket: u64,
+        most_bytes: u64,
+        replies: Option<Vec<Reply>>,
+    ) {
         let replies = match reading.ask().transaction {
             true => replies.and_then(|replies| exec_replies(replies).ok()),
             false => replies,
         };
-        let size = replies.as_ref().map_or(0, |_| reading.size() as usize);
-        let state = match replies.map(|replies| reading.answer(replies)) {
-            Some(Ok(None)) => return self.go_on(name, ticket, reading),
-            Some(Ok(state)) => state,
-            Some(Err(_)) | None => None,
+        let mut size = replies.as_ref().map_or(0, |_| reading.size() as usize);
+        let found = match replies.map(|replies| reading.answer(replies)) {
+            Some(Ok(None)) if reading.size() <= most_bytes => {
+                return self.go_on(name, ticket, most_bytes, reading);
+            }
+            Some(Ok(None)) => Found::TooLarge,
+            Some(Ok(Some(state))) => Found::State(state),
+            Some(Err(_)) | None => Found::Nothing,
         };
+        if !matches!(found, Found::State(_)) {
+            size = 0;
+        }
         self.order.read(Slot::of(&name.1).0);
-        let what = What::State { key: name.1, ticket, state, size };
+        let what = What::State { key: name.1, ticket, found, size };
         self.queue.push(Record { db: name.0, at: now_ms(), touched: Touched::none(), beside: false, what });
     }
 

@@ -32,11 +32,11 @@ impl Follower {
         }
         let (class, detail) = match expected {
             Some(expected) => match compare(request.command, expected, reply, self.protocol) {
-                None => return,
+                None => return self.look_after(planned),
                 Some(mismatch) => (mismatch.name(), format!("{} / {}", redacted(expected), redacted(reply))),
             },
             None if reply.is_error() => ("reply: error", format!("OK / {}", redacted(reply))),
-            None => return,
+            None => return self.look_after(planned),
         };
         let report = &self.following.report;
         report.counts.mismatches.fetch_add(1, Relaxed);

@@ -69,6 +69,13 @@ impl Planned {
         written_in(&self.request, self.db)
     }
 
+    /// Whether the reply, which is compared, tells what the keys that it writes held before.
+    pub fn shows_what_was_there(&self) -> bool {
+        let Request { command, argv } = &self.request;
+        let mut written = command.keys.iter().filter(|spec| !spec.is_read_only());
+        self.expected.is_some() && written.all(|spec| spec.flags_of(argv).contains(&"ACCESS"))
+    }
+
     /// Whether what becomes of a key depends on what another one was.
     pub fn carries(&self) -> bool {
         !sources_of(&self.request, self.db).is_empty()

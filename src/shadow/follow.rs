@@ -70,17 +70,19 @@ impl Follower {
         while !queue.is_closed() {
             let records = tokio::select! {
                 records = queue.take(RECORDS, BYTES) => records,
-                () = tokio::time::sleep(Duration::from_millis(200)), if self.unsettled.is_waiting() => Vec::new(),
+                () = tokio::time::sleep(FIRST_PAUSE), if self.unsettled.is_waiting() => Vec::new(),
             };
             let behind_since = records.first().map_or(0, |record| record.at);
             self.following.report.counts.behind_since.store(behind_since, Relaxed);
+            let is_busy = records.len() == RECORDS;
             self.follow(records).await;
             self.following.report.counts.behind_since.store(0, Relaxed);
-            self.ask();
+            self.ask(is_busy);
         }
     }
 
     async fn follow(&mut self, records: Vec<Record>) {
+        self.look_for_others().await;
         let mut done = Vec::with_capacity(records.len());
         let dialect = self.following.leader().dialect();
         for record in records {
@@ -102,7 +104,7 @@ impl Follower {
                 What::Keys(keys) => {
                     keys.into_iter().for_each(|key| self.unsettle((db, key), "read again"));
                 }
-                What::State { key, ticket, state, .. } => self.arrived((db, key), ticket, state),
+                What::State { key, ticket, found, .. } => self.arrived((db, key), ticket, found),
             }
             done.push(touched);
         }

@@ -1,7 +1,6 @@
 //! Who follows: Postgres in shadow mode, the upstream in reverse mode and for keys that are moved by pattern.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::dirty::Dirty;
@@ -61,7 +60,7 @@ impl Followed {
         }
         match self {
             Followed::Shadow(following) => {
-                let unsettled = following.report.counts.unsettled.load(Relaxed);
+                let unsettled = following.report.counts.uncertain();
                 if waiting > SOON {
                     Some(format!("the follower is {waiting} commands behind"))
                 } else if unsettled > SOON_UNSETTLED {

@@ -12,6 +12,7 @@ mod following;
 mod keeper;
 mod lapses;
 mod leader;
+mod look;
 mod marks;
 mod order;
 mod passing;

@@ -46,8 +46,18 @@ pub enum What {
     Calls { calls: Vec<Vec<Bytes>>, replies: Vec<Bytes>, protocol: Protocol },
     /// Something has happened to these keys.
     Keys(Vec<Bytes>),
-    /// What a key was at this place, which the follower had asked for; `None` if that is not known any more.
-    State { key: Bytes, ticket: u64, state: Option<KeyState>, size: usize },
+    /// What a key was at this place, which the follower had asked for.
+    State { key: Bytes, ticket: u64, found: Found, size: usize },
+}
+
+/// What has come of asking for a key's state.
+#[derive(Debug)]
+pub enum Found {
+    State(KeyState),
+    /// It takes more bytes than were to be asked for.
+    TooLarge,
+    /// It is not known, or not any more.
+    Nothing,
 }
 
 /// What a record takes beside its words.
@@ -80,8 +90,8 @@ impl Record {
 
     /// Of a state leaves only that it had been asked for; says whether it was one.
     pub fn forget_state(&mut self) -> bool {
-        if let What::State { state, size, .. } = &mut self.what {
-            (*state, *size) = (None, 0);
+        if let What::State { found, size, .. } = &mut self.what {
+            (*found, *size) = (Found::Nothing, 0);
             return true;
         }
         false
@@ -149,7 +159,7 @@ impl Record {
             3 => What::Keys(words(&mut from)?),
             4 => {
                 let ticket = from.try_get_u64().ok()?;
-                What::State { key: word(&mut from)?, ticket, state: None, size: 0 }
+                What::State { key: word(&mut from)?, ticket, found: Found::Nothing, size: 0 }
             }
             _ => return None,
         };
@@ -215,7 +225,7 @@ pub mod tests {
             What::Calls { calls, replies: words("+OK :1"), protocol: Protocol::Resp2 },
             What::Calls { calls: Vec::new(), replies: Vec::new(), protocol: Protocol::Resp3 },
             What::Keys(words("a b")),
-            What::State { key: Bytes::from_static(b"\0\xff"), ticket: 9, state: None, size: 0 },
+            What::State { key: Bytes::from_static(b"\0\xff"), ticket: 9, found: Found::Nothing, size: 0 },
         ];
         let mut spooled = BytesMut::new();
         let mut shown = Vec::new();

@@ -1,7 +1,6 @@
 //! Repairing slots that were given up: the keys of both sides are walked through, and those of such slots are read again.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,9 +62,7 @@ impl Repairable for Following {
     }
 
     fn waiting(&self) -> u64 {
-        let counts = &self.report.counts;
-        let unsettled = counts.unsettled.load(Relaxed).saturating_sub(counts.to_look.load(Relaxed));
-        self.queue.len() + unsettled
+        self.queue.len() + self.report.counts.uncertain()
     }
 
     fn place(&self) -> u64 {

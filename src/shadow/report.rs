@@ -38,9 +38,18 @@ pub struct Counts {
     /// Keys that are waiting to be read again.
     pub unsettled: AtomicU64,
     /// Those of them that were written and are only looked at once more.
-    pub to_look: AtomicU64,
+    pub looks: AtomicU64,
+    /// Times that a key was not looked at once more, since there were too many, or it was too long.
+    pub not_looked_at: AtomicU64,
     /// When what was followed last had happened, in milliseconds since the epoch; 0: nothing waits.
     pub behind_since: AtomicI64,
+}
+
+impl Counts {
+    /// Keys whose states are not known.
+    pub fn uncertain(&self) -> u64 {
+        self.unsettled.load(Relaxed).saturating_sub(self.looks.load(Relaxed))
+    }
 }
 
 /// What differences are grouped by.

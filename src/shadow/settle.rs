@@ -2,36 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::Instant;
 
 use super::follow::Follower;
 use super::report::now_ms;
-use super::unsettled::{Arrived, Doubt};
+use super::unsettled::Arrived;
 use crate::command::copy::{CopyError, KeyState, compare};
 use crate::copy::{Resynced, read_keys, write_keys};
 use crate::keyspace::DbIndex;
 use crate::keyspace::slot::Slot;
-use crate::store::statements::server::LIVE_PROCESSES;
 use crate::upstream::UpstreamError;
-
-/// A key that is never what was written is left alone after so many writes.
-const MOST_WRITES: u32 = 20;
-/// Of more keys than that at a time none is looked at once more.
-const MOST_LOOKS: usize = 10_000;
-/// How often it is asked whether there are other processes.
-const OFTEN: Duration = Duration::from_secs(1);
 
 impl Follower {
     /// Executes what was planned before these states, then writes those that differ.
     pub(super) async fn settle(&mut self) {
         self.flush().await;
-        if !self.states.is_empty() && self.others.is_none_or(|(_, asked)| asked.elapsed() > OFTEN) {
-            let live = self.store.query(&LIVE_PROCESSES, &[]).await;
-            self.others = Some((live.map_or(true, |live| live.len() > 1), Instant::now()));
-        }
         let mut by_db: BTreeMap<DbIndex, Vec<Arrived>> = BTreeMap::new();
         for arrived in std::mem::take(&mut self.states) {
             by_db.entry(arrived.name.0).or_default().push(arrived);
@@ -64,7 +50,10 @@ impl Follower {
             match self.differs(&arrived, own.as_ref().ok()) {
                 false => {
                     self.following.report.counts.confirmed.fetch_add(1, Relaxed);
-                    self.settled(&arrived.name, became(&arrived.state));
+                    match arrived.again {
+                        true => self.look_later(&arrived.name),
+                        false => self.settled(&arrived.name, became(&arrived.state)),
+                    }
                 }
                 true => different.push(arrived),
             }
@@ -89,21 +78,6 @@ impl Follower {
             self.wrote(&arrived, outcome.map(|()| became));
         }
         Ok(())
-    }
-
-    /// The key was written: it is looked at once more, since another process may have written an earlier state in between.
-    pub(super) fn look_again(&mut self, arrived: &Arrived, became: Resynced) {
-        let Arrived { name, writes, .. } = arrived;
-        let is_alone = self.others.is_some_and(|(others, _)| !others);
-        let is_enough = is_alone || *writes >= MOST_WRITES || self.unsettled.to_look.len() >= MOST_LOOKS;
-        if is_enough || self.unsettled.keys.contains_key(name) {
-            return self.settled(name, became);
-        }
-        self.following.waiting.tell(name, || Ok(became));
-        let doubt = Doubt { ticket: 0, why: "written".to_owned(), failures: 0, writes: writes + 1 };
-        self.unsettled.keys.insert(name.clone(), doubt);
-        self.unsettled.to_look.push_back(name.clone());
-        self.count();
     }
 
     fn wrote(&mut self, arrived: &Arrived, outcome: Result<Resynced, CopyError>) {

@@ -51,6 +51,7 @@ impl ShadowReport for Keeper {
             ("marked_slots", of_all(|followed| followed.dirty().marked().into())),
             ("dirty_slots", of_all(|followed| followed.dirty().unsure().into())),
             ("unsettled_keys", number(&counts.unsettled)),
+            ("not_looked_at", number(&counts.not_looked_at)),
             ("reply_mismatches", number(&counts.mismatches)),
             ("differences", differences.cast_signed()),
             ("coalesced", of_changes(|counts| &counts.coalesced)),

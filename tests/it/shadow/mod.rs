@@ -10,6 +10,7 @@ mod keys;
 mod keys_moving;
 mod lapsed;
 mod late;
+mod look;
 mod modes;
 mod own_connections;
 mod pair;

@@ -112,7 +112,7 @@ pub fn number(client: &mut Client, name: &str) -> i64 {
 pub fn settle(respg: &Respg) {
     let (begun, mut client, mut quiet) = (Instant::now(), respg.connect(), 0);
     while quiet < 5 {
-        let names = ["lag_records", "dirty_slots"];
+        let names = ["lag_records", "unsettled_keys", "dirty_slots"];
         let busy = names.iter().any(|name| number(&mut client, name) > 0);
         quiet = if busy { 0 } else { quiet + 1 };
         assert!(begun.elapsed() < PATIENCE, "{:?}", client.plain("RESPG.SHADOW STATUS"));

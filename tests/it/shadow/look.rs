@@ -1,0 +1,76 @@
+//! Several processes write the same keys in mode shadow: each follows what went through it in its own time, so Postgres may get it in another order than the Redis has.
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::pair::{Pair, number, pause, settle};
+use crate::support::client::Value;
+use crate::support::pg;
+use crate::support::redis::PROGRAMS;
+use crate::support::respg::{Respg, blocking};
+
+/// What the one writes before the other, and follows after it.
+const CALLS: [(&str, &str); 9] = [
+    ("SET s 1", "SET s 2"),
+    ("SET s 1", "DEL s"),
+    ("DEL s", "SET s 2"),
+    ("EXPIRE s 100", "EXPIRE s 1000"),
+    ("APPEND s ab", "APPEND s cd"),
+    ("RENAME s t", "SET t 2"),
+    ("XADD x 5-1 f v", "DEL x"),
+    ("DEL x", "XADD x 5-1 f w"),
+    ("FLUSHALL", "MSET s 1 t 2"),
+];
+
+/// A process whose sessions can be told from those of others.
+fn late(pair: &Pair) -> Respg {
+    let separator = if pair.database.contains('?') { '&' } else { '?' };
+    let database = format!("{}{separator}application_name=late", pair.database);
+    let (upstream, folder) = (pair.upstream(), pair.scratch.path().join("shadow-0").display().to_string());
+    let respg = Respg::on(&database, &["--upstream", &upstream, "--mode", "shadow", "--shadow-dir", &folder]);
+    settle(&respg);
+    respg
+}
+
+/// Holds its sessions up but the one that listens, or lets them go on.
+fn signal(pair: &Pair, signal: Signal) {
+    let query = "SELECT a.pid FROM pg_stat_activity a WHERE a.datname = current_database() AND a.application_name = 'late'
+        AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory')";
+    blocking(async {
+        for row in pg::connect(&pair.database).await.query(query, &[]).await.expect("told") {
+            let _ = kill_process(Pid::from_raw(row.get(0)).expect("a process"), signal);
+        }
+    });
+}
+
+#[test]
+fn the_later_call_counts() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let redis = pair.redis();
+    let late = late(&pair);
+    let other = pair.settled(1, &[]);
+    let (mut client, mut later) = (late.connect(), other.connect());
+    let wrong = CALLS.iter().filter(|(first, second)| {
+        client.plain("MSET s old t old");
+        client.plain("XADD x 1-1 f v");
+        settle(&late);
+        signal(&pair, Signal::STOP);
+        assert!(!client.plain(*first).is_error() && !later.plain(*second).is_error(), "{first}, {second}");
+        while number(&mut later, "lag_records") > 0 {
+            pause(0.01);
+        }
+        signal(&pair, Signal::CONT);
+        settle(&late);
+        settle(&other);
+        let is_wrong = pair.different() > 0;
+        redis.connect().plain("FLUSHALL");
+        later.plain("FLUSHALL");
+        settle(&other);
+        is_wrong
+    });
+    assert_eq!(wrong.collect::<Vec<_>>(), [] as [&(&str, &str); 0]);
+    // A long value is left alone, and that is counted.
+    client.plain(["SET", "long", &"x".repeat(70_000)]);
+    settle(&late);
+    assert_eq!(number(&mut client, "not_looked_at"), 1);
+    assert_eq!(client.plain("STRLEN long"), Value::Integer(70_000));
+}
