@@ -11,7 +11,7 @@ use crate::command::Flags;
 use crate::resp::Reply;
 
 /// How far two servers may be apart in what they think is the end of a key.
-const BLUR_MS: i64 = 20;
+pub(super) const BLUR_MS: i64 = 20;
 
 impl Follower {
     /// Compares the follower's reply with the leader's.

@@ -164,6 +164,8 @@ impl Follower {
         let keys = match self.following.leader().keys_of(&argv) {
             Foreign::Reads => return,
             Foreign::Keys(keys) => keys,
+            // The answer would not come any more; its slots stay marked.
+            Foreign::Ask if self.following.queue.is_closed() => return,
             // Waited for: what comes next may depend on them.
             Foreign::Ask => {
                 let asked = self.following.ask_keys(db, &argv);

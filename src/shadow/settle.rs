@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 
+use super::check::BLUR_MS;
 use super::follow::Follower;
 use super::report::now_ms;
 use super::unsettled::Arrived;
@@ -114,8 +115,17 @@ impl Follower {
                 report.difference(difference.class.name(), why, key, &difference.detail);
             }
         }
-        !differences.is_empty()
+        !differences.is_empty() || ends_apart(state, own)
     }
+}
+
+/// Whether keys expire at times that a client can tell apart, though that is not worth a report: a key with a short time to live would live for too long, or not long enough.
+fn ends_apart(one: &KeyState, other: &KeyState) -> bool {
+    let end = |state: &KeyState| match state {
+        KeyState::Present { expires_at, .. } => *expires_at,
+        _ => None,
+    };
+    end(one).zip(end(other)).is_some_and(|(one, other)| one.abs_diff(other) > BLUR_MS as u64)
 }
 
 /// What is to be said of a key that is brought over.
@@ -141,7 +151,7 @@ fn wanted(state: &mut KeyState) -> KeyState {
     }
 }
 
-/// How far in time two clocks may be apart for two expiries to be the same.
+/// How far in time two clocks may be apart for two expiries not to be reported as different.
 pub(super) const TOLERANCE_MS: u64 = 1000;
 
 /// Whether a key that only one side still has may just have expired on the other.

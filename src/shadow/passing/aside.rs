@@ -27,6 +27,7 @@ const QUEUED: &[u8] = b"+QUEUED\r\n";
 /// The connection's end that the client's requests are given to. With this value it is closed.
 pub struct Aside {
     sender: UnboundedSender<Sent>,
+    process: Arc<Process>,
     upstream: Arc<Upstream>,
     pub(super) state: Arc<State>,
     /// Whether what is sent is queued there, since MULTI was sent.
@@ -79,6 +80,7 @@ impl Aside {
         };
         Ok(Aside {
             sender,
+            process: process.clone(),
             upstream: upstream.clone(),
             state,
             queues: false,
@@ -121,7 +123,7 @@ impl Aside {
         match sent.effect {
             Effect::Holds => {
                 state.holds.fetch_add(1, Relaxed);
-                state.held.store(true, Relaxed);
+                state.hold(self.process.routing.rule());
             }
             Effect::TakesOver => {
                 state.holds.fetch_add(1, Relaxed);

@@ -40,6 +40,8 @@ pub struct State {
     pub somebody_else: AtomicBool,
     /// Whether it has subscribed and speaks RESP2, so that the upstream answers little else.
     pub restricted: AtomicBool,
+    /// The rule by which it was begun to hold something.
+    pub begun_by: Mutex<Option<Arc<Rule>>>,
     /// Told when nothing is pending any more, or it is broken.
     pub quiet: Notify,
 }
@@ -48,6 +50,21 @@ impl State {
     /// Whether the client's next request has to come here too.
     pub fn is_busy(&self) -> bool {
         self.pending.load(Relaxed) > 0 || self.held.load(Relaxed) || self.taken_over.load(Relaxed)
+    }
+
+    /// From here on it holds something, or still does.
+    pub fn hold(&self, rule: Arc<Rule>) {
+        let mut begun_by = self.begun_by.lock().expect("no panic while held");
+        if !self.held.load(Relaxed) {
+            *begun_by = Some(rule);
+            self.held.store(true, Relaxed);
+        }
+    }
+
+    /// Whether it holds something that was not begun by this very rule. An equal one may come back after others.
+    fn holds_since_before(&self, rule: &Arc<Rule>) -> bool {
+        let begun_by = self.begun_by.lock().expect("no panic while held");
+        self.held.load(Relaxed) && !begun_by.as_ref().is_some_and(|begun_by| Arc::ptr_eq(begun_by, rule))
     }
 
     pub fn break_off(&self) {
@@ -59,10 +76,33 @@ impl State {
 /// Until the rule is one in which the client has to begin again with what it is in the middle of: on the other side, or so that a transaction is followed from its beginning.
 pub async fn interrupted(mut changes: watch::Receiver<Arc<Rule>>, state: &State) {
     while changes.changed().await.is_ok() {
-        if !changes.borrow_and_update().mode.is_upstream() || state.held.load(Relaxed) {
+        let rule = changes.borrow_and_update().clone();
+        // A client may have begun by the new rule before this hears of it.
+        if !rule.mode.is_upstream() || state.holds_since_before(&rule) {
             return;
         }
     }
     // The process is about to end.
     std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Mode;
+
+    #[tokio::test]
+    async fn what_was_begun_after_a_change_is_not_interrupted_by_it() {
+        let rules = [Mode::Redis, Mode::Shadow, Mode::Redis].map(|mode| Arc::new(Rule::of(mode)));
+        for (begun, is_interrupted) in [(0, true), (1, true), (2, false)] {
+            let (sender, changes) = watch::channel(rules[0].clone());
+            let state = State::default();
+            sender.send_replace(rules[1].clone());
+            sender.send_replace(rules[2].clone());
+            state.hold(rules[begun].clone());
+            let interrupted = interrupted(changes, &state);
+            let heard = tokio::time::timeout(std::time::Duration::from_millis(10), interrupted).await;
+            assert_eq!(heard.is_ok(), is_interrupted, "{begun}");
+        }
+    }
 }

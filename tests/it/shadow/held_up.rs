@@ -211,3 +211,19 @@ fn a_process_that_stops() {
     assert_eq!(client.read(), ok());
     assert!(first.wait().success());
 }
+
+/// The follower asks the Redis for the keys of scripts. When it has to end nobody hears the answers any more, and clients are held back as long as it waits for them.
+#[test]
+fn a_follower_that_asks_for_keys_ends_at_once() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    let mut client = shadow.respg.connect();
+    client.send(vec!["EVAL return(1) 1 k"; 5000]);
+    (0..5000).for_each(|_| assert_eq!(client.read(), Value::from(1)));
+    let begun = Instant::now();
+    shadow.change_mode("redis");
+    assert_eq!(client.plain("SET k v"), ok());
+    assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
+    shadow.change_mode("shadow");
+    shadow.assert_equal();
+}

@@ -69,6 +69,22 @@ fn keys_that_were_to_expire_before_the_process_began() {
     shadow.assert_equal();
 }
 
+/// What a script does to a key is read, compared and written: also a time to live that differs by less than a second.
+#[test]
+fn short_times_to_live_are_brought_over_as_they_are() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    shadow.settle();
+    shadow.call("SET longer v PX 60000;SET shorter v PX 60000");
+    shadow.settle();
+    shadow.call("EVAL return(redis.call('PEXPIRE',KEYS[1],60800)) 1 longer");
+    shadow.call("EVAL return(redis.call('PEXPIRE',KEYS[1],59300)) 1 shorter");
+    shadow.settle();
+    let ends = || shadow.call("PEXPIRETIME longer;PEXPIRETIME shorter");
+    let theirs = ends();
+    shadow.change_mode("reverse");
+    assert_eq!(ends(), theirs);
+}
+
 /// Passes everything on, the replies later if it is told so.
 fn slow_way(to: SocketAddr, delay: &'static AtomicU64) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
