@@ -122,6 +122,11 @@ impl Incoming {
         }
     }
 
+    /// Whether the first word is a command that no other server has.
+    pub fn is_ours(&self) -> bool {
+        self.command().is_some_and(|command| command.flags.has(Flags::MODULE))
+    }
+
     /// Its words.
     pub fn argv(&self) -> &[Bytes] {
         match self {

@@ -93,10 +93,10 @@ struct Parcel {
 }
 
 impl Parcel {
-    fn takes(&self, ask: &Ask, size: u64) -> bool {
+    fn takes(&self, ask: &Ask, size: u64, together: usize) -> bool {
         self.transaction == ask.transaction
             && (!ask.transaction
-                || (self.readings.len() < TOGETHER && self.size.saturating_add(size) < TOGETHER_BYTES))
+                || (self.readings.len() < together && self.size.saturating_add(size) < TOGETHER_BYTES))
     }
 }
 
@@ -106,10 +106,25 @@ async fn round(
     readings: Vec<Reading>,
     known: &mut Vec<Read>,
 ) -> Result<Vec<Reading>, UpstreamError> {
+    let (mut left, refused) = asked(speaker, readings, TOGETHER, known).await?;
+    // A key that may not be read has had a transaction refused in which others were, too.
+    if !refused.is_empty() {
+        left.extend(asked(speaker, refused, 1, known).await?.0);
+    }
+    Ok(left)
+}
+
+/// With at most so many in one transaction; gives those that go on, and those of refused transactions of several.
+async fn asked(
+    speaker: &mut impl Speaker,
+    readings: Vec<Reading>,
+    together: usize,
+    known: &mut Vec<Read>,
+) -> Result<(Vec<Reading>, Vec<Reading>), UpstreamError> {
     let mut parcels: Vec<Parcel> = Vec::new();
     for reading in readings {
         let (ask, size) = (reading.ask(), reading.size());
-        if !parcels.last().is_some_and(|parcel| parcel.takes(&ask, size)) {
+        if !parcels.last().is_some_and(|parcel| parcel.takes(&ask, size, together)) {
             let transaction = ask.transaction;
             parcels.push(Parcel { readings: Vec::new(), transaction, size: 0, calls: Vec::new() });
         }
@@ -130,10 +145,14 @@ async fn round(
         counts.push(calls.len() - before);
     }
     let mut replies = speaker.speak(calls).await?.into_iter();
-    let mut left = Vec::new();
+    let (mut left, mut refused) = (Vec::new(), Vec::new());
     for (parcel, count) in parcels.into_iter().zip(counts) {
         let replies: Vec<Reply> = replies.by_ref().take(count).collect();
         let replies = if parcel.transaction { exec_replies(replies) } else { Ok(replies) };
+        if replies.is_err() && parcel.readings.len() > 1 {
+            refused.extend(parcel.readings.into_iter().map(|(reading, _)| reading));
+            continue;
+        }
         let mut replies = replies.map(Vec::into_iter);
         for (mut reading, count) in parcel.readings {
             let answered = match &mut replies {
@@ -147,5 +166,5 @@ async fn round(
             }
         }
     }
-    Ok(left)
+    Ok((left, refused))
 }

@@ -98,7 +98,7 @@ pub fn choose(
     };
     match wanted.iter().max() {
         Some(highest) if *highest >= ours => Err(MigrateError::Other(format!(
-            "the Redis has a database {highest}, respg only {ours}: give --databases {}",
+            "respg has no database {highest}: give --databases {}",
             highest + 1
         ))),
         _ => Ok(wanted),

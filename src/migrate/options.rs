@@ -19,7 +19,7 @@ pub enum Task {
     Verify(Box<VerifyOptions>),
     /// Copy Postgres to a Redis
     ///
-    /// Keys that are there already are replaced. Exit code 0: everything was copied; 2: some keys were not, they are listed; 1: it could not be done.
+    /// In mode postgres, or to another Redis in mode shadow. Keys that are there already are replaced. Exit code 0: everything was copied; 2: some keys were not, they are listed; 1: it could not be done.
     Export(Box<ExportOptions>),
 }
 

@@ -93,12 +93,18 @@ impl Report {
 
     /// With 95 % certainty no larger share of the keys differs: the rule of three.
     fn bound(&self) -> Option<f64> {
-        (self.different == 0 && self.keys > 0).then(|| (3.0 / self.keys as f64).min(1.0))
+        (self.different == 0 && self.repaired == 0 && self.keys > 0)
+            .then(|| (3.0 / self.keys as f64).min(1.0))
     }
 
     fn verdict(&self) -> String {
         let basis = format!("{} keys compared in {} rounds", self.keys, self.rounds);
+        let nothing_known = self.keys == 0 && !self.is_good();
         match (self.different, self.bound()) {
+            (0, None) if nothing_known => "nothing could be compared".to_owned(),
+            (0, None) if self.repaired > 0 => {
+                format!("all differences were repaired: {} of {basis}", self.repaired)
+            }
             (0, Some(bound)) => format!(
                 "no differences: {basis}; 0 of {} means at most {:.4} % at 95 %",
                 self.keys,
@@ -152,6 +158,7 @@ impl Report {
             "superseded": self.superseded,
             "transient": self.transient,
             "unreadable": self.unreadable,
+            "reasons": self.reasons.iter().map(|(key, why)| format!("{key}: {why}")).collect::<Vec<_>>(),
             "unsupported": self.unsupported,
             "groups": groups,
         })

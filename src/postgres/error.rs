@@ -27,7 +27,11 @@ pub enum OwnPostgresError {
         .data.display()
     )]
     OtherMajor { data: PathBuf, major: u32, found: String },
-    #[error("another respg{} uses {}: stop it, or choose another --data-dir", by(.process), .directory.display())]
+    #[error(
+        "another respg{} uses {}: give the URL of its Postgres, which it has said at its start (--database-url), stop it, or choose another --data-dir",
+        by(.process),
+        .directory.display()
+    )]
     InUse { directory: PathBuf, process: String },
     #[error("there is no home directory to keep data in: set HOME, or give a --data-dir")]
     NoHome,

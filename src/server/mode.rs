@@ -18,14 +18,13 @@ pub async fn begin_mode(process: &Arc<Process>) -> Result<Option<Arc<Keeper>>, S
         let options = options.map_err(|why| StartError::new("no place for --shadow-dir", why))?;
         keeper = Some(Keeper::new(process, &upstream.pipe, options));
     }
+    // Before it is remembered as the mode.
+    needs_upstream(process, config.mode)?;
     let unusable = |error: StoreError| StartError::new("cannot use the database", error.reason());
     let rule = process.first_rule().await.map_err(unusable)?;
     let rule = rule.map_err(|why| StartError::new("cannot begin in this mode", why))?;
     let mode = rule.mode;
-    if mode != Mode::Postgres && process.upstream.is_none() {
-        let remedy = "name it (--upstream redis://host:port)";
-        return Err(StartError::new(format!("mode {} needs another server", mode.name()), remedy));
-    }
+    needs_upstream(process, Some(mode))?;
     let rule = Arc::new(rule);
     process.routing.release(rule.clone());
     if process.upstream.is_some() {
@@ -35,6 +34,16 @@ pub async fn begin_mode(process: &Arc<Process>) -> Result<Option<Arc<Keeper>>, S
     let begun = process.change_followers(&Rule::of(Mode::Postgres), &rule).await;
     begun.map_err(|why| StartError::new(format!("cannot follow in mode {}", mode.name()), why))?;
     Ok(keeper)
+}
+
+fn needs_upstream(process: &Process, mode: Option<Mode>) -> Result<(), StartError> {
+    match mode.filter(|mode| *mode != Mode::Postgres && process.upstream.is_none()) {
+        Some(mode) => {
+            let remedy = "name it (--upstream redis://host:port)";
+            Err(StartError::new(format!("mode {} needs another server", mode.name()), remedy))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What the follower of a process with these settings may use.

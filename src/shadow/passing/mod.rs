@@ -224,9 +224,8 @@ impl<E: Executor> Passing<E> {
         if aside.is_some_and(|aside| aside.is_broken() && !aside.is_busy()) {
             session.aside = None;
         } else if aside.is_some_and(Aside::is_busy) {
-            let is_ours = incoming.command().is_some_and(|command| command.flags.has(Flags::MODULE));
             return match incoming.command().map(|command| command.passing) {
-                _ if is_ours => Way::Own,
+                _ if incoming.is_ours() => Way::Own,
                 // Queued while keys were moved by pattern, which is over.
                 passing if session.multi.is_some() && !matches!(passing, Some(command::Passing::Ends)) => {
                     Way::WithQueue

@@ -43,6 +43,7 @@ pub fn way(
     let request = match incoming {
         Incoming::Known(request) => request,
         Incoming::Refused { .. } if !session.authenticated => return Way::Own,
+        Incoming::Refused { .. } if !in_multi && incoming.is_ours() => return Way::Own,
         // Whether it may be queued only the upstream knows.
         Incoming::Refused { .. } if in_multi => return Way::WithQueue,
         Incoming::Refused { argv, .. } => {

@@ -75,6 +75,44 @@ fn what_we_do_not_have_is_listed() {
     }
 }
 
+/// A key that may not be read takes none of those with it that are read together with it.
+#[test]
+fn a_refused_key_is_alone() {
+    let (redis, database) = (Redis::start(), blocking(fresh_database()));
+    let mut client = redis.connect();
+    super::all(&mut client, &["SET a 1", "SET secret:1 1", "SET z 1"]);
+    super::all(&mut client, &["ACL SETUSER some on >p +@all ~a ~z %W~secret:*"]);
+    let url = redis.url().replace("redis://", "redis://some:p@");
+    let (code, said) = run("import", &url, &database, &[]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.starts_with("imported 2 keys"), "{said}");
+    assert!(said.contains("not copied, failed: 1\n  secret:1: NOPERM"), "{said}");
+    let (code, found) = verify(&url, &database, &[]);
+    let counts = ["keys", "unreadable"].map(|name| found[name].as_u64());
+    assert_eq!((code, counts), (2, [Some(2), Some(1)]), "{found:#}");
+    assert!(found["reasons"][0].as_str().is_some_and(|why| why.starts_with("secret:1: NOPERM")), "{found:#}");
+}
+
+/// It says no differences only if it has found none.
+#[test]
+fn the_verdict_is_about_what_was_found() {
+    let (redis, database) = (Redis::start(), blocking(fresh_database()));
+    let mut client = redis.connect();
+    super::all(&mut client, &["SET a 1", "ACL SETUSER blind on >p +@all -multi ~*"]);
+    let url = redis.url();
+    let blind = url.replace("redis://", "redis://blind:p@");
+    let (code, said) = run("verify", &blind, &database, &[]);
+    assert!((code, said.starts_with("nothing could be compared\n")) == (2, true), "{said}");
+    let (code, said) = run("verify", &url, &database, &["--repair", "--settle", "100"]);
+    let verdict = "all differences were repaired: 1 of 1 keys compared in ";
+    assert!((code, said.starts_with(verdict)) == (0, true), "{said}");
+    super::all(&mut client, &["SET b 1"]);
+    let (_, found) = verify(&url, &database, &["--repair"]);
+    assert_eq!((&found["repaired"], &found["bound_95"]), (&json!(1), &json!(null)), "{found:#}");
+    let (code, said) = run("import", &url, &database, &["--db", "99"]);
+    assert!((code, said.contains("respg has no database 99: give --databases 100")) == (1, true), "{said}");
+}
+
 #[test]
 fn passwords_databases_and_patterns() {
     let redis = Redis::of(PROGRAMS[0], &["--requirepass", "p@ss", "--databases", "40"]);

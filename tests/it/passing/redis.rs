@@ -88,6 +88,23 @@ fn replies_are_those_of_the_upstream() {
     }
 }
 
+/// The upstream would say that there is no such command.
+#[test]
+fn mistakes_in_our_own_commands_are_told_by_us() {
+    let redis = Redis::start();
+    let respg = front(&redis);
+    let mut client = respg.connect();
+    for (line, told) in [
+        ("RESPG.MODE", "ERR wrong number of arguments for 'respg.mode' command"),
+        ("RESPG.MODE SET", "ERR wrong number of arguments for 'respg.mode|set' command"),
+        ("RESPG.MODE NOSUCH", "ERR unknown subcommand 'NOSUCH'. Try RESPG.MODE HELP."),
+        ("RESPG.SHADOW NOSUCH", "ERR unknown subcommand 'NOSUCH'. Try RESPG.SHADOW HELP."),
+        ("RESPG.SHADOW STATUS now", "ERR wrong number of arguments for 'respg.shadow|status' command"),
+    ] {
+        assert_eq!(client.plain(line), error(told), "{line}");
+    }
+}
+
 #[test]
 fn messages_and_transactions_on_connections_of_their_own() {
     let redis = Redis::start();

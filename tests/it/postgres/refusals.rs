@@ -15,7 +15,7 @@ async fn a_second_respg_is_told_who_uses_the_directory() {
     assert_eq!(
         error.to_string(),
         format!(
-            "another respg (process {}) uses {}: stop it, or choose another --data-dir",
+            "another respg (process {}) uses {}: give the URL of its Postgres, which it has said at its start (--database-url), stop it, or choose another --data-dir",
             std::process::id(),
             directory.display()
         )

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::pair::{PATIENCE, Pair, settle};
 use crate::support::client::{Client, Protocol, Value, ok};
+use crate::support::pg::fresh_database;
 use crate::support::redis::PROGRAMS;
-use crate::support::respg::Respg;
+use crate::support::respg::{Respg, blocking, refusal};
 
 /// What a client was told.
 #[derive(Default)]
@@ -137,6 +138,39 @@ fn who_is_behind_does_not_answer() {
     assert_eq!(client.plain("GET k").to_string_lossy(), "w");
     let others: Vec<Respg> = Vec::new();
     pair.assert_equal(&others);
+}
+
+/// A start that fails has not changed the mode.
+#[test]
+fn a_mode_that_cannot_be_is_not_remembered() {
+    let database = blocking(fresh_database());
+    drop(Respg::on(&database, &[]));
+    for mode in ["redis", "shadow", "reverse"] {
+        let why = refusal(&database, &["--mode", mode]);
+        assert!(why.contains(&format!("mode {mode} needs another server")), "{why}");
+        let respg = Respg::on(&database, &[]);
+        assert_eq!(respg.connect().plain("RESPG.MODE GET").to_string_lossy(), "postgres");
+    }
+}
+
+/// What clients write meanwhile would be replaced by what they have written before.
+#[test]
+fn export_is_for_postgres_alone() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let respg = pair.respg(0, &["--mode", "shadow"]);
+    let mut client = respg.connect();
+    for mode in ["shadow", "reverse", "redis"] {
+        change(&mut client, mode);
+        let export = pair.task("export", &[]);
+        let why = String::from_utf8_lossy(&export.stderr);
+        let expected = format!("the mode is {mode}: export is for when Postgres answers alone");
+        assert!((export.status.code(), why.contains(&expected)) == (Some(1), true), "{why}");
+        if mode == "reverse" {
+            change(&mut client, "postgres");
+            assert_eq!(pair.task("export", &[]).status.code(), Some(0));
+        }
+    }
 }
 
 /// Nobody's keys are replaced by an oversight.
