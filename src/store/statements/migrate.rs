@@ -33,14 +33,17 @@ pub static FOLLOWER: Statement = Statement::new(
      WHERE f.seen_at > now() - interval '10 seconds' ORDER BY f.process",
 );
 
-/// $1 process, $2 db, $3 keys: the request's id.
-pub static ASK_RESYNC: Statement =
-    Statement::new("INSERT INTO respg.resyncs (process, db, keys) VALUES ($1, $2, $3) RETURNING id");
+/// $1 process, $2 db, $3 keys: the request's id. Never one that there was: after a crash of Postgres the table is empty and its own numbers begin anew, while others still
+/// wait for the answer to one of them.
+pub static ASK_RESYNC: Statement = Statement::new(
+    "INSERT INTO respg.resyncs (id, process, db, keys) OVERRIDING SYSTEM VALUE
+     VALUES (hashtextextended(gen_random_uuid()::text, 0), $1, $2, $3) RETURNING id",
+);
 
 /// $1 process, $2 ids that are under way, $3 how many at most: ids, databases and keys of other requests.
 pub static TAKE_RESYNCS: Statement = Statement::new(
     "SELECT r.id, r.db, r.keys FROM respg.resyncs r
-     WHERE r.process = $1 AND NOT r.taken AND r.id <> ALL ($2) ORDER BY r.id LIMIT $3",
+     WHERE r.process = $1 AND NOT r.taken AND r.id <> ALL ($2) ORDER BY r.asked_at LIMIT $3",
 );
 
 /// $1 id, $2 outcomes.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use respg::command::copy::{CopyError, KeyState};
-use respg::copy::{Redis as Side, Resync, Resynced, read_keys, serve_requests, write_key};
+use respg::copy::{Follower, Redis as Side, Resync, Resynced, read_keys, serve_requests, write_key};
 use respg::store::{Store, Target};
 use serde_json::json;
 
@@ -115,4 +115,52 @@ fn a_follower_is_asked() {
             serving.abort();
         }
     }
+}
+
+/// Says of each key which one it is.
+struct Echo;
+
+impl Resync for Echo {
+    fn resync(&self, _: u32, keys: Vec<Bytes>) -> BoxFuture<'_, Vec<(Bytes, Result<Resynced, CopyError>)>> {
+        let name = |key: &Bytes| Ok(Resynced::Unsupported(String::from_utf8_lossy(key).into_owned()));
+        Box::pin(async move { keys.iter().map(|key| (key.clone(), name(key))).collect() })
+    }
+}
+
+/// A crash of Postgres empties the table of requests, whose numbers begin anew: nobody is given the answer to somebody else's.
+#[test]
+fn a_request_is_answered_for_its_own_keys() {
+    let database = blocking(fresh_database());
+    drop(Respg::on(&database, &[]));
+    let store = || Arc::new(Store::new(Target::parse(&database).unwrap(), 4, Duration::from_secs(10)));
+    blocking(async {
+        let serve =
+            || tokio::spawn(serve_requests(store(), 7, "r".to_owned(), "i".to_owned(), Arc::new(Echo)));
+        let first = serve();
+        let follower = loop {
+            match Follower::find(&store()).await.unwrap() {
+                Some(follower) => break follower,
+                None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        };
+        first.abort();
+        let keys = [Bytes::from_static(b"mine"), Bytes::from_static(b"also mine")];
+        let asking = tokio::spawn(async move { follower.resync(0, &keys).await });
+        let mut postgres = crate::support::pg::connect(&database).await;
+        let count = "SELECT count(*) FROM respg.resyncs";
+        while postgres.query_one(count, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let others = postgres.transaction().await.unwrap();
+        others.batch_execute("TRUNCATE respg.resyncs RESTART IDENTITY").await.unwrap();
+        others
+            .batch_execute("INSERT INTO respg.resyncs (process, db, keys) VALUES (7, 0, '{others}')")
+            .await
+            .unwrap();
+        others.commit().await.unwrap();
+        let serving = serve();
+        let own = ["mine", "also mine"].map(|key| Ok(Resynced::Unsupported(key.to_owned())));
+        assert_eq!(asking.await.unwrap().unwrap(), Some(own.to_vec()));
+        serving.abort();
+    });
 }
