@@ -45,8 +45,14 @@ impl<S: Speaker> Speaker for Patient<S> {
     async fn speak(&mut self, calls: Vec<Call>) -> Result<Vec<Reply>, UpstreamError> {
         let mut said = None;
         loop {
-            let replies = answer(self.side.speak(calls.clone()), &self.name).await?;
-            let Some(why) = replies.iter().find_map(is_away) else { return Ok(replies) };
+            let why = match answer(self.side.speak(calls.clone()), &self.name).await {
+                Err(error) if cannot_be_reached(&error) => error.to_string(),
+                outcome => {
+                    let replies = outcome?;
+                    let Some(why) = replies.iter().find_map(is_away) else { return Ok(replies) };
+                    why
+                }
+            };
             say(&mut said, &self.name, why);
             sleep(PAUSE).await;
         }
@@ -87,10 +93,51 @@ fn say(said: &mut Option<Instant>, name: &str, why: impl Display) {
     }
 }
 
+/// Whether nothing was sent, and may be later. What breaks connections again and again is not waited for.
+fn cannot_be_reached(error: &UpstreamError) -> bool {
+    match error {
+        UpstreamError::Unreachable { .. } => true,
+        UpstreamError::Refused { reason, .. } => reason.starts_with("LOADING "),
+        _ => false,
+    }
+}
+
 /// Why a server does not do anything at the moment, if this reply says so.
 fn is_away(reply: &Reply) -> Option<String> {
     let Reply::Error(text) = reply else { return None };
     let codes: [&[u8]; 5] = [b"LOADING", b"TRYAGAIN", b"BUSY", b"MASTERDOWN", b"CLUSTERDOWN"];
     let is_unknown = text.as_bytes() == StoreError::Unknown.to_string().as_bytes();
     (is_unknown || codes.contains(&text.code())).then(|| text.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Away in every way there is, one after the other.
+    struct Away(Vec<UpstreamError>);
+
+    impl Speaker for Away {
+        fn dialect(&self) -> Dialect {
+            Dialect::OWN
+        }
+
+        async fn speak(&mut self, _: Vec<Call>) -> Result<Vec<Reply>, UpstreamError> {
+            self.0.pop().map_or(Ok(vec![Reply::Ok]), Err)
+        }
+    }
+
+    fn refused(reason: &str) -> UpstreamError {
+        UpstreamError::Refused { place: "h:1".to_owned(), reason: reason.to_owned() }
+    }
+
+    #[tokio::test]
+    async fn waits_for_who_cannot_be_reached() {
+        let unreachable = UpstreamError::Unreachable { place: "h:1".to_owned(), reason: "gone".to_owned() };
+        let away = Away(vec![refused("LOADING soon"), unreachable]);
+        let mut patient = Patient { side: away, name: "h:1".to_owned() };
+        assert_eq!(patient.speak(Vec::new()).await, Ok(vec![Reply::Ok]));
+        patient.side.0.push(refused("WRONGPASS"));
+        assert_eq!(patient.speak(Vec::new()).await, Err(refused("WRONGPASS")));
+    }
 }

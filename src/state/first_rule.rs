@@ -78,10 +78,11 @@ impl Process {
         }
     }
 
-    /// Why a side would lose what it has, if it would be made like the other although it may be the one that is right.
+    /// Why a side would lose what it has, if it would be made like the other, or left for it, although it may be the one that is right.
     pub(super) async fn would_lose(&self, from: Mode, to: Mode) -> Result<Option<&'static str>, StoreError> {
         Ok(match (from, to) {
             (Mode::Postgres, Mode::Shadow) if self.has_keys().await? => Some(REPLACED_HERE),
+            (Mode::Postgres, Mode::Redis) if self.has_keys().await? => Some(LEFT_HERE),
             (Mode::Redis, Mode::Reverse) => Some(REPLACED_THERE),
             (Mode::Postgres, Mode::Reverse) if !self.has_keys().await? && self.upstream_has_keys().await => {
                 Some(REMOVED_THERE)
@@ -118,5 +119,6 @@ impl Process {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const REPLACED_HERE: &str = "Postgres has answered up to now and its keys would be replaced by the upstream's: bring them there (respg export), or say RESPG.MODE SET shadow FORCE";
+const LEFT_HERE: &str = "Postgres has answered up to now and clients would find the upstream as it was before: go through mode reverse, or say RESPG.MODE SET redis FORCE";
 const REPLACED_THERE: &str = "the upstream has answered up to now and its keys would be replaced by Postgres's: go through mode shadow, or say RESPG.MODE SET reverse FORCE";
 const REMOVED_THERE: &str = "Postgres has no keys and those of the upstream would be removed: bring them over (respg import), or say RESPG.MODE SET reverse FORCE";

@@ -104,7 +104,10 @@ fn what_postgres_has_answered_is_not_lost_by_mistake() {
     let respg = Respg::on(&url, &options);
     let mut admin = respg.connect();
     assert_eq!(admin.plain("GET k"), Value::from("postgres"));
-    change_mode(&mut admin, "redis");
+    let refused = admin.plain("RESPG.MODE SET redis").to_string_lossy();
+    assert!(refused.contains("as it was before: go through mode reverse"), "{refused}");
+    assert_eq!(admin.plain("GET k"), Value::from("postgres"));
+    assert_eq!(admin.plain("RESPG.MODE SET redis FORCE"), ok());
     change_mode(&mut admin, "postgres");
     assert_eq!(admin.plain("RESPG.MODE SET shadow FORCE"), ok());
     let begun = Instant::now();
