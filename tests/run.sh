@@ -17,7 +17,8 @@ step_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-
 step_lint() { docker/lint.sh; }
 # Part of `cargo deny check`, with its configuration: building cargo-deny takes longer than all the rest.
 step_licences() { cargo metadata --locked --all-features --format-version 1 | python3 tests/licences.py .deny.toml; }
-step_test() { cargo test --locked --no-fail-fast --lib --bins --test it --test keyspace; }
+# Most of these tests wait for something most of the time, so there are more at once than cores.
+step_test() { RUST_TEST_THREADS=4 cargo test --locked --no-fail-fast --lib --bins --test it --test keyspace; }
 step_faults() { cargo test --locked --test faults; }
 step_compat() { cargo test --locked --test compat; }
 # respg as a proxy before a redis-server. COMPAT_SUBJECT=proxy cargo test --test compat plays all cases.
@@ -29,7 +30,7 @@ free_port() { python3 -c 'import random; print(random.randrange(20000, 30000))';
 step_newest() {
   NEWEST=${NEWEST:-$(compgen -G '/opt/respg-oracles/postgres-*' | sort -V | tail -n 1)}
   echo "with $("$NEWEST/bin/postgres" --version)"
-  RESPG_TEST_PG_BIN=$NEWEST/bin RESPG_POSTGRES_BIN=$NEWEST/bin cargo test --locked --test it
+  RESPG_TEST_PG_BIN=$NEWEST/bin RESPG_POSTGRES_BIN=$NEWEST/bin RUST_TEST_THREADS=4 cargo test --locked --test it
 }
 
 passed=0 failed=0 failures=()
