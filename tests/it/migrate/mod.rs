@@ -8,11 +8,11 @@ use crate::support::client::Client;
 
 mod away;
 mod crashes;
-mod dialects;
 mod handed_over;
 mod import;
 mod interrupted;
 mod recall;
+mod versions;
 mod writers;
 
 /// Prepares one of the program's tasks.
@@ -49,6 +49,12 @@ fn all(client: &mut Client, lines: &[&str]) {
 
 /// Some of every type, with everything that it can have.
 fn fill(client: &mut Client) {
+    fill_any(client);
+    all(client, &["XADD ahead 1-1 a b", "XSETID ahead 9-9 ENTRIESADDED 30 MAXDELETEDID 4-4"]);
+}
+
+/// With what all versions of Redis have.
+fn fill_any(client: &mut Client) {
     all(client, &["SET text some", "SET number 2.50", "SET soon 1 PX 600000", "SETBIT bits 100 1"]);
     client.plain([b"SET".as_slice(), b"\0binary\xff", b"\r\n\xfe"]);
     client.plain(["SET", "large", &"x".repeat(3_000_000)]);
@@ -80,8 +86,6 @@ fn fill(client: &mut Client) {
             "XGROUP CREATE trimmed group 0",
             "XREADGROUP GROUP group alice STREAMS trimmed >",
             "XTRIM trimmed MAXLEN 0",
-            "XADD ahead 1-1 a b",
-            "XSETID ahead 9-9 ENTRIESADDED 30 MAXDELETEDID 4-4",
         ],
     );
     // Read in pieces, written in pieces.

@@ -12,6 +12,12 @@ use super::pg::Scratch;
 
 /// Both kinds, by program.
 pub const PROGRAMS: [&str; 2] = ["redis-server", "/opt/respg-oracles/bin/valkey-server"];
+/// Other versions of Redis.
+pub const OTHERS: [&str; 3] = [
+    "/opt/respg-oracles/bin/redis-server-5.0",
+    "/opt/respg-oracles/bin/redis-server-6.2",
+    "/opt/respg-oracles/bin/redis-server-8",
+];
 
 /// A running server, killed with this value.
 pub struct Redis {
