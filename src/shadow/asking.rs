@@ -27,13 +27,22 @@ const SURELY_WAITING: Duration = Duration::from_millis(20);
 /// Why a call was sent.
 pub enum Asked {
     /// To read a key's state, for this ticket.
-    State { reading: Box<Reading>, name: Name, ticket: u64, most_bytes: u64 },
+    State(Box<Wanted>),
     /// To learn the keys of a call.
     Keys(oneshot::Sender<Vec<Bytes>>),
     /// To find a place behind everything that had happened.
     Fence(Box<Behind>),
     /// To know that everything before it has been answered.
     Passed(oneshot::Sender<()>),
+}
+
+/// A key's state that the follower has asked for.
+pub struct Wanted {
+    name: Name,
+    ticket: u64,
+    /// It is not read if it takes more.
+    most_bytes: u64,
+    reading: Reading,
 }
 
 /// What is put behind everything that had happened.
@@ -57,14 +66,14 @@ impl Behind {
 impl Following {
     /// Reads a key's state where it stands now in the leader's order, unless it takes more bytes; it comes through the queue with this ticket.
     pub fn ask_state(&self, name: Name, ticket: u64, most_bytes: u64) {
-        let reading = Box::new(Reading::new(name.1.clone(), self.leader().dialect()));
-        self.go_on(name, ticket, most_bytes, reading);
+        let reading = Reading::new(name.1.clone(), self.leader().dialect());
+        self.go_on(Box::new(Wanted { name, ticket, most_bytes, reading }));
     }
 
-    fn go_on(&self, name: Name, ticket: u64, most_bytes: u64, reading: Box<Reading>) {
-        let Ask { calls, transaction } = reading.ask();
+    fn go_on(&self, wanted: Box<Wanted>) {
+        let Ask { calls, transaction } = wanted.reading.ask();
         let calls = if transaction { in_multi(calls) } else { calls };
-        self.send(name.0, Protocol::Resp2, calls, Asked::State { reading, name, ticket, most_bytes });
+        self.send(wanted.name.0, Protocol::Resp2, calls, Asked::State(wanted));
     }
 
     /// Asks for the keys of a call. The sender is dropped if there is no answer.
@@ -103,10 +112,7 @@ impl Following {
         let asked = self.asked().remove(&mark);
         match asked {
             None => return,
-            Some(Asked::State { name: (db, key), ticket, .. }) => {
-                let what = What::State { key, ticket, found: Found::Nothing, size: 0 };
-                self.queue.push(Record { db, at: now_ms(), touched: Touched::none(), beside: false, what });
-            }
+            Some(Asked::State(wanted)) => self.push_state(*wanted, Found::Nothing, 0),
             // The sender is dropped.
             Some(Asked::Keys(_) | Asked::Passed(_)) => {}
             Some(Asked::Fence(behind)) => {
@@ -139,40 +145,33 @@ impl Following {
                 };
                 let _ = keys.map(|keys| answer.send(keys));
             }
-            Asked::State { reading, name, ticket, most_bytes } => {
-                self.state_came(reading, name, ticket, most_bytes, replies.ok());
-            }
+            Asked::State(wanted) => self.state_came(wanted, replies.ok()),
         }
         self.asking.fetch_sub(1, SeqCst);
     }
 
-    fn state_came(
-        &self,
-        mut reading: Box<Reading>,
-        name: Name,
-        ticket: u64,
-        most_bytes: u64,
-        replies: Option<Vec<Reply>>,
-    ) {
+    fn state_came(&self, mut wanted: Box<Wanted>, replies: Option<Vec<Reply>>) {
+        let reading = &mut wanted.reading;
         let replies = match reading.ask().transaction {
             true => replies.and_then(|replies| exec_replies(replies).ok()),
             false => replies,
         };
-        let mut size = replies.as_ref().map_or(0, |_| reading.size() as usize);
-        let found = match replies.map(|replies| reading.answer(replies)) {
-            Some(Ok(None)) if reading.size() <= most_bytes => {
-                return self.go_on(name, ticket, most_bytes, reading);
-            }
-            Some(Ok(None)) => Found::TooLarge,
-            Some(Ok(Some(state))) => Found::State(state),
-            Some(Err(_)) | None => Found::Nothing,
+        // It is spent with the last answer.
+        let size = reading.size() as usize;
+        let (found, size) = match replies.map(|replies| reading.answer(replies)) {
+            Some(Ok(None)) if reading.size() <= wanted.most_bytes => return self.go_on(wanted),
+            Some(Ok(None)) => (Found::TooLarge, 0),
+            Some(Ok(Some(state))) => (Found::State(state), size),
+            Some(Err(_)) | None => (Found::Nothing, 0),
         };
-        if !matches!(found, Found::State(_)) {
-            size = 0;
-        }
-        self.order.read(Slot::of(&name.1).0);
-        let what = What::State { key: name.1, ticket, found, size };
-        self.queue.push(Record { db: name.0, at: now_ms(), touched: Touched::none(), beside: false, what });
+        self.order.read(Slot::of(&wanted.name.1).0);
+        self.push_state(*wanted, found, size);
+    }
+
+    fn push_state(&self, wanted: Wanted, found: Found, size: usize) {
+        let Wanted { name: (db, key), ticket, .. } = wanted;
+        let what = What::State { key, ticket, found, size };
+        self.queue.push(Record { db, at: now_ms(), touched: Touched::none(), beside: false, what });
     }
 
     /// Everything that was answered before it is in the queue. If somebody else has written the same slots meanwhile nobody knows who was first, and the keys are read

@@ -17,7 +17,7 @@ use super::lapses::Lapses;
 use super::queue::Queue;
 use super::record::{Record, Touched, What};
 use super::target::{Outcome, Target, Unit};
-use super::unsettled::{Arrived, Unsettled};
+use super::unsettled::{Arrived, GLANCE, Unsettled};
 use crate::command::Flags;
 use crate::keyspace::DbIndex;
 use crate::keyspace::slot::Slot;
@@ -70,7 +70,7 @@ impl Follower {
         while !queue.is_closed() {
             let records = tokio::select! {
                 records = queue.take(RECORDS, BYTES) => records,
-                () = tokio::time::sleep(FIRST_PAUSE), if self.unsettled.is_waiting() => Vec::new(),
+                () = tokio::time::sleep(GLANCE), if self.unsettled.is_waiting() => Vec::new(),
             };
             let behind_since = records.first().map_or(0, |record| record.at);
             self.following.report.counts.behind_since.store(behind_since, Relaxed);

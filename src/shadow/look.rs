@@ -50,32 +50,40 @@ impl Follower {
             if let Some(doubt) = self.unsettled.keys.get_mut(&name) {
                 // What has been asked for was so before this call, perhaps.
                 doubt.again |= doubt.ticket != 0;
-            } else if self.unsettled.looks >= MOST_LOOKS {
-                self.following.report.counts.not_looked_at.fetch_add(1, Relaxed);
-            } else if self.mark(&name).is_some() {
-                self.look(name, Doubt { writes: 1, most_bytes: MOST_BYTES, ..Doubt::new("written") });
+            } else if !self.are_too_many() && self.mark(&name).is_some() {
+                self.look(name, after_call());
             }
         }
     }
 
     /// The key was written.
     pub(super) fn look_again(&mut self, arrived: &Arrived, became: Resynced) {
-        let Arrived { name, writes, again, .. } = arrived;
-        let writes = if *again { 1 } else { writes + 1 };
-        let is_enough = self.is_alone() || writes > MOST_WRITES || self.unsettled.looks >= MOST_LOOKS;
-        if is_enough || self.unsettled.keys.contains_key(name) {
-            return self.settled(name, became);
+        let writes = if arrived.again { 1 } else { arrived.writes + 1 };
+        match self.is_alone() || writes > MOST_WRITES {
+            true => self.settled(&arrived.name, became),
+            false => self.look_once_more(&arrived.name, became, Doubt { writes, ..Doubt::new("written") }),
         }
-        self.following.waiting.tell(name, || Ok(became));
-        self.look(name.clone(), Doubt { writes, ..Doubt::new("written") });
     }
 
     /// The key was what it should be, and something was done with it since.
-    pub(super) fn look_later(&mut self, name: &Name) {
-        if self.unsettled.keys.contains_key(name) {
-            return self.end(name);
+    pub(super) fn look_later(&mut self, name: &Name, became: Resynced) {
+        self.look_once_more(name, became, after_call());
+    }
+
+    /// For who waits for the key it is settled.
+    fn look_once_more(&mut self, name: &Name, became: Resynced, doubt: Doubt) {
+        if self.unsettled.keys.contains_key(name) || self.are_too_many() {
+            return self.settled(name, became);
         }
-        self.look(name.clone(), Doubt { writes: 1, most_bytes: MOST_BYTES, ..Doubt::new("written") });
+        self.following.waiting.tell(name, || Ok(became));
+        self.look(name.clone(), doubt);
+    }
+
+    /// Whether one more would be; that is counted.
+    fn are_too_many(&self) -> bool {
+        let too_many = self.unsettled.looks >= MOST_LOOKS;
+        self.following.report.counts.not_looked_at.fetch_add(too_many.into(), Relaxed);
+        too_many
     }
 
     fn look(&mut self, name: Name, doubt: Doubt) {
@@ -84,4 +92,8 @@ impl Follower {
         self.unsettled.to_look.push_back(name);
         self.count();
     }
+}
+
+fn after_call() -> Doubt {
+    Doubt { writes: 1, most_bytes: MOST_BYTES, ..Doubt::new("written") }
 }

@@ -51,9 +51,10 @@ impl Follower {
             match self.differs(&arrived, own.as_ref().ok()) {
                 false => {
                     self.following.report.counts.confirmed.fetch_add(1, Relaxed);
+                    let became = became(&arrived.state);
                     match arrived.again {
-                        true => self.look_later(&arrived.name),
-                        false => self.settled(&arrived.name, became(&arrived.state)),
+                        true => self.look_later(&arrived.name, became),
+                        false => self.settled(&arrived.name, became),
                     }
                 }
                 true => different.push(arrived),

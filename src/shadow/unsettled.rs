@@ -20,7 +20,7 @@ const MOST_ASKED: usize = 4096;
 const ASKED_AT_ONCE: usize = 256;
 /// Keys that are looked at once more at once, and the pause after them: that much the side that answers has to do beside its clients' work.
 const LOOKS_AT_ONCE: usize = 200;
-const GLANCE: Duration = Duration::from_millis(50);
+pub(super) const GLANCE: Duration = Duration::from_millis(50);
 /// Unsettled keys beyond this are left to the repair of their slots.
 const MOST_UNSETTLED: usize = 100_000;
 /// Who waits for a key is told that it cannot be had after so many attempts.
@@ -95,6 +95,7 @@ impl Follower {
                 if doubt.ticket == 0 {
                     self.unsettled.to_ask.push_back(name);
                 }
+                self.count();
             }
             return;
         }
@@ -208,7 +209,7 @@ impl Follower {
     }
 
     /// It needs its mark no more.
-    pub(super) fn end(&mut self, name: &Name) {
+    fn end(&mut self, name: &Name) {
         self.following.dirty.end(&Touched::Slots(smallvec![Slot::of(&name.1).0]));
         self.count();
     }

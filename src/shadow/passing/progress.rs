@@ -41,7 +41,7 @@ pub struct State {
     /// Whether it has subscribed and speaks RESP2, so that the upstream answers little else.
     pub restricted: AtomicBool,
     /// The rule by which it was begun to hold something.
-    pub begun_by: Mutex<Option<Arc<Rule>>>,
+    begun_by: Mutex<Option<Arc<Rule>>>,
     /// Told when nothing is pending any more, or it is broken.
     pub quiet: Notify,
 }

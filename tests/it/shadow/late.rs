@@ -12,13 +12,13 @@ use crate::support::pg;
 use crate::support::redis::Redis;
 use crate::support::respg::blocking;
 
-/// All of respg but the one that listens.
-fn sessions(url: &str) -> Vec<Pid> {
+/// The sessions of respg processes of this `application_name`, but those that listen.
+pub fn sessions(url: &str, application: &str) -> Vec<Pid> {
     let query = "SELECT a.pid FROM pg_stat_activity a
-        WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+        WHERE a.datname = current_database() AND a.application_name = $1 AND a.pid <> pg_backend_pid()
         AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory')";
     blocking(async {
-        let rows = pg::connect(url).await.query(query, &[]).await.expect("told");
+        let rows = pg::connect(url).await.query(query, &[&application]).await.expect("told");
         rows.iter().filter_map(|row| Pid::from_raw(row.get(0))).collect()
     })
 }
@@ -32,7 +32,7 @@ fn a_write_of_the_follower_does_not_come_after_a_change() {
     let mut client = shadow.respg.connect();
     client.plain("SET n 1");
     shadow.settle();
-    let stopped = sessions(&shadow.database);
+    let stopped = sessions(&shadow.database, "respg");
     let signal = |signal| {
         for pid in &stopped {
             let _ = kill_process(*pid, signal);

@@ -1,12 +1,14 @@
 //! Several processes write the same keys in mode shadow: each follows what went through it in its own time, so Postgres may get it in another order than the Redis has.
 
-use rustix::process::{Pid, Signal, kill_process};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use rustix::process::{Signal, kill_process};
+
+use super::late::sessions;
 use super::pair::{Pair, number, pause, settle};
 use crate::support::client::Value;
-use crate::support::pg;
 use crate::support::redis::PROGRAMS;
-use crate::support::respg::{Respg, blocking};
+use crate::support::respg::Respg;
 
 /// What the one writes before the other, and follows after it.
 const CALLS: [(&str, &str); 9] = [
@@ -31,15 +33,11 @@ fn late(pair: &Pair) -> Respg {
     respg
 }
 
-/// Holds its sessions up but the one that listens, or lets them go on.
+/// Holds its sessions up, or lets them go on.
 fn signal(pair: &Pair, signal: Signal) {
-    let query = "SELECT a.pid FROM pg_stat_activity a WHERE a.datname = current_database() AND a.application_name = 'late'
-        AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory')";
-    blocking(async {
-        for row in pg::connect(&pair.database).await.query(query, &[]).await.expect("told") {
-            let _ = kill_process(Pid::from_raw(row.get(0)).expect("a process"), signal);
-        }
-    });
+    for session in sessions(&pair.database, "late") {
+        let _ = kill_process(session, signal);
+    }
 }
 
 #[test]
@@ -73,4 +71,26 @@ fn the_later_call_counts() {
     settle(&late);
     assert_eq!(number(&mut client, "not_looked_at"), 1);
     assert_eq!(client.plain("STRLEN long"), Value::Integer(70_000));
+}
+
+/// Who asks for a key that is written all the time, and looked at all the time, hears of it, however long it is.
+#[test]
+fn a_key_that_is_looked_at_is_told() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let [busy, _other] = [0, 1].map(|number| pair.settled(number, &["--mode", "shadow"]));
+    for length in [1, 70_000] {
+        let (stop, value) = (AtomicBool::new(false), "x".repeat(length));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut client = busy.connect();
+                while !stop.load(Relaxed) {
+                    client.plain(["SET", "k", &value]);
+                }
+            });
+            let is_told = (0..5).all(|_| pair.task("import", &["--restart"]).status.success());
+            stop.store(true, Relaxed);
+            assert!(is_told, "{length}");
+        });
+    }
 }

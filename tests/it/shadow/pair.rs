@@ -15,6 +15,8 @@ use crate::support::redis::Redis;
 use crate::support::respg::{Respg, blocking, refusal};
 
 pub const PATIENCE: Duration = Duration::from_secs(120);
+/// What a task may take.
+const MOST_SECONDS: &str = "300";
 
 /// A database, the Redis that follows it, and folders for respg processes.
 pub struct Pair {
@@ -79,8 +81,10 @@ impl Pair {
 
     /// Runs `import` or `verify`.
     pub fn task(&self, name: &str, options: &[&str]) -> Output {
-        let mut task = Command::new(env!("CARGO_BIN_EXE_respg"));
-        task.args([name, &self.upstream()]).args(options).env("RESPG_DATABASE_URL", &self.database);
+        let mut task = Command::new("timeout");
+        task.args([MOST_SECONDS, env!("CARGO_BIN_EXE_respg"), name, &self.upstream()])
+            .args(options)
+            .env("RESPG_DATABASE_URL", &self.database);
         task.output().expect("respg")
     }
 
