@@ -190,6 +190,10 @@ impl Server {
         background.spawn(store::sweep_forever(process.store.clone(), Swept(process.clone())));
         background.spawn(process.clone().follow_settings());
         let following_rule = tokio::spawn(process.clone().follow_rule());
+        if process.upstream.is_some() {
+            let process = process.clone();
+            background.spawn(async move { process.forget_absent().await });
+        }
         if let Some(keeper) = keeper {
             background.spawn(shadow::tell_forever(keeper, process.store.clone(), process.run_id.clone()));
         }
@@ -264,6 +268,9 @@ impl Server {
         std::thread::spawn(move || done.send(handles.into_iter().all(|handle| handle.join().is_ok())));
         if timeout(LAST, joined).await.is_err() {
             tracing::warn!("some clients did not finish in time");
+        }
+        if self.process.upstream.is_some() {
+            self.process.passes_no_more().await;
         }
         self.background.shutdown().await;
         if let Some(path) = &self.process.settings.config.unixsocket {

@@ -62,7 +62,12 @@ impl Threads {
             let tasks = async move {
                 // The pipe to an upstream has clients of all threads; where most of them are it wakes nobody across threads.
                 if let Some(upstream) = process.upstream.clone().filter(|_| number == 0) {
-                    tokio::spawn(async move { upstream.pipe.run().await });
+                    let process = process.clone();
+                    let may_pass = move |name| {
+                        let process = process.clone();
+                        async move { process.may_pass(name).await }
+                    };
+                    tokio::spawn(async move { upstream.pipe.run(may_pass).await });
                 }
                 serve(receiver, lanes, process, ways, keeper).await;
             };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::stored_rule::Stored;
-use super::{Mode, Process, Rule};
+use super::{Mode, Process, Rule, Side};
 use crate::resp::Reply;
 use crate::store::StoreError;
 use crate::store::statements::server::ANY_KEY;
@@ -53,6 +53,15 @@ impl Process {
                 }
                 if let Some(why) = self.would_lose(from.mode, given).await? {
                     return Ok(Err(why.to_owned()));
+                }
+                if from.hands_over(&to, Side::Postgres)
+                    && let Some(why) = self.none_missing().await?
+                {
+                    let mode = from.mode.name();
+                    return Ok(Err(format!(
+                        "{why}; end it, or start in mode {mode} and say RESPG.MODE SET {} FORCE",
+                        given.name()
+                    )));
                 }
                 if let Err(why) = self.prepare_first(Some(from.mode), given).await {
                     return Ok(Err(why));

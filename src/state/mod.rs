@@ -1,6 +1,7 @@
 //! What one respg process knows besides the data: its settings, its clients, its counters. Shared by all sessions; knows
 //! nothing of sockets and of how commands are executed.
 
+mod absent;
 mod bystander;
 mod clients;
 mod commands;
@@ -61,6 +62,8 @@ pub use switching::Switching;
 pub use upstream::Upstream;
 pub use waiters::{Place, Topic, Waiters, poll_forever};
 
+use absent::Absent;
+
 use crate::store::Store;
 use crate::store::bus::Bus;
 
@@ -86,6 +89,7 @@ pub struct Process {
     /// Who answers, if there is an upstream.
     pub routing: Routing,
     pub switching: Switching,
+    absent: Absent,
     /// Who follows, if there is an upstream.
     pub shadow: OnceLock<Arc<dyn Shadow>>,
     /// 40 hexadecimal digits, new at every start (INFO's run_id).
@@ -117,6 +121,7 @@ impl Process {
             upstream,
             routing: Routing::new(Rule::of(Mode::Postgres)),
             switching: Switching::default(),
+            absent: Absent::default(),
             shadow: OnceLock::new(),
             bus,
             pubsub: PubSub::default(),

@@ -99,6 +99,15 @@ impl Process {
             return Err(SwitchError::Loses(why));
         }
         self.all_hear().await?;
+        let postgres_begins = from.hands_over(&to, Side::Postgres);
+        if !force
+            && postgres_begins
+            && let Some(why) = self.none_missing().await?
+        {
+            return Err(SwitchError::Refused(format!("{why}; end it, or say FORCE")));
+        }
+        // Asked before this process is: who stands in for the dead marks slots here before it forgets them.
+        self.none_dead(&from, &to, force).await?;
         let token = token::new(self.bus.process, force);
         let _making = self.switching.make(&token);
         let changing = Stored::Changing { from: from.clone(), to: to.clone(), token: token.clone() };
@@ -109,6 +118,9 @@ impl Process {
             Ok(()) => {
                 // It is done; who has not gone on yet holds commands back until then.
                 let _ = tokio::time::timeout(PATIENCE, self.all_ready(&done(&token))).await;
+                if force && postgres_begins {
+                    let _ = self.give_up_missing().await;
+                }
                 Ok(())
             }
             Err(error) => {
@@ -124,16 +136,14 @@ impl Process {
             Ok(ready) => ready?,
             Err(_) => return Err(SwitchError::NotReady),
         }
-        // Asked now, since whoever has died meanwhile is not waited for.
-        if !token::is_forced(token) && from.taken_over(&to).next().is_some() {
-            let dead = self.store.query(&DEAD_RUNS, &[&""]).await?;
-            if let Some(row) = dead.first() {
-                return Err(SwitchError::Refused(format!(
-                    "the process {} has ended, and what it left undone is not done yet",
-                    row.get::<_, String>(0)
-                )));
+        if !token::is_forced(token) && from.hands_over(&to, Side::Postgres) {
+            let is_ready = |process| self.switching.is_ready(token, process);
+            if let Some(why) = self.missing_of(is_ready).await? {
+                return Err(SwitchError::Refused(why));
             }
         }
+        // Asked again, since whoever has died meanwhile is not waited for.
+        self.none_dead(from, &to, token::is_forced(token)).await?;
         let shadow = self
             .shadow
             .get()
@@ -151,16 +161,25 @@ impl Process {
         }
     }
 
+    /// Whether nobody has left undone what the side that is about to answer needs.
+    async fn none_dead(&self, from: &Rule, to: &Rule, force: bool) -> Result<(), SwitchError> {
+        if force || from.taken_over(to).next().is_none() {
+            return Ok(());
+        }
+        let dead = self.store.query(&DEAD_RUNS, &[&""]).await?;
+        dead.first().map_or(Ok(()), |row| {
+            let name: String = row.get(0);
+            Err(SwitchError::Refused(format!(
+                "the process {name} has ended, and what it left undone is not done yet"
+            )))
+        })
+    }
+
     /// Waits until every process that may answer has said that it is ready.
     async fn all_ready(&self, token: &str) -> Result<(), SwitchError> {
         loop {
             let awaited = self.awaited_processes().await?;
-            let ready = {
-                let said = self.switching.ready.lock().expect("no panic while held");
-                !awaited.is_empty()
-                    && awaited.keys().all(|process| said.contains(&ready_topic(token, *process)))
-            };
-            if ready {
+            if !awaited.is_empty() && awaited.keys().all(|process| self.switching.is_ready(token, *process)) {
                 return Ok(());
             }
             if let Some(why) = self.switching.refusal(token) {

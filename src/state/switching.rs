@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::token::{READY, REFUSED, done};
+use super::token::{READY, REFUSED, done, ready_topic};
 use crate::resp::readable;
 
 /// Who has said that it is ready for which change.
@@ -34,6 +34,11 @@ impl Switching {
         let mut ready = self.ready.lock().expect("no panic while held");
         ready.retain(|said| is_kept(said, READY, token) || is_kept(said, READY, &before));
         self.refused.lock().expect("no panic while held").retain(|said| is_kept(said, REFUSED, token));
+    }
+
+    /// Whether a process has said so.
+    pub(super) fn is_ready(&self, token: &str, process: i32) -> bool {
+        self.ready.lock().expect("no panic while held").contains(&ready_topic(token, process))
     }
 
     /// Why somebody cannot go along.

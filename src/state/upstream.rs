@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
+use super::random_hex;
 use crate::upstream::{Pipe, Url};
 
 /// Most names of commands that are counted; what comes later is not listed.
@@ -26,7 +27,7 @@ pub struct Upstream {
 impl Upstream {
     pub fn new(url: Url) -> Upstream {
         Upstream {
-            pipe: Arc::new(Pipe::new(url)),
+            pipe: Arc::new(Pipe::new(url, format!("respg-{}", random_hex(16)))),
             waiting: AtomicUsize::new(0),
             foreign: Mutex::default(),
             reads: AtomicU8::new(0),

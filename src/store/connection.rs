@@ -48,8 +48,9 @@ const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqs
     SET idle_in_transaction_session_timeout = '30s'; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;
     SET tcp_keepalives_count = 3";
 
-/// Says also who the session is.
-const LOCK_TIMEOUT: &str = "SELECT pg_backend_pid(), extract(epoch FROM clock_timestamp())::float8, set_config('lock_timeout', $1, false)";
+/// Says also who the session is, and to others whose it is.
+const LOCK_TIMEOUT: &str = "SELECT pg_backend_pid(), extract(epoch FROM clock_timestamp())::float8, set_config('lock_timeout', $1, false),
+    pg_advisory_lock_shared(1919250545, $2)";
 
 /// How long plans are used: planning all hot statements again takes about a millisecond.
 const PLAN_LIFE: Duration = Duration::from_secs(1);
@@ -61,13 +62,14 @@ async fn set_up(
     client: &Client,
     commit: Commit,
     lock_wait: Duration,
+    sessions: i32,
 ) -> Result<Session, tokio_postgres::Error> {
     client.batch_execute(SESSION).await?;
     if commit == Commit::Relaxed {
         client.batch_execute("SET synchronous_commit = off").await?;
     }
     let lock_timeout = lock_wait.as_millis().to_string();
-    let row = client.query_one(LOCK_TIMEOUT, &[&lock_timeout]).await?;
+    let row = client.query_one(LOCK_TIMEOUT, &[&lock_timeout, &sessions]).await?;
     Ok(Session { process: row.get(0), seen_at: row.get(1) })
 }
 
@@ -104,7 +106,7 @@ impl Connection {
             // A setting would be lost to us and burden whoever comes next: synchronous_commit would even break promises.
             let session = match target.shared_sessions() {
                 true => None,
-                false => Some(set_up(&client, commit, lock_wait).await?),
+                false => Some(set_up(&client, commit, lock_wait, target.sessions).await?),
             };
             let connection = Connection {
                 client,

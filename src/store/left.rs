@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::statements::server::END_SESSIONS;
+use super::statements::server::{END_SESSIONS, END_SESSIONS_OF};
 use super::{Store, StoreError};
 
 const GLANCE: Duration = Duration::from_millis(20);
@@ -47,6 +47,16 @@ impl Store {
         let still: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
         self.target.left.forget(|session| all.contains(session) && !still.contains(&session.process));
         Ok(still.is_empty())
+    }
+
+    /// The number by which this process's sessions are known.
+    pub fn sessions(&self) -> i32 {
+        self.target.sessions
+    }
+
+    /// Ends the sessions of a process that is gone, by their number; whether all are gone.
+    pub async fn end_sessions_of(&self, number: i32) -> Result<bool, StoreError> {
+        Ok(self.query(&END_SESSIONS_OF, &[&i64::from(number)]).await?.is_empty())
     }
 
     /// Waits until nothing that was given up can happen any more.

@@ -29,6 +29,7 @@ const MIGRATIONS: &[(i32, &str)] = &[
     (15, include_str!("../../migrations/0015_unsupported_types.sql")),
     (16, include_str!("../../migrations/0016_lost_processes.sql")),
     (17, include_str!("../../migrations/0017_lookup.sql")),
+    (18, include_str!("../../migrations/0018_passing_processes.sql")),
 ];
 
 /// Function files: `CREATE OR REPLACE` and views, applied again whenever their text changes, in this order.

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::future::poll_fn;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,8 @@ pub struct Target {
     modes: &'static [SslMode],
     shared_sessions: bool,
     pub(super) left: Arc<Left>,
+    /// The number of the advisory lock that this process's sessions share.
+    pub(super) sessions: i32,
 }
 
 impl Target {
@@ -87,7 +90,8 @@ impl Target {
             && config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
         let (tls, modes) = wanted.understand(&config)?;
         let modes = if on_this_machine { &[SslMode::Disable] } else { modes };
-        Ok(Target { config, tls, modes, shared_sessions: false, left: Arc::default() })
+        let sessions = (RandomState::new().hash_one(0) >> 33) as i32;
+        Ok(Target { config, tls, modes, shared_sessions: false, left: Arc::default(), sessions })
     }
 
     /// With a name and a time limit for connecting, unless the connection string has them.

@@ -11,6 +11,9 @@ pub enum UpstreamError {
     /// It does not want us: wrong password, no such database ... Nothing was sent.
     #[error("{place} refuses: {reason}")]
     Refused { place: String, reason: String },
+    /// Others may have changed the mode. Nothing was sent.
+    #[error("{place} is not asked: {reason}")]
+    Unconfirmed { place: String, reason: String },
     /// What was under way may have happened or not.
     #[error("the connection broke: {0}")]
     Lost(String),

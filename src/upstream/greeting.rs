@@ -14,6 +14,8 @@ pub struct Greeting {
     pub version: String,
     /// Whether it knows HELLO (since Redis 6).
     pub has_protocols: bool,
+    /// Whether the connection has got its name.
+    pub is_named: bool,
     commands: HashMap<Vec<u8>, Foreign>,
 }
 
@@ -50,21 +52,22 @@ impl Foreign {
 }
 
 impl Greeting {
-    pub(super) async fn of(connection: &mut Connection) -> Result<Greeting, UpstreamError> {
+    pub(super) async fn of(connection: &mut Connection, name: &str) -> Result<Greeting, UpstreamError> {
         let call =
-            |words: &[&'static str]| words.iter().map(|word| Bytes::from_static(word.as_bytes())).collect();
+            |words: &[&str]| words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
         let calls = [
-            call(&["CLIENT", "SETNAME", "respg"]),
+            call(&["CLIENT", "SETNAME", name]),
             call(&["HELLO", "2"]),
             call(&["INFO", "server"]),
             call(&["COMMAND"]),
         ];
         let replies = connection.call(&calls).await?;
-        let [_, hello, info, commands] = &replies[..] else { unreachable!("one reply for each call") };
+        let [named, hello, info, commands] = &replies[..] else { unreachable!("one reply for each call") };
         Ok(Greeting {
             // Not everybody may ask for INFO.
             version: version(info).or_else(|| version_of_hello(hello)).unwrap_or_default(),
             has_protocols: !hello.is_error(),
+            is_named: *named == Reply::Ok,
             commands: match commands {
                 Reply::Array(commands) => commands.iter().filter_map(foreign).collect(),
                 _ => HashMap::new(),

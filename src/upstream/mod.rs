@@ -13,7 +13,7 @@ mod url;
 pub use connection::{Connection, in_time, write_call};
 pub use error::UpstreamError;
 pub use greeting::{Foreign, Greeting};
-pub use pipe::Pipe;
+pub use pipe::{LEASE, Pipe};
 pub use reply::{BadReply, Raw, ReplyDecoder};
 pub use tap::{Calls, Followed, FollowedAside, Tap};
 pub use url::{Place, Url, UrlError};

@@ -201,10 +201,12 @@ struct Task {
 impl Task {
     async fn run(mut self, mut receiver: UnboundedReceiver<Sent>, changes: watch::Receiver<Arc<Rule>>) {
         let state = self.state.clone();
+        let mut away = self.upstream.pipe.away();
         let error = tokio::select! {
             // Before what is sent after the change.
             biased;
             () = interrupted(changes, &state) => UpstreamError::Lost("the mode has changed".to_owned()),
+            Ok(_) = away.wait_for(|is_away| *is_away) => UpstreamError::Lost("this process is away from the upstream".to_owned()),
             error = self.pass_on(&mut receiver) => error,
         };
         self.state.break_off();

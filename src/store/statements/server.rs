@@ -57,6 +57,32 @@ pub static AWAITED_PROCESSES: Statement = Statement::new(concat!(
            UNION SELECT g.process FROM respg.lost_processes g WHERE g.seen_at > now() - interval '2 seconds') a"
 ));
 
+/// $1 the process, $2 its connection to the upstream, $3 where it runs, $4 the number of its sessions.
+pub static ENTER_PASSING: Statement = Statement::new(
+    "INSERT INTO respg.passing_processes AS p (process, connection, place, sessions) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (process) DO UPDATE SET connection = excluded.connection, entered = p.entered + 1",
+);
+
+/// $1 the process, $2 how many times it has been entered; if this is NULL however often.
+pub static LEAVE_PASSING: Statement = Statement::new(
+    "DELETE FROM respg.passing_processes p WHERE p.process = $1 AND p.entered = coalesce($2, p.entered)",
+);
+
+/// $1 the process that asks: others that may pass commands on and are not there.
+pub static MISSING_PROCESSES: Statement = Statement::new(concat!(
+    "SELECT p.process, p.connection, p.place, p.sessions, p.entered FROM respg.passing_processes p
+     WHERE p.process <> $1 AND NOT ",
+    listens!("p.process"),
+    " ORDER BY p.process"
+));
+
+/// $1 the number of a process's sessions: ends these sessions. Those that are not gone yet.
+pub static END_SESSIONS_OF: Statement = Statement::new(
+    "SELECT l.pid, pg_terminate_backend(l.pid) FROM pg_locks l
+     WHERE l.locktype = 'advisory' AND l.classid::bigint = 1919250545 AND l.objid::bigint = $1 AND l.objsubid = 2
+     AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())",
+);
+
 /// $1 processes of Postgres, $2 when each was a session of ours: ends these sessions. Those that are not gone yet.
 pub static END_SESSIONS: Statement = Statement::new(
     "WITH ours AS MATERIALIZED (

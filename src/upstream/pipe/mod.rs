@@ -2,15 +2,19 @@
 //! follows knows it. Logical databases and protocol versions are switched in between (SELECT, HELLO), so replies are always what this client
 //! would have got from the upstream, byte for byte.
 
+mod pulse;
 mod traffic;
+
+pub use pulse::LEASE;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
+use self::pulse::Pulse;
 use super::connection::{Connection, in_time, write_call};
 use super::error::UpstreamError;
 use super::greeting::Greeting;
@@ -22,15 +26,20 @@ use crate::resp::Protocol;
 /// Pauses between attempts to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest time until it is said whether commands may be passed on. Shorter than connecting may take.
+const CONFIRMATION: Duration = Duration::from_secs(2);
 
 type Answer = Result<Vec<Raw>, UpstreamError>;
 
 /// The connection that all clients share. It is made again whenever it breaks; meanwhile calls fail at once.
 pub struct Pipe {
     url: Url,
+    /// What its connection is called in the upstream.
+    name: String,
     state: Mutex<State>,
     arrived: Notify,
     tap: RwLock<Option<Arc<dyn Tap>>>,
+    away: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -43,6 +52,7 @@ struct State {
     /// Databases that this connection has been in: they exist.
     databases: BTreeSet<u32>,
     connections: u64,
+    pulse: Pulse,
 }
 
 #[derive(Default)]
@@ -87,8 +97,9 @@ impl Job {
 }
 
 impl Pipe {
-    pub fn new(url: Url) -> Pipe {
-        Pipe { url, state: Mutex::default(), arrived: Notify::new(), tap: RwLock::default() }
+    pub fn new(url: Url, name: String) -> Pipe {
+        let (state, away) = (Mutex::default(), watch::Sender::new(false));
+        Pipe { url, name, state, arrived: Notify::new(), tap: RwLock::default(), away }
     }
 
     pub fn url(&self) -> &Url {
@@ -186,14 +197,23 @@ impl Pipe {
         Ok(receiver)
     }
 
-    /// Connects, serves, and connects again, for ever.
-    pub async fn run(&self) {
+    /// Connects, serves, and connects again, for ever. When the upstream may have been without this process for too long, `may_pass` is asked first, with the name of
+    /// the new connection if it has one.
+    pub async fn run<A: Future<Output = Result<(), String>>>(&self, may_pass: impl Fn(Option<String>) -> A) {
+        tokio::join!(self.pulse(), self.connect_forever(may_pass));
+    }
+
+    async fn connect_forever<A: Future<Output = Result<(), String>>>(
+        &self,
+        may_pass: impl Fn(Option<String>) -> A,
+    ) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let error = match in_time(&self.url, self.connect()).await {
+            let error = match in_time(&self.url, self.connect(&may_pass)).await {
                 Ok(connection) => {
                     pause = FIRST_PAUSE;
                     let error = self.serve(connection).await;
+                    self.state().pulse.is_connected = false;
                     tracing::warn!(upstream = %self.url, %error, "the connection to the upstream broke");
                     // What has not been sent may wait for one more attempt.
                     continue;
@@ -206,9 +226,24 @@ impl Pipe {
         }
     }
 
-    async fn connect(&self) -> Result<Connection, UpstreamError> {
+    async fn connect<A: Future<Output = Result<(), String>>>(
+        &self,
+        may_pass: impl Fn(Option<String>) -> A,
+    ) -> Result<Connection, UpstreamError> {
         let mut connection = Connection::open(&self.url).await?;
-        let greeting = Greeting::of(&mut connection).await?;
+        let greeting = Greeting::of(&mut connection, &self.name).await?;
+        let is_stale = self.state().pulse.is_stale();
+        if is_stale {
+            // It is there now, and would be seen.
+            let name = greeting.is_named.then(|| self.name.clone());
+            let unconfirmed =
+                |reason| UpstreamError::Unconfirmed { place: self.url.place.to_string(), reason };
+            let confirmed = tokio::time::timeout(CONFIRMATION, may_pass(name)).await;
+            confirmed
+                .unwrap_or_else(|_| Err("it is not known who answers: PostgreSQL does not say".to_owned()))
+                .map_err(unconfirmed)?;
+        }
+        let asked = Instant::now();
         let known: Vec<u32> = self.state().databases.iter().copied().collect();
         let calls: Vec<Vec<Bytes>> =
             known.iter().chain([&self.url.db]).map(|db| select(*db).into()).collect();
@@ -225,6 +260,9 @@ impl Pipe {
             state.databases.insert(self.url.db);
             state.connections += 1;
             state.link = Link::Usable;
+            state.pulse.seen(asked);
+            state.pulse.is_connected = true;
+            self.away.send_replace(false);
             let State { waiting, databases, .. } = &mut *state;
             waiting.extract_if(.., |segment| !databases.contains(&segment.context.0)).collect::<Vec<_>>()
         };

@@ -16,7 +16,7 @@ use crate::support::respg::blocking;
 pub fn sessions(url: &str, application: &str) -> Vec<Pid> {
     let query = "SELECT a.pid FROM pg_stat_activity a
         WHERE a.datname = current_database() AND a.application_name = $1 AND a.pid <> pg_backend_pid()
-        AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory')";
+        AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.mode = 'ExclusiveLock')";
     blocking(async {
         let rows = pg::connect(url).await.query(query, &[&application]).await.expect("told");
         rows.iter().filter_map(|row| Pid::from_raw(row.get(0))).collect()

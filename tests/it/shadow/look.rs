@@ -25,10 +25,7 @@ const CALLS: [(&str, &str); 9] = [
 
 /// A process whose sessions can be told from those of others.
 fn late(pair: &Pair) -> Respg {
-    let separator = if pair.database.contains('?') { '&' } else { '?' };
-    let database = format!("{}{separator}application_name=late", pair.database);
-    let (upstream, folder) = (pair.upstream(), pair.scratch.path().join("shadow-0").display().to_string());
-    let respg = Respg::on(&database, &["--upstream", &upstream, "--mode", "shadow", "--shadow-dir", &folder]);
+    let respg = pair.respg_by(&pair.named("late"), 0, &["--mode", "shadow"]);
     settle(&respg);
     respg
 }

@@ -1,5 +1,6 @@
 //! Shadow mode: what clients do to a real Redis is done again in Postgres.
 
+mod absent;
 mod brought;
 mod counted;
 mod deaths;

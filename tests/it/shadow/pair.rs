@@ -62,8 +62,19 @@ impl Pair {
     }
 
     pub fn respg(&self, number: usize, options: &[&str]) -> Respg {
+        self.respg_by(&self.database, number, options)
+    }
+
+    /// One that has another way to the database.
+    pub fn respg_by(&self, url: &str, number: usize, options: &[&str]) -> Respg {
         let all = self.options(number, options);
-        Respg::on(&self.database, &all.iter().map(String::as_str).collect::<Vec<_>>())
+        Respg::on(url, &all.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// The way to the database for one whose sessions are to be told from the others'.
+    pub fn named(&self, application: &str) -> String {
+        let separator = if self.database.contains('?') { '&' } else { '?' };
+        format!("{}{separator}application_name={application}", self.database)
     }
 
     /// Why one does not start.

@@ -1,0 +1,193 @@
+//! A process that is cut off from Postgres, or killed: it may go on in front of the Redis, so Postgres does not begin to answer until that is ruled out.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, kill_process};
+
+use super::change_mode;
+use super::late::sessions;
+use super::pair::{Pair, settle};
+use crate::support::client::{Client, Value, ok};
+use crate::support::pg;
+use crate::support::redis::{PROGRAMS, Redis};
+use crate::support::respg::{Respg, blocking};
+
+const CUT_OFF: &str = "is connected to the upstream and not to PostgreSQL";
+
+/// A process with a role of its own in Postgres, so that it alone can be cut off from it.
+struct Apart {
+    respg: Respg,
+    database: String,
+    role: &'static str,
+}
+
+impl Apart {
+    fn start(pair: &Pair, role: &'static str, options: &[&str]) -> Apart {
+        let database = pair.database.clone();
+        run(&database, &format!("CREATE ROLE {role} SUPERUSER LOGIN"));
+        let url = database.replacen("//respg@", &format!("//{role}@"), 1);
+        assert_ne!(url, database);
+        Apart { respg: pair.respg_by(&url, 1, options), database, role }
+    }
+
+    fn cut(&self) {
+        let role = self.role;
+        let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
+        run(&self.database, &format!("ALTER ROLE {role} NOLOGIN; {cut}"));
+    }
+
+    fn mend(&self) {
+        run(&self.database, &format!("ALTER ROLE {} LOGIN", self.role));
+    }
+}
+
+fn run(database: &str, sql: &str) {
+    blocking(async { pg::connect(database).await.batch_execute(sql).await.expect("done") });
+}
+
+fn refusal(admin: &mut Client, call: &str) -> String {
+    match admin.plain(call) {
+        Value::Error(text) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn until(client: &mut Client, call: &str, wanted: &Value) {
+    let begun = Instant::now();
+    loop {
+        match client.plain(call) {
+            found if found == *wanted => return,
+            found => assert!(begun.elapsed() < Duration::from_secs(20), "{found:?}"),
+        }
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// In the mode in which nobody follows, and in the one in which Postgres does.
+#[test]
+fn who_is_cut_off_from_postgres_is_not_passed_over() {
+    for (mode, role) in [("redis", "cut_off_redis"), ("shadow", "cut_off_shadow")] {
+        let pair = Pair::new(PROGRAMS[0]);
+        let _redis = pair.redis();
+        let respg = pair.respg(0, &["--mode", mode]);
+        let mut apart = Apart::start(&pair, role, &[]);
+        let (mut admin, mut client) = (respg.connect(), apart.respg.connect());
+        assert_eq!(client.plain("SET k 1"), ok());
+        settle(&respg);
+        apart.cut();
+        // Longer than one that hears nothing is waited for.
+        sleep(Duration::from_millis(3500));
+        assert_eq!(client.plain("INCR k"), 2);
+        let why = refusal(&mut admin, "RESPG.MODE SET postgres");
+        assert!(why.contains(CUT_OFF), "{why}");
+        assert_eq!([admin.plain("INCR k"), client.plain("INCR k")], [3, 4].map(Value::Integer));
+        if mode == "redis" {
+            apart.mend();
+            change_mode(&mut admin, "postgres");
+            assert_eq!([admin.plain("GET k"), client.plain("GET k")], [Value::Null, Value::Null]);
+        } else {
+            apart.respg.kill();
+            change_mode(&mut admin, "postgres");
+            assert_eq!(admin.plain("INCR k"), 5);
+        }
+    }
+}
+
+/// Nor by a process that begins when no other is to be seen.
+#[test]
+fn who_is_cut_off_is_not_passed_over_at_a_start() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let apart = Apart::start(&pair, "cut_off_alone", &["--mode", "redis"]);
+    let mut client = apart.respg.connect();
+    assert_eq!(client.plain("SET k 1"), ok());
+    apart.cut();
+    let why = pair.refusal(&["--mode", "postgres"]);
+    assert!(why.contains(CUT_OFF) && why.contains("RESPG.MODE SET postgres FORCE"), "{why}");
+    assert_eq!(client.plain("INCR k"), 2);
+    drop(apart);
+    let respg = pair.respg(0, &["--mode", "postgres"]);
+    assert_eq!(respg.connect().plain("GET k"), Value::Null);
+}
+
+/// Who was away from the Redis for so long that it may have been taken for gone asks Postgres before it goes on, also for what had connections of its own.
+#[test]
+fn who_was_away_from_both_asks_before_it_goes_on() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let mut redis = pair.redis();
+    let apart = Apart::start(&pair, "away_from_both", &["--mode", "redis"]);
+    let mut client = apart.respg.connect();
+    assert_eq!(client.plain("SET k 1"), ok());
+    apart.cut();
+    // Not for long: nobody can have taken it for gone.
+    redis = restarted(redis, &pair, Duration::ZERO);
+    until(&mut client, "SET k 1", &ok());
+    let _redis = restarted(redis, &pair, Duration::from_secs(5));
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) {
+        let said = client.plain("GET k");
+        assert!(matches!(said, Value::Error(_)), "{said:?}");
+        sleep(Duration::from_millis(100));
+    }
+    let why = refusal(&mut client, "GET k");
+    assert!(
+        why.starts_with("LOADING the upstream Redis: ") && why.contains("it is not known who answers"),
+        "{why}"
+    );
+    apart.mend();
+    until(&mut client, "SET k 2", &ok());
+}
+
+fn restarted(mut redis: Redis, pair: &Pair, away: Duration) -> Redis {
+    redis.kill();
+    sleep(away);
+    pair.redis()
+}
+
+/// Who may not ask the Redis who is there has to say that nobody is.
+#[test]
+fn without_client_list() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let redis = pair.redis();
+    assert_eq!(redis.connect().plain("ACL SETUSER default -client|list"), ok());
+    let respg = pair.respg(0, &["--mode", "redis"]);
+    let mut killed = pair.respg(1, &[]);
+    assert_eq!(killed.connect().plain("SET k 1"), ok());
+    killed.kill();
+    let mut admin = respg.connect();
+    let why = refusal(&mut admin, "RESPG.MODE SET postgres");
+    assert!(why.contains("cannot be asked") && why.contains("NOPERM") && why.contains("FORCE"), "{why}");
+    assert_eq!(admin.plain("RESPG.MODE SET postgres FORCE"), ok());
+    assert_eq!(admin.plain("RESPG.MODE SET redis FORCE"), ok());
+    // It was forgotten.
+    assert_eq!(admin.plain("RESPG.MODE SET postgres"), ok());
+}
+
+/// What a process that was killed has given Postgres to do is not done after a change.
+#[test]
+fn the_sessions_of_who_was_killed_are_ended() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let respg = pair.settled(0, &["--mode", "shadow"]);
+    let mut killed = pair.respg_by(&pair.named("killed"), 1, &[]);
+    assert_eq!(killed.connect().plain("SET n 1"), ok());
+    settle(&killed);
+    let stopped = sessions(&pair.database, "killed");
+    let signal =
+        |signal| stopped.iter().for_each(|session| kill_process(*session, signal).expect("a session"));
+    signal(Signal::STOP);
+    assert_eq!(killed.connect().plain("SET n 100"), ok());
+    sleep(Duration::from_millis(200));
+    killed.kill();
+    let mut admin = respg.connect();
+    let why = refusal(&mut admin, "RESPG.MODE SET postgres");
+    assert!(why.contains("PostgreSQL has not ended its sessions"), "{why}");
+    signal(Signal::CONT);
+    // Without a pause: not in the moment either in which somebody begins to do what it has left undone.
+    let begun = Instant::now();
+    while admin.plain("RESPG.MODE SET postgres") != ok() {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+    }
+    assert_eq!(admin.plain("INCR n"), 101);
+}
