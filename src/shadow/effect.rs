@@ -38,7 +38,16 @@ pub struct Work {
     /// Keys whose state is to be read again.
     pub reread: Vec<Name>,
     /// Calls that respg does not know: of which keys, has to be asked.
-    pub unknown: Vec<(DbIndex, Vec<Bytes>)>,
+    pub unknown: Vec<Unknown>,
+}
+
+/// A call that respg does not know.
+#[derive(Debug)]
+pub struct Unknown {
+    pub db: DbIndex,
+    pub argv: Vec<Bytes>,
+    /// A script may have written before it failed.
+    pub failed: bool,
 }
 
 /// A call for the follower.
@@ -94,8 +103,9 @@ impl Work {
             Incoming::Known(request) => request,
             // A command that we know was refused there as well, or takes words that we do not: its keys are asked for too.
             Incoming::Refused { argv, .. } => {
-                if !reply.is_error() {
-                    self.unknown.push((db, argv));
+                let failed = reply.is_error();
+                if !failed || (command_of(&argv).is_none() && !is_unknown_command(reply)) {
+                    self.unknown.push(Unknown { db, argv, failed });
                 }
                 return;
             }
@@ -178,6 +188,11 @@ pub fn effect(done: &Done<'_>) -> Effect {
         Follow::Flags if command.group == Group::Scripting && !command.keys.is_empty() => Effect::Keys,
         Follow::Flags => Effect::Nothing,
     }
+}
+
+/// The other side does not know the command either.
+fn is_unknown_command(reply: &Reply) -> bool {
+    matches!(reply, Reply::Error(text) if text.as_bytes().starts_with(b"ERR unknown command"))
 }
 
 /// Errors that come from what a key holds.

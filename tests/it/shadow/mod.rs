@@ -18,6 +18,7 @@ mod reads;
 mod report;
 mod reverse;
 mod round_trip;
+mod scripts;
 mod trouble;
 mod workload;
 
