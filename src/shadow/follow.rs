@@ -100,8 +100,8 @@ impl Follower {
                         self.plan(work).await;
                     }
                 }
-                What::Keys(keys) => {
-                    keys.into_iter().for_each(|key| self.unsettle((db, key), "read again"));
+                What::Keys(names) => {
+                    names.into_iter().for_each(|name| self.unsettle(name, "read again"));
                 }
                 What::State { key, ticket, found, .. } => self.arrived((db, key), ticket, found),
             }

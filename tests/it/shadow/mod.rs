@@ -20,6 +20,7 @@ mod reverse;
 mod round_trip;
 mod scripts;
 mod trouble;
+mod two_databases;
 mod workload;
 
 use std::collections::BTreeMap;
