@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::effect::Name;
-use super::following::Following;
+use super::following::{Following, parsed};
 use super::record::{Found, Record, Touched, What};
 use super::report::now_ms;
 use crate::command::copy::{Ask, Reading};
@@ -203,8 +203,9 @@ impl Following {
         match &record.what {
             // What it wrote may be in another database now.
             _ if exchanged => self.dirty.give_up(&record.touched),
-            What::Calls { calls, .. } if reread => {
-                let record = self.to_reread(record.db, calls);
+            What::Calls { calls, replies, .. } if reread => {
+                let replies = parsed(&replies.iter().cloned().map(Raw).collect::<Vec<_>>());
+                let record = self.to_reread(record.db, calls, Some(&replies));
                 record.into_iter().for_each(|record| self.queue.push(record));
             }
             _ => {

@@ -13,7 +13,6 @@ use crate::keyspace::DbIndex;
 use crate::keyspace::number::parse_i64;
 use crate::keyspace::slot::Slot;
 use crate::resp::Reply;
-use crate::upstream::Raw;
 
 /// A key of a logical database.
 pub type Name = (DbIndex, Bytes);
@@ -38,7 +37,16 @@ pub struct Work {
     /// Keys whose state is to be read again.
     pub reread: Vec<Name>,
     /// Calls that respg does not know: of which keys, has to be asked.
-    pub unknown: Vec<(DbIndex, Vec<Bytes>)>,
+    pub unknown: Vec<Unknown>,
+}
+
+/// A call that respg does not know.
+#[derive(Debug)]
+pub struct Unknown {
+    pub db: DbIndex,
+    pub argv: Vec<Bytes>,
+    /// A script may have written before it failed.
+    pub failed: bool,
 }
 
 /// A call for the follower.
@@ -94,8 +102,9 @@ impl Work {
             Incoming::Known(request) => request,
             // A command that we know was refused there as well, or takes words that we do not: its keys are asked for too.
             Incoming::Refused { argv, .. } => {
-                if !reply.is_error() {
-                    self.unknown.push((db, argv));
+                let failed = reply.is_error();
+                if !failed || (command_of(&argv).is_none() && !is_unknown_command(reply)) {
+                    self.unknown.push(Unknown { db, argv, failed });
                 }
                 return;
             }
@@ -180,6 +189,11 @@ pub fn effect(done: &Done<'_>) -> Effect {
     }
 }
 
+/// The other side does not know the command either.
+fn is_unknown_command(reply: &Reply) -> bool {
+    matches!(reply, Reply::Error(text) if text.as_bytes().starts_with(b"ERR unknown command"))
+}
+
 /// Errors that come from what a key holds.
 fn is_about_the_key(reply: &Reply) -> bool {
     match reply {
@@ -259,9 +273,26 @@ pub fn touched(calls: &[Vec<Bytes>]) -> Touched {
     Touched::Slots(slots)
 }
 
-/// The keys that calls may have written.
-pub fn written_by(calls: &[Vec<Bytes>]) -> Vec<Bytes> {
-    writing(calls).flat_map(|request| written(&request)).collect()
+/// The keys that calls in `db` may have written.
+pub fn written_by(db: DbIndex, calls: &[Vec<Bytes>]) -> Vec<Name> {
+    writing(calls).flat_map(|request| written(&request)).map(|key| (db, key)).collect()
+}
+
+/// The keys that calls which began in `db` have written, in any database, by their replies; `None` if those do not say it.
+pub fn have_written(
+    db: DbIndex,
+    calls: &[Vec<Bytes>],
+    replies: &[Reply],
+    dialect: Dialect,
+) -> Option<Vec<Name>> {
+    let works = works_of(db, calls, replies, dialect);
+    let written =
+        |work: Work| work.calls.into_iter().flat_map(|planned| planned.written()).chain(work.reread);
+    works.iter().all(|work| work.unknown.is_empty()).then(|| works.into_iter().flat_map(written).collect())
+}
+
+fn works_of(db: DbIndex, calls: &[Vec<Bytes>], replies: &[Reply], dialect: Dialect) -> Vec<Work> {
+    Work::of_calls(db, calls.to_vec(), replies, When { at: 0, dialect, beside: false })
 }
 
 /// The keys of a call in `db` whose values it takes to others (COPY, RENAME, BITOP): no reply shows them.
@@ -286,9 +317,8 @@ pub fn are_barriers(calls: &[Vec<Bytes>]) -> bool {
 }
 
 /// Whether one of these calls, so answered, makes a key expire.
-pub fn make_expire(db: DbIndex, calls: &[Vec<Bytes>], replies: &[Raw], dialect: Dialect) -> bool {
-    let replies: Vec<Reply> = replies.iter().map(|raw| raw.parse().unwrap_or(Reply::Nothing)).collect();
-    let works = Work::of_calls(db, calls.to_vec(), &replies, When { at: 0, dialect, beside: false });
+pub fn make_expire(db: DbIndex, calls: &[Vec<Bytes>], replies: &[Reply], dialect: Dialect) -> bool {
+    let works = works_of(db, calls, replies, dialect);
     works.iter().flat_map(|work| &work.calls).any(|planned| planned.until.is_some())
 }
 

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::effect::{Name, Planned, When, Work};
+use super::effect::{Name, Planned, Unknown, When, Work};
 use super::following::{Following, Foreign};
 use super::lapses::Lapses;
 use super::queue::Queue;
@@ -101,8 +100,8 @@ impl Follower {
                         self.plan(work).await;
                     }
                 }
-                What::Keys(keys) => {
-                    keys.into_iter().for_each(|key| self.unsettle((db, key), "read again"));
+                What::Keys(names) => {
+                    names.into_iter().for_each(|name| self.unsettle(name, "read again"));
                 }
                 What::State { key, ticket, found, .. } => self.arrived((db, key), ticket, found),
             }
@@ -121,8 +120,8 @@ impl Follower {
         for (db, key) in work.reread {
             self.unsettle((db, key), "effect not known");
         }
-        for (db, argv) in work.unknown {
-            self.foreign(db, argv).await;
+        for unknown in work.unknown {
+            self.foreign(unknown).await;
         }
         let mut unit = Unit { calls: Vec::new(), atomic: work.atomic };
         for planned in work.calls {
@@ -159,10 +158,14 @@ impl Follower {
     }
 
     /// A call of a command that is not ours.
-    async fn foreign(&mut self, db: DbIndex, argv: Vec<Bytes>) {
-        self.following.report.foreign(argv.first().map_or(&[], |name| name));
+    async fn foreign(&mut self, Unknown { db, argv, failed }: Unknown) {
+        if !failed {
+            self.following.report.foreign(argv.first().map_or(&[], |name| name));
+        }
         let keys = match self.following.leader().keys_of(&argv) {
             Foreign::Reads => return,
+            // No script.
+            Foreign::Keys(_) if failed => return,
             Foreign::Keys(keys) => keys,
             // The answer would not come any more; its slots stay marked.
             Foreign::Ask if self.following.queue.is_closed() => return,

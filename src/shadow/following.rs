@@ -9,7 +9,9 @@ use bytes::Bytes;
 
 use super::asking::{Asked, Behind};
 use super::dirty::Dirty;
-use super::effect::{are_barriers, arrange, blocks, leave, make_expire, sources, touched, written_by};
+use super::effect::{
+    are_barriers, arrange, blocks, have_written, leave, make_expire, sources, touched, written_by,
+};
 use super::order::Order;
 use super::queue::Queue;
 use super::record::{Record, Touched, What};
@@ -18,6 +20,7 @@ use super::share::Share;
 use super::waiting::Waiting;
 use crate::command::copy::Dialect;
 use crate::keyspace::DbIndex;
+use crate::resp::Reply;
 use crate::upstream::{Calls, Raw, Tap, UpstreamError};
 
 /// The side that answers, as the follower asks it: between the calls of clients, in one order with them.
@@ -111,23 +114,34 @@ impl Following {
     pub fn push_keys(&self, db: DbIndex, keys: Vec<Bytes>) {
         let touched = Touched::of(&keys);
         self.dirty.mark(&touched);
-        self.queue.push(Record { db, at: now_ms(), touched, beside: false, what: What::Keys(keys) });
+        let what = What::Keys(keys.into_iter().map(|key| (db, key)).collect());
+        self.queue.push(Record { db, at: now_ms(), touched, beside: false, what });
     }
 
-    /// What calls may have written, to be read again; or their slots are given up, or there was nothing.
-    pub(super) fn to_reread(&self, db: DbIndex, calls: &[Vec<Bytes>]) -> Option<Record> {
+    /// What calls have written by their replies, if they are known, to be read again; or their slots are given up, or there was nothing.
+    pub(super) fn to_reread(
+        &self,
+        db: DbIndex,
+        calls: &[Vec<Bytes>],
+        replies: Option<&[Reply]>,
+    ) -> Option<Record> {
         let touched = touched(calls);
-        let keys = written_by(calls);
-        let everything = touched == Touched::All || leave(db, calls);
-        if everything {
+        let names = match replies {
+            _ if touched == Touched::All => None,
+            Some(replies) => have_written(db, calls, replies, self.leader().dialect()),
+            // The other database may be one that there is not.
+            None if leave(db, calls) => None,
+            None => Some(written_by(db, calls)),
+        };
+        let Some(names) = names else {
             self.dirty.give_up(&touched);
             return None;
-        }
-        if keys.is_empty() {
+        };
+        if names.is_empty() {
             self.dirty.end(&touched);
             return None;
         }
-        Some(Record { db, at: now_ms(), touched, beside: false, what: What::Keys(keys) })
+        Some(Record { db, at: now_ms(), touched, beside: false, what: What::Keys(names) })
     }
 
     /// Calls were executed at this place.
@@ -160,7 +174,20 @@ impl Following {
 
     /// Whether these calls make a key expire: a time to live counts from the execution, and when that was is not known so well if it `took` so long.
     fn is_too_late(&self, calls: &Calls, replies: &[Raw], took: Duration) -> bool {
-        took > BLUR && make_expire(DbIndex(calls.db), &calls.calls, replies, self.leader().dialect())
+        took > BLUR && make_expire(DbIndex(calls.db), &calls.calls, &parsed(replies), self.leader().dialect())
+    }
+
+    /// What calls have made of their keys, if anything, has to be read.
+    fn uncertain_aside(&self, calls: Calls, replies: Option<&[Reply]>, sent_at: u64) {
+        self.unanswered().remove(&sent_at);
+        let (waits, touched) = (waits(&calls), touched(&calls.calls));
+        match self.to_reread(DbIndex(calls.db), &calls.calls, replies) {
+            Some(record) => {
+                self.fence(calls.protocol, Behind::Aside { record, sent_at, waits });
+            }
+            None if !waits => self.order.end_aside(&touched),
+            None => {}
+        }
     }
 
     fn record(&self, calls: Calls, replies: &[Raw], touched: Touched) -> Record {
@@ -201,7 +228,7 @@ impl Tap for Following {
             let reread =
                 self.is_source_uncertain(db, &calls.calls, None) || self.is_too_late(&calls, replies, took);
             let record = match reread {
-                true => self.to_reread(db, &calls.calls),
+                true => self.to_reread(db, &calls.calls, Some(&parsed(replies))),
                 false => Some(Record { beside, ..self.record(calls, replies, touched) }),
             };
             record.into_iter().for_each(|record| self.queue.push(record));
@@ -210,7 +237,7 @@ impl Tap for Following {
 
     fn answered_aside(&self, calls: Calls, replies: &[Raw], sent_at: u64, took: Duration) {
         if self.is_too_late(&calls, replies, took) {
-            return self.lost_aside(calls, sent_at);
+            return self.uncertain_aside(calls, Some(&parsed(replies)), sent_at);
         }
         let (waits, protocol, touched) = (waits(&calls), calls.protocol, touched(&calls.calls));
         self.unanswered().remove(&sent_at);
@@ -225,25 +252,21 @@ impl Tap for Following {
         if calls.mark != 0 {
             return self.failed(calls.mark);
         }
-        if let Some(record) = self.to_reread(DbIndex(calls.db), &calls.calls) {
+        if let Some(record) = self.to_reread(DbIndex(calls.db), &calls.calls, None) {
             self.fence(calls.protocol, Behind::Lost(record, self.order.now()));
         }
     }
 
-    fn lost_aside(&self, calls: Calls, sent_at: u64) {
-        self.unanswered().remove(&sent_at);
-        let (waits, touched) = (waits(&calls), touched(&calls.calls));
-        match self.to_reread(DbIndex(calls.db), &calls.calls) {
-            Some(record) => {
-                self.fence(calls.protocol, Behind::Aside { record, sent_at, waits });
-            }
-            None if !waits => self.order.end_aside(&touched),
-            None => {}
-        }
+    fn lost_aside(&self, calls: Calls, reply: Option<&Reply>, sent_at: u64) {
+        self.uncertain_aside(calls, reply.map(std::slice::from_ref), sent_at);
     }
 }
 
 /// Whether these calls may have been under way for as long as it pleases them.
 fn waits(calls: &Calls) -> bool {
     calls.calls.iter().all(|argv| blocks(argv))
+}
+
+pub(super) fn parsed(replies: &[Raw]) -> Vec<Reply> {
+    replies.iter().map(|raw| raw.parse().unwrap_or(Reply::Nothing)).collect()
 }

@@ -3,6 +3,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use smallvec::SmallVec;
 
+use super::effect::Name;
 use crate::command::copy::KeyState;
 use crate::command::detach;
 use crate::keyspace::DbIndex;
@@ -45,7 +46,7 @@ pub enum What {
     /// Calls of one client, one after the other, and their replies in the form of this protocol. What was queued after MULTI was answered with QUEUED.
     Calls { calls: Vec<Vec<Bytes>>, replies: Vec<Bytes>, protocol: Protocol },
     /// Something has happened to these keys.
-    Keys(Vec<Bytes>),
+    Keys(Vec<Name>),
     /// What a key was at this place, which the follower had asked for.
     State { key: Bytes, ticket: u64, found: Found, size: usize },
 }
@@ -72,7 +73,7 @@ impl Record {
                 What::Calls { calls, replies, .. } => {
                     calls.iter().map(|argv| words(argv)).sum::<usize>() + words(replies)
                 }
-                What::Keys(keys) => words(keys),
+                What::Keys(names) => names.iter().map(|(_, key)| key.len() + size_of::<Name>()).sum(),
                 What::State { key, size, .. } => key.len() + size,
             }
     }
@@ -83,7 +84,7 @@ impl Record {
             What::Calls { calls, replies, .. } => {
                 detach(&mut calls.iter_mut().flatten().chain(replies).collect::<Vec<_>>());
             }
-            What::Keys(keys) => detach(&mut keys.iter_mut().collect::<Vec<_>>()),
+            What::Keys(names) => detach(&mut names.iter_mut().map(|(_, key)| key).collect::<Vec<_>>()),
             What::State { key, .. } => detach(&mut [key]),
         }
     }
@@ -118,9 +119,13 @@ impl Record {
                 calls.iter().for_each(|argv| put_words(argv, out));
                 put_words(replies, out);
             }
-            What::Keys(keys) => {
+            What::Keys(names) => {
                 out.put_u8(3);
-                put_words(keys, out);
+                out.put_u32(names.len() as u32);
+                for (db, key) in names {
+                    out.put_u32(db.0);
+                    put_word(key, out);
+                }
             }
             // The value is not kept: it is asked for again.
             What::State { key, ticket, .. } => {
@@ -156,7 +161,11 @@ impl Record {
                 let calls: Option<Vec<_>> = (0..count).map(|_| words(&mut from)).collect();
                 What::Calls { calls: calls?, replies: words(&mut from)?, protocol }
             }
-            3 => What::Keys(words(&mut from)?),
+            3 => {
+                let count = from.try_get_u32().ok()?;
+                let name = |from: &mut Bytes| Some((DbIndex(from.try_get_u32().ok()?), word(from)?));
+                What::Keys((0..count).map(|_| name(&mut from)).collect::<Option<_>>()?)
+            }
             4 => {
                 let ticket = from.try_get_u64().ok()?;
                 What::State { key: word(&mut from)?, ticket, found: Found::Nothing, size: 0 }
@@ -224,7 +233,7 @@ pub mod tests {
         let whats = [
             What::Calls { calls, replies: words("+OK :1"), protocol: Protocol::Resp2 },
             What::Calls { calls: Vec::new(), replies: Vec::new(), protocol: Protocol::Resp3 },
-            What::Keys(words("a b")),
+            What::Keys(words("a b").into_iter().zip([7, 8]).map(|(key, db)| (DbIndex(db), key)).collect()),
             What::State { key: Bytes::from_static(b"\0\xff"), ticket: 9, found: Found::Nothing, size: 0 },
         ];
         let mut spooled = BytesMut::new();

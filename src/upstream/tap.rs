@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::error::UpstreamError;
 use super::reply::Raw;
-use crate::resp::Protocol;
+use crate::resp::{Protocol, Reply};
 
 /// Calls of one client that are sent together, nothing of others in between.
 #[derive(Debug, Clone)]
@@ -38,8 +38,8 @@ pub trait Tap: Send + Sync {
     /// They were sent through the pipe and there is no reply: each may have been executed or not.
     fn lost(&self, calls: Calls, error: &UpstreamError);
 
-    /// They were sent another way and no reply tells whether they were executed.
-    fn lost_aside(&self, calls: Calls, sent_at: u64);
+    /// They were sent another way, and what they have done has to be looked at: by this reply, if there was one.
+    fn lost_aside(&self, calls: Calls, reply: Option<&Reply>, sent_at: u64);
 }
 
 /// Calls on their way through the pipe, and who follows them: whoever did when they were sent.
@@ -84,7 +84,7 @@ impl FollowedAside {
         self.tap.answered_aside(self.calls, std::slice::from_ref(reply), self.sent_at, self.sent.elapsed());
     }
 
-    pub fn lost(self) {
-        self.tap.lost_aside(self.calls, self.sent_at);
+    pub fn lost(self, reply: Option<&Reply>) {
+        self.tap.lost_aside(self.calls, reply, self.sent_at);
     }
 }

@@ -33,7 +33,7 @@ fn said(work: &Work) -> String {
         format!("{mark}{}", shown(&planned.request))
     });
     let reread = work.reread.iter().map(|(_, key)| format!("?{}", key.escape_ascii()));
-    let unknown = work.unknown.iter().map(|(_, argv)| format!("!{}", argv[0].escape_ascii()));
+    let unknown = work.unknown.iter().map(|one| format!("!{}", one.argv[0].escape_ascii()));
     calls.chain(reread).chain(unknown).collect::<Vec<_>>().join("; ")
 }
 
@@ -75,6 +75,7 @@ fn strings_and_expiries() {
         ("TIME", Reply::Null, ""),
         ("NOSUCH a b", Reply::Ok, "!NOSUCH"),
         ("NOSUCH a b", Reply::error("ERR unknown command"), ""),
+        ("SCRIPTED a b", Reply::error("WRONGTYPE no"), "!SCRIPTED"),
     ] {
         assert_eq!(work(call, reply.clone()), expected, "{call} {reply:?}");
     }

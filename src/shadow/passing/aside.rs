@@ -331,10 +331,14 @@ impl Task {
     /// EXEC or DISCARD: what was queued takes effect, or not.
     fn release(&mut self, raw: &Raw) {
         let queued = std::mem::take(&mut self.expected.queued);
-        let depends = queued.iter().any(|queued| queued.db.is_some() || queued.describes.is_some());
-        let replies = match depends.then(|| raw.parse()) {
-            Some(Ok(Reply::Array(replies))) if replies.len() == queued.len() => replies,
-            _ => Vec::new(),
+        if queued.is_empty() {
+            return;
+        }
+        let replies = match raw.parse() {
+            Ok(Reply::Array(replies)) if replies.len() == queued.len() => replies,
+            Ok(Reply::Array(_)) | Err(_) => Vec::new(),
+            // Nothing was executed.
+            Ok(_) => vec![Reply::error("EXECABORT"); queued.len()],
         };
         for (at, Queued { followed, db, describes }) in queued.into_iter().enumerate() {
             let succeeds = replies.get(at) == Some(&Reply::Ok);
@@ -344,7 +348,7 @@ impl Task {
             // What became of it EXEC's reply knows: its keys are read.
             if let Some(mut followed) = followed {
                 followed.calls.db = self.db;
-                followed.lost();
+                followed.lost(replies.get(at));
             }
         }
     }

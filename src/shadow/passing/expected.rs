@@ -21,7 +21,7 @@ impl Drop for Expected {
     fn drop(&mut self) {
         let calls = self.calls.iter_mut().filter_map(|(_, followed)| followed.take());
         let queued = self.queued.drain(..).filter_map(|queued| queued.followed);
-        calls.chain(queued).for_each(FollowedAside::lost);
+        calls.chain(queued).for_each(|followed| followed.lost(None));
     }
 }
 

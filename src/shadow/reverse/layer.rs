@@ -44,6 +44,12 @@ impl<E: Executor> Noting<E> {
             false => None,
         }
     }
+
+    fn begin(&self, reverse: &Arc<Reverse>, mut writes: Writes) -> Noted {
+        // Others are refused, and cannot be read.
+        writes.names.retain(|(db, _)| db.0 < self.process.settings.config.databases);
+        Noted::begin(reverse, writes)
+    }
 }
 
 impl<E: Executor> Executor for Noting<E> {
@@ -61,7 +67,7 @@ impl<E: Executor> Executor for Noting<E> {
                 Incoming::Known(request) => Some(request),
                 Incoming::Refused { .. } => None,
             });
-            let noted = Noted::begin(&reverse, Writes::of(session, requests_known));
+            let noted = self.begin(&reverse, Writes::of(session, requests_known));
             let first = replies.len();
             self.inner.execute(session, requests, replies).await;
             noted.end(replies[first..].iter().all(is_certain));
@@ -72,7 +78,7 @@ impl<E: Executor> Executor for Noting<E> {
         let Some((reverse, blocked)) = self.reverse().zip(session.blocked.as_ref()) else {
             return self.inner.resume(session, wake);
         };
-        let noted = Noted::begin(&reverse, Writes::of(session, [&blocked.request]));
+        let noted = self.begin(&reverse, Writes::of(session, [&blocked.request]));
         Box::pin(async move {
             let reply = self.inner.resume(session, wake).await;
             noted.end(reply.iter().all(is_certain));

@@ -19,7 +19,9 @@ mod reads;
 mod report;
 mod reverse;
 mod round_trip;
+mod scripts;
 mod trouble;
+mod two_databases;
 mod workload;
 
 use std::collections::BTreeMap;

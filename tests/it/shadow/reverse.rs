@@ -35,6 +35,34 @@ fn a_workload_of_everything() {
     }
 }
 
+/// What is refused for its database ends nothing.
+#[test]
+fn databases_that_there_are_not() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let redis = pair.redis();
+    let respg = pair.settled(0, &["--mode", "reverse"]);
+    let mut client = respg.connect();
+    client.send([
+        "SET k 1",
+        "MOVE k 99",
+        "COPY k k DB 99",
+        "SELECT 99",
+        "SET k 2",
+        "MULTI",
+        "SELECT 99",
+        "INCR k",
+        "EXEC",
+    ]);
+    let refused: Vec<bool> = (0..9).map(|_| client.read().is_error()).collect();
+    assert_eq!(refused, [false, true, true, true, false, false, false, false, false]);
+    let (begun, mut upstream) = (Instant::now(), redis.connect());
+    while upstream.plain("GET k") != "3" {
+        assert!(begun.elapsed() < Duration::from_secs(10), "nobody follows");
+        pause(0.02);
+    }
+    pair.assert_equal([&respg]);
+}
+
 /// Whatever way a key is written, it gets there.
 #[test]
 fn every_way_to_write() {
