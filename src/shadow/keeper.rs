@@ -11,6 +11,7 @@ use tokio::sync::Mutex as Held;
 use super::dirty::Dirty;
 use super::followed::Followed;
 use super::following::Following;
+use super::lacking::lost;
 use super::marks::Marks;
 use super::queue::Bounds;
 use super::record::Touched;
@@ -19,7 +20,7 @@ use super::reverse::Reverse;
 use super::runs;
 use super::start::{Means, Run};
 use crate::copy::no_more_requests;
-use crate::state::{Mode, Process, Rule, Shadow, Side, Upstream};
+use crate::state::{Mode, Patterns, Process, Rule, Shadow, Side, Upstream};
 use crate::upstream::Pipe;
 
 /// What the follower may use.
@@ -33,7 +34,7 @@ pub struct Options {
 /// The follower's place in a process.
 pub struct Keeper {
     process: Weak<Process>,
-    pipe: Arc<Pipe>,
+    pub(super) pipe: Arc<Pipe>,
     options: Options,
     pub(super) report: Arc<Report>,
     runs: Held<Vec<Run>>,
@@ -198,10 +199,19 @@ impl Shadow for Keeper {
     }
 
     fn lacking(&self) -> Option<String> {
-        let types: Vec<_> = self.report.unsupported_types().into_keys().collect();
-        (!types.is_empty()).then(|| {
-            let types = types.join(", ");
-            format!("the upstream has keys of types that respg does not have and that would be lost ({types}; RESPG.SHADOW REPORT)")
+        lost(self.report.unsupported_types().keys().map(String::as_str))
+    }
+
+    fn may_move<'a>(&'a self, patterns: &'a Patterns) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            // Only what has been compared has been met.
+            if let Some(why) = self.behind(Side::Postgres) {
+                return Err(why);
+            }
+            match self.process.upgrade() {
+                Some(process) => self.lacks(&process, patterns).await,
+                None => Ok(()),
+            }
         })
     }
 

@@ -10,6 +10,7 @@ mod follow;
 mod followed;
 mod following;
 mod keeper;
+mod lacking;
 mod lapses;
 mod leader;
 mod look;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Rule, Side};
+use super::{Patterns, Rule, Side};
 
 /// Who can be asked.
 pub trait ShadowReport: Send + Sync {
@@ -56,6 +56,9 @@ pub trait Shadow: ShadowReport {
 
     /// What the upstream holds that nobody could read in Postgres, as far as it was seen.
     fn lacking(&self) -> Option<String>;
+
+    /// The same of keys like these, which are looked at: an error says which types, or why that cannot be said.
+    fn may_move<'a>(&'a self, patterns: &'a Patterns) -> BoxFuture<'a, Result<(), String>>;
 
     /// Whether Postgres has followed all that was written to a hash slot through this process.
     fn has_followed(&self, slot: u16) -> bool;

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use crate::command::help::help;
 use crate::command::prelude::*;
 use crate::exec::Context;
-use crate::state::{Change, Mode, SHADOW_READS};
+use crate::state::{Change, Mode, Process, Rule, SHADOW_READS, Side};
 use crate::store::statements::server::CHANGE_SETTING;
 use crate::store::{Call, Param};
 
@@ -118,11 +118,26 @@ impl Steps for Set {
     fn run<'a>(self: Box<Self>, context: &'a mut Context<'_>) -> BoxFuture<'a, Result<Reply, CommandError>> {
         Box::pin(async move {
             let process = context.process().clone();
+            if !self.force
+                && let Err(why) = may_move(&process, &self.change).await
+            {
+                return Err(CommandError::text(format!("ERR {why}; nothing was changed")));
+            }
             match process.change_rule(&self.change, self.force).await {
                 Ok(()) => Ok(Reply::Ok),
                 Err(error) => Err(CommandError::text(format!("ERR {error}"))),
             }
         })
+    }
+}
+
+/// Whether Postgres has what keys like these hold; what else is wrong with the change is not said here.
+async fn may_move(process: &Process, change: &Change) -> Result<(), String> {
+    let rule = process.routing.rule();
+    let (Change::Move(_), Some(shadow)) = (change, process.shadow.get()) else { return Ok(()) };
+    match (rule.after(change), Rule::of(Mode::Shadow).after(change)) {
+        (Ok(to), Ok(alone)) if rule.hands_over(&to, Side::Postgres) => shadow.may_move(&alone.moved).await,
+        _ => Ok(()),
     }
 }
 

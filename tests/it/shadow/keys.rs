@@ -78,6 +78,25 @@ fn who_answers() {
     pair.assert_equal([&respg]);
 }
 
+/// Postgres cannot answer for a hash: the Redis's would seem to be gone, and be replaced by whatever is written to its name.
+#[test]
+fn keys_of_types_that_respg_does_not_have() {
+    let (_pair, redis, respg) = moved();
+    let (mut client, mut direct) = (respg.connect(), redis.connect());
+    assert_eq!(calls(&mut client, "SELECT 3;HSET h:1 f v;SET a:1 v")[1..], [Value::Integer(1), ok()]);
+    settle(&respg);
+    let why = "ERR the upstream has keys of types that respg does not have and that would be lost (hash; RESPG.SHADOW REPORT); nothing was changed";
+    for patterns in ["h:*", "a:* [h]*", "*"] {
+        assert_eq!(client.plain(format!("RESPG.MODE SET reverse KEYS {patterns}").as_str()), error(why));
+    }
+    // Other keys are moved all the same, and these if it is wished.
+    change(&mut client, "RESPG.MODE SET reverse KEYS a:* h:2");
+    change(&mut client, "RESPG.MODE SET reverse KEYS h:* FORCE");
+    assert_eq!(calls(&mut client, "EXISTS h:1;GET a:1"), [Value::Integer(0), text("v")]);
+    direct.select(3);
+    assert_eq!(direct.plain("TYPE h:1"), Value::Status("hash".into()));
+}
+
 /// Commands that respg does not have: of such keys it says so itself, wherever the keys stand.
 #[test]
 fn commands_of_the_upstream_alone() {
