@@ -20,7 +20,9 @@ use crate::upstream::{Connection, LEASE, UpstreamError, in_time};
 const ABSENT: Duration = LEASE.saturating_add(Duration::from_secs(2));
 /// How long a change waits until nobody is missing.
 const PATIENCE: Duration = ABSENT.saturating_add(Duration::from_secs(3));
-const GLANCE: Duration = Duration::from_millis(200);
+const GLANCE: Duration = Duration::from_millis(50);
+/// How long a connection waits until the mode has changed.
+const CHANGE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(1);
 /// The same while one is missing and cannot be forgotten.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -46,12 +48,21 @@ impl Process {
         let enter: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
             [&self.bus.process, &connection, &place, &self.store.sessions()];
         self.store.change(&ENTER_PASSING, &enter).await.map_err(reason)?;
-        // Read after it was entered: who changes the rule looks at who is entered after he has said so.
-        match self.stored_rule().await.map_err(reason)? {
-            Some(Stored::Settled(rule)) if rule != *self.routing.rule() => Err("the mode changes".to_owned()),
-            Some(Stored::Changing { .. }) => Err("the mode changes".to_owned()),
-            Some(Stored::Settled(_)) | None => Ok(()),
+        let begun = Instant::now();
+        while begun.elapsed() < CHANGE {
+            // Read after it was entered: who changes the rule looks at who is entered after he has said so.
+            let may = match self.stored_rule().await.map_err(reason)? {
+                Some(Stored::Settled(rule)) => rule == *self.routing.rule(),
+                Some(Stored::Changing { .. }) => false,
+                None => true,
+            };
+            // What is held back goes on by what is read then.
+            if may || (self.routing.is_held() && self.routing.is_drained()) {
+                return Ok(());
+            }
+            tokio::time::sleep(GLANCE).await;
         }
+        Err("the mode changes".to_owned())
     }
 
     /// Nothing is passed on any more.
@@ -79,7 +90,7 @@ impl Process {
             match self.missing().await? {
                 Some(why) if begun.elapsed() > PATIENCE => return Ok(Some(why)),
                 None => return Ok(None),
-                Some(_) => tokio::time::sleep(GLANCE).await,
+                Some(_) => tokio::time::sleep(GLANCE * 4).await,
             }
         }
     }

@@ -34,7 +34,8 @@ impl Apart {
     fn cut(&self) {
         let role = self.role;
         let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
-        run(&self.database, &format!("ALTER ROLE {role} NOLOGIN; {cut}"));
+        run(&self.database, &format!("ALTER ROLE {role} NOLOGIN"));
+        run(&self.database, &cut);
     }
 
     fn mend(&self) {
