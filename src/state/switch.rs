@@ -11,7 +11,7 @@ use super::stored_rule::Stored;
 use super::token::{self, READY, REFUSED, done, ready_topic, refusal};
 use super::{Blockage, Change, ClientHandle, Mode, Process, Rule, RuleError, Side};
 use crate::store::StoreError;
-use crate::store::statements::server::{AWAITED_PROCESSES, LIVE_PROCESSES, LOSE};
+use crate::store::statements::server::{AWAITED_PROCESSES, LIVE_PROCESSES};
 use crate::store::statements::shadow::DEAD_RUNS;
 
 pub(super) const CHANGED: &[u8] = b"respg:mode";
@@ -132,22 +132,23 @@ impl Process {
     }
 
     async fn commit(&self, changing: &Stored, from: &Rule, to: Rule, token: &str) -> Result<(), SwitchError> {
-        match tokio::time::timeout(PATIENCE, self.all_ready(token)).await {
-            Ok(ready) => ready?,
-            Err(_) => return Err(SwitchError::NotReady),
-        }
-        if !token::is_forced(token) && from.hands_over(&to, Side::Postgres) {
-            let is_ready = |process| self.switching.is_ready(token, process);
-            if let Some(why) = self.missing_of(is_ready).await? {
-                return Err(SwitchError::Refused(why));
+        let postgres_begins = !token::is_forced(token) && from.hands_over(&to, Side::Postgres);
+        let all_ready = async {
+            loop {
+                self.all_ready(token).await?;
+                let is_ready = |process| self.switching.is_ready(token, process);
+                // Who has come back since is waited for.
+                if !postgres_begins || self.all_passing(is_ready).await?.map_err(SwitchError::Refused)? {
+                    return Ok(());
+                }
+                tokio::time::sleep(GLANCE).await;
             }
-        }
+        };
+        tokio::time::timeout(PATIENCE, all_ready).await.unwrap_or(Err(SwitchError::NotReady))?;
         // Asked again, since whoever has died meanwhile is not waited for.
         self.none_dead(from, &to, token::is_forced(token)).await?;
-        let shadow = self
-            .shadow
-            .get()
-            .filter(|_| to.mode.is_followed() && (!from.mode.is_followed() || token::is_forced(token)));
+        let afresh = to.mode.is_followed() && (!from.mode.is_followed() || token::is_forced(token));
+        let shadow = self.shadow.get().filter(|_| afresh);
         if let Some(shadow) = shadow {
             shadow.lose_track().await.map_err(SwitchError::CannotFollow)?;
         }
@@ -207,13 +208,11 @@ impl Process {
         // From here on others wait for us.
         let _ = self.bus.linked().await;
         let mut link = self.bus.link();
-        let mut seen: Option<Seen> = None;
+        let (mut seen, mut heard): (Option<Seen>, u64) = (None, 0);
         loop {
-            let is_deaf = self.upstream.is_some() && !link.borrow_and_update().up;
-            if is_deaf {
-                // Before looking: a change that is not seen is seen to be awaited by us.
-                let _ = self.store.change(&LOSE, &[&self.bus.process]).await;
-            }
+            let linked = link.borrow_and_update().clone();
+            // Before looking: a change that is not seen is seen to be awaited by us.
+            let is_deaf = self.stand(&linked, &mut heard).await;
             match self.stored_rule().await {
                 Ok(stored) => self.obey(stored, &mut seen).await,
                 Err(error) => tracing::warn!(%error, "cannot read the rule"),

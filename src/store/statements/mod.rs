@@ -97,7 +97,7 @@ pub fn all() -> Vec<&'static Statement> {
         &server::AWAITED_PROCESSES,
         &server::ENTER_PASSING,
         &server::LEAVE_PASSING,
-        &server::MISSING_PROCESSES,
+        &server::PASSING_PROCESSES,
         &server::END_SESSIONS_OF,
         &server::END_SESSIONS,
         &server::LOSE,

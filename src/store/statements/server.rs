@@ -68,12 +68,11 @@ pub static LEAVE_PASSING: Statement = Statement::new(
     "DELETE FROM respg.passing_processes p WHERE p.process = $1 AND p.entered = coalesce($2, p.entered)",
 );
 
-/// $1 the process that asks: others that may pass commands on and are not there.
-pub static MISSING_PROCESSES: Statement = Statement::new(concat!(
-    "SELECT p.process, p.connection, p.place, p.sessions, p.entered FROM respg.passing_processes p
-     WHERE p.process <> $1 AND NOT ",
+/// $1 the process that asks: the others that may pass commands on, and whether their listening session is there.
+pub static PASSING_PROCESSES: Statement = Statement::new(concat!(
+    "SELECT p.process, p.connection, p.place, p.sessions, p.entered, ",
     listens!("p.process"),
-    " ORDER BY p.process"
+    " FROM respg.passing_processes p WHERE p.process <> $1 ORDER BY p.process"
 ));
 
 /// $1 the number of a process's sessions: ends these sessions. Those that are not gone yet.

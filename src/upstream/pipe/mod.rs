@@ -120,6 +120,15 @@ impl Pipe {
         self.state().greeting.clone()
     }
 
+    /// What its connection is called, unless the upstream does not let it have a name.
+    pub fn connection_name(&self) -> Option<String> {
+        self.greeting().map_or_else(|| Some(self.name.clone()), |greeting| self.name_by(&greeting))
+    }
+
+    fn name_by(&self, greeting: &Greeting) -> Option<String> {
+        greeting.is_named.then(|| self.name.clone())
+    }
+
     /// Why there is no connection at the moment.
     pub fn problem(&self) -> Option<UpstreamError> {
         match &self.state().link {
@@ -232,10 +241,15 @@ impl Pipe {
     ) -> Result<Connection, UpstreamError> {
         let mut connection = Connection::open(&self.url).await?;
         let greeting = Greeting::of(&mut connection, &self.name).await?;
-        let is_stale = self.state().pulse.is_stale();
-        if is_stale {
+        let is_to_ask = {
+            let state = self.state();
+            // Whoever asks for its name would not find it any more.
+            let is_nameless = !greeting.is_named && state.greeting.as_ref().is_some_and(|last| last.is_named);
+            is_nameless || state.pulse.is_stale()
+        };
+        if is_to_ask {
             // It is there now, and would be seen.
-            let name = greeting.is_named.then(|| self.name.clone());
+            let name = self.name_by(&greeting);
             let unconfirmed =
                 |reason| UpstreamError::Unconfirmed { place: self.url.place.to_string(), reason };
             let confirmed = tokio::time::timeout(CONFIRMATION, may_pass(name)).await;

@@ -95,6 +95,26 @@ fn who_is_cut_off_from_postgres_is_not_passed_over() {
     }
 }
 
+/// Nor is one that FORCE has passed over and that has come back since.
+#[test]
+fn who_has_come_back_after_force_is_not_passed_over() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let respg = pair.respg(0, &["--mode", "redis"]);
+    let apart = Apart::start(&pair, "passed_over", &[]);
+    let (mut admin, mut client) = (respg.connect(), apart.respg.connect());
+    assert_eq!(client.plain("SET k 1"), ok());
+    apart.cut();
+    assert_eq!(admin.plain("RESPG.MODE SET postgres FORCE"), ok());
+    apart.mend();
+    until(&mut client, "GET k", &Value::Null);
+    assert_eq!(admin.plain("RESPG.MODE SET redis FORCE"), ok());
+    apart.cut();
+    let why = refusal(&mut admin, "RESPG.MODE SET postgres");
+    assert!(why.contains(CUT_OFF), "{why}");
+    assert_eq!([client.plain("INCR k"), admin.plain("INCR k")], [2, 3].map(Value::Integer));
+}
+
 /// Nor by a process that begins when no other is to be seen.
 #[test]
 fn who_is_cut_off_is_not_passed_over_at_a_start() {
@@ -163,6 +183,29 @@ fn without_client_list() {
     assert_eq!(admin.plain("RESPG.MODE SET redis FORCE"), ok());
     // It was forgotten.
     assert_eq!(admin.plain("RESPG.MODE SET postgres"), ok());
+}
+
+/// Nor does who may no longer have a name go on without having said so.
+#[test]
+fn who_has_lost_its_name_asks_before_it_goes_on() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let redis = pair.redis();
+    let respg = pair.respg(0, &["--mode", "redis"]);
+    let apart = Apart::start(&pair, "nameless", &[]);
+    let (mut admin, mut client) = (respg.connect(), apart.respg.connect());
+    assert_eq!(client.plain("SET k 1"), ok());
+    apart.cut();
+    let mut upstream = redis.connect();
+    assert_eq!(upstream.plain("ACL SETUSER default -client|setname"), ok());
+    upstream.plain("CLIENT KILL TYPE normal SKIPME yes");
+    sleep(Duration::from_millis(500));
+    let why = refusal(&mut client, "INCR k");
+    assert!(why.contains("it is not known who answers"), "{why}");
+    apart.mend();
+    until(&mut client, "SET k 1", &ok());
+    apart.cut();
+    let why = refusal(&mut admin, "RESPG.MODE SET postgres");
+    assert!(why.contains("NOPERM") || why.contains("has no name in the upstream"), "{why}");
 }
 
 /// What a process that was killed has given Postgres to do is not done after a change.
