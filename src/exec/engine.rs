@@ -75,7 +75,7 @@ impl Engine {
         let reply = match self.admitted(session, incoming) {
             Err(error) => refused(session, incoming, error).into(),
             Ok(None) => Reply::status("QUEUED"),
-            Ok(Some(request)) => match request.plan(&self.plan_context(session, session.db)) {
+            Ok(Some(request)) => match plan(request, &self.plan_context(session, session.db)) {
                 Err(error) => error.into(),
                 Ok(Plan::Keys(op)) => {
                     run.places.push(session.takes_reply().then_some(replies.len()));
@@ -290,7 +290,7 @@ impl Engine {
             plan => plan,
         };
         let mut context = self.plan_context(session, session.db);
-        let plan = |request: &Request| match request.plan(&context).map(unblocking) {
+        let planned = |request: &Request| match plan(request, &context).map(unblocking) {
             Err(error) => Step::Keys(TransactionStep::Ready(error.into())),
             Ok(Plan::Ready(reply)) => Step::Keys(TransactionStep::Ready(reply)),
             Ok(Plan::Keys(op)) => Step::Keys(TransactionStep::Op(op)),
@@ -303,9 +303,20 @@ impl Engine {
                 Step::Other(context.db, plan)
             }
         };
-        let steps = queued.iter().map(plan).collect();
+        let steps = queued.iter().map(planned).collect();
         (steps, context.db)
     }
+}
+
+/// The request's plan. A client may be in a database that we do not have, if a server that has it has answered up to now.
+fn plan(request: &Request, context: &PlanContext) -> Result<Plan, CommandError> {
+    let Request { command, .. } = request;
+    let is_beyond = context.db.0 >= context.databases;
+    let uses = |flag| command.flags.has(flag);
+    if is_beyond && (uses(Flags::READONLY) || uses(Flags::WRITE) || !command.keys.is_empty()) {
+        return Err(CommandError::DB_OUT_OF_RANGE);
+    }
+    request.plan(context)
 }
 
 /// What a refusal means for MULTI: the transaction is bound to abort, or ends at once if EXEC itself is refused.

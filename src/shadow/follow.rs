@@ -125,7 +125,16 @@ impl Follower {
         }
         let mut unit = Unit { calls: Vec::new(), atomic: work.atomic };
         for planned in work.calls {
-            if planned.request.command.flags.has(Flags::BARRIER) {
+            let is_barrier = planned.request.command.flags.has(Flags::BARRIER);
+            if !self.following.share.has_database(planned.db) {
+                // Others may have been emptied or exchanged from there.
+                if is_barrier {
+                    self.give_up_all();
+                }
+                planned.written().into_iter().for_each(|name| self.unsettle(name, "taken elsewhere"));
+                continue;
+            }
+            if is_barrier {
                 self.settle().await;
                 self.exchange(&planned);
             }

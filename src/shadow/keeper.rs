@@ -11,7 +11,7 @@ use tokio::sync::Mutex as Held;
 use super::dirty::Dirty;
 use super::followed::Followed;
 use super::following::Following;
-use super::lacking::lost;
+use super::lacking::{database_of, lost};
 use super::marks::Marks;
 use super::queue::Bounds;
 use super::record::Touched;
@@ -115,7 +115,11 @@ impl Keeper {
         let process = self.process.upgrade().ok_or("respg is stopping")?;
         let name = self.own_folder()?;
         let types = runs::unsupported_types(&process.store).await;
-        self.report.remember_unsupported(types.map_err(|error| error.reason().to_owned())?, afresh);
+        let has = |db: u32| db < process.settings.config.databases;
+        let types = types.map_err(|error| error.reason().to_owned())?;
+        let (added, types): (Vec<_>, _) =
+            types.into_iter().partition(|name| database_of(name).is_some_and(has));
+        self.report.remember_unsupported(types, afresh);
         // Last of what may fail and be tried again: a second beginning looks as if the first had not ended.
         let ended_cleanly = runs::begin(&process.store, &name, process.bus.process).await;
         let ended_cleanly = ended_cleanly.map_err(|error| error.reason().to_owned())?;
@@ -129,6 +133,10 @@ impl Keeper {
             }
             let of_moved = of_moved.map(|dirty| Run::of_reverse(&means, dirty));
             let of_mode = Run::of_shadow(&means, of_mode)?;
+            // What was done there before was not followed.
+            if !added.is_empty() {
+                of_mode.followed.repairable().compare_all();
+            }
             Ok([of_mode].into_iter().chain(of_moved).collect())
         });
         let mut begun: Vec<Run> = begun.map_err(|error| self.complaint(&error))?;

@@ -5,19 +5,40 @@ use std::collections::BTreeSet;
 use super::keeper::Keeper;
 use super::runs;
 use crate::copy::{Redis, Scan, Speaker, databases, words};
+use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::state::{Patterns, Process};
 use crate::upstream::{UpstreamError, Url};
 
 const STEP: u32 = 1000;
 
-/// Why these keys would be lost.
-pub fn lost<'a>(types: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let types: Vec<&str> = types.into_iter().collect();
-    (!types.is_empty()).then(|| {
+const DATABASE: &str = "database ";
+
+/// What a database that respg does not have is called among types that it does not have.
+pub fn name_of(db: DbIndex) -> String {
+    format!("{DATABASE}{}", db.0)
+}
+
+pub fn database_of(name: &str) -> Option<u32> {
+    name.strip_prefix(DATABASE)?.parse().ok()
+}
+
+/// Why keys of these types and in these databases would be lost.
+pub fn lost<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let (databases, types): (Vec<&str>, Vec<&str>) =
+        names.into_iter().partition(|name| database_of(name).is_some());
+    let of_types = (!types.is_empty()).then(|| {
         let types = types.join(", ");
         format!("the upstream has keys of types that respg does not have and that would be lost ({types}; RESPG.SHADOW REPORT)")
-    })
+    });
+    let databases: BTreeSet<u32> = databases.into_iter().filter_map(database_of).collect();
+    let in_databases = databases.last().map(|last| {
+        let all: Vec<String> = databases.iter().map(u32::to_string).collect();
+        let (all, wanted) = (all.join(", "), u64::from(*last) + 1);
+        format!("the upstream has keys in databases that respg does not have and that would be lost ({all}; --databases {wanted})")
+    });
+    let all: Vec<String> = of_types.into_iter().chain(in_databases).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 impl Keeper {
@@ -35,7 +56,7 @@ impl Keeper {
     }
 }
 
-/// The types among these of keys like these.
+/// The types among these of keys like these, and the databases with such keys that we do not have.
 async fn found(
     url: &Url,
     most: u32,
@@ -58,7 +79,11 @@ async fn found(
                 Ok(None) => break,
                 Err(error) => return Err(UpstreamError::Lost(error.to_string())),
             };
-            let meant = keys.into_iter().filter(|key| patterns.has(key));
+            let mut meant = keys.into_iter().filter(|key| patterns.has(key)).peekable();
+            if db >= most {
+                found.extend(meant.peek().map(|_| name_of(DbIndex(db))));
+                continue;
+            }
             let calls = meant.map(|key| words(["TYPE"]).into_iter().chain([key]).collect());
             for reply in redis.speak(calls.collect()).await? {
                 if let Reply::Status(kind) | Reply::Bulk(kind) = reply {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::dirty::Dirty;
 use super::following::Following;
 use super::record::Touched;
+use super::report::Report;
 use super::share::Share;
 use super::target::Target;
 use crate::copy::{Redis, Scan, Speaker, databases};
@@ -28,6 +29,8 @@ pub trait Repairable: Send + Sync {
 
     /// The keys that it is for; others may be in the same slots.
     fn share(&self) -> &Share;
+
+    fn report(&self) -> &Report;
 
     /// Has keys brought over as they are, at its pace; their slots are marked meanwhile.
     fn bring_over(&self, db: DbIndex, keys: Vec<Bytes>);
@@ -55,6 +58,10 @@ impl Repairable for Following {
 
     fn share(&self) -> &Share {
         &self.share
+    }
+
+    fn report(&self) -> &Report {
+        &self.report
     }
 
     fn bring_over(&self, db: DbIndex, keys: Vec<Bytes>) {
@@ -114,7 +121,12 @@ async fn repair(following: &dyn Repairable, sides: &mut Sides) -> Result<(), Ups
     let mut redis = Redis::open(&sides.upstream).await?;
     let theirs = databases(&mut redis).await?;
     let theirs: Vec<u32> = match theirs {
-        Some(counts) => counts.into_keys().filter(|db| *db < sides.databases).collect(),
+        Some(counts) => {
+            let (ours, beyond) = counts.into_keys().partition(|db| *db < sides.databases);
+            let beyond: Vec<u32> = beyond;
+            beyond.into_iter().for_each(|db| following.report().beyond(DbIndex(db)));
+            ours
+        }
         None => (0..sides.databases).collect(),
     };
     for db in theirs {

@@ -8,6 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
+use super::lacking::name_of;
+use crate::keyspace::DbIndex;
+
 /// Most groups of differences, and most foreign commands; what is beyond goes to one group.
 const MOST_GROUPS: usize = 1000;
 const SAMPLES: usize = 3;
@@ -111,9 +114,14 @@ impl Report {
         count(&self.foreign, &name.escape_ascii().to_string().to_ascii_uppercase());
     }
 
-    /// Counts a key of a type that respg does not have.
+    /// Counts a key that respg has no place for: of a type that it does not have.
     pub fn unsupported(&self, kind: &[u8]) {
         count(&self.unsupported, &kind.escape_ascii().to_string());
+    }
+
+    /// The same of a key in a database that it does not have.
+    pub fn beyond(&self, db: DbIndex) {
+        self.unsupported(name_of(db).as_bytes());
     }
 
     /// These were met before; `afresh`, no others were.

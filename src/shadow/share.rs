@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::keyspace::DbIndex;
 use crate::state::{Rule, Side};
 
 /// The keys for which one side answers.
@@ -9,14 +10,21 @@ use crate::state::{Rule, Side};
 pub struct Share {
     rule: Arc<Rule>,
     side: Side,
+    databases: u32,
 }
 
 impl Share {
-    pub fn of(rule: Arc<Rule>, side: Side) -> Share {
-        Share { rule, side }
+    /// `databases`: how many we have; the upstream may have more.
+    pub fn of(rule: Arc<Rule>, side: Side, databases: u32) -> Share {
+        Share { rule, side, databases }
     }
 
     pub fn has(&self, key: &[u8]) -> bool {
         self.rule.answering(key) == self.side
+    }
+
+    /// Whether respg has such a database.
+    pub fn has_database(&self, db: DbIndex) -> bool {
+        db.0 < self.databases
     }
 }

@@ -114,7 +114,7 @@ impl Run {
 
 impl Means<'_> {
     fn share(&self, side: Side) -> Share {
-        Share::of(self.rule.clone(), side)
+        Share::of(self.rule.clone(), side, self.process.settings.config.databases)
     }
 }
 

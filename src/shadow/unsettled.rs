@@ -115,6 +115,10 @@ impl Follower {
         if !self.following.share.has(&name.1) {
             return None;
         }
+        if !self.following.share.has_database(name.0) {
+            self.following.report.beyond(name.0);
+            return None;
+        }
         let slot = Touched::Slots(smallvec![Slot::of(&name.1).0]);
         self.following.dirty.mark(&slot);
         Some(slot)

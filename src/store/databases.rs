@@ -41,6 +41,8 @@ pub struct Database {
     pub durability: Durability,
 }
 
+const ABSENT: Database = Database { space: i32::MAX, durability: Durability::Durable };
+
 /// One version of the map. Statements carry the version and do nothing when the database has another.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct DatabaseMap {
@@ -49,9 +51,9 @@ pub struct DatabaseMap {
 }
 
 impl DatabaseMap {
-    /// The database, which exists: SELECT admits only configured ones, and the start makes a row for each.
+    /// The database. One that is not configured has no keys: commands on it are refused.
     pub fn get(&self, db: DbIndex) -> Database {
-        self.databases[db.0 as usize]
+        self.databases.get(db.0 as usize).copied().unwrap_or(ABSENT)
     }
 
     pub fn len(&self) -> usize {
@@ -67,12 +69,11 @@ impl DatabaseMap {
         let rows =
             connection.query(&DATABASES, &[]).await.map_err(|error| StoreError::before_commit(&error))?;
         let mut map = DatabaseMap::default();
-        let absent = Database { space: i32::MAX, durability: Durability::Durable };
         for row in rows {
             map.version = row.get("version");
             let Some(db) = row.get::<_, Option<i32>>("db") else { continue };
             let durability = Durability::from_name(row.get("durability")).expect("checked by the table");
-            map.databases.resize((db as usize + 1).max(map.databases.len()), absent);
+            map.databases.resize((db as usize + 1).max(map.databases.len()), ABSENT);
             map.databases[db as usize] = Database { space: row.get("space"), durability };
         }
         Ok(map)

@@ -132,6 +132,10 @@ impl Repairable for Reverse {
         &self.share
     }
 
+    fn report(&self) -> &Report {
+        &self.report
+    }
+
     fn bring_over(&self, db: DbIndex, keys: Vec<Bytes>) {
         let own = keys.into_iter().filter(|key| self.share.has(key));
         let names: Vec<Name> = own.map(|key| (db, key)).collect();

@@ -13,6 +13,7 @@ mod lapsed;
 mod late;
 mod look;
 mod modes;
+mod more_databases;
 mod own_connections;
 mod pair;
 mod reads;

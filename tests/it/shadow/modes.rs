@@ -218,7 +218,7 @@ fn keys_of_types_that_respg_lacks_hold_a_change_up() {
     change_mode(&mut admin, "reverse");
 }
 
-fn until_remembered(shadow: &Shadow, types: i64) {
+pub fn until_remembered(shadow: &Shadow, types: i64) {
     blocking(async {
         let postgres = pg::connect(&shadow.database).await;
         let begun = Instant::now();
