@@ -105,8 +105,10 @@ impl<E: Executor> Passing<E> {
     }
 }
 
+/// Whether it knows the call and finds no keys in it, or too few words. Before Redis 7 it says so of scripts without keys, too.
 fn says_none(why: &[u8]) -> bool {
-    why.windows(16).any(|words| words == b"no key arguments")
+    let says = |text: &[u8]| why.windows(text.len()).any(|words| words == text);
+    says(b"no key arguments") || says(b"Invalid arguments specified") || says(b"Invalid number of arguments")
 }
 
 #[cfg(test)]

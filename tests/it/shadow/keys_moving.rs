@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use super::keys::change;
 use super::pair::{PATIENCE, Pair, pause, settle, work_while};
 use crate::support::client::{Client, Protocol, Value};
-use crate::support::redis::PROGRAMS;
+use crate::support::redis::{OTHERS, PROGRAMS};
 use crate::support::respg::Respg;
 
 /// Counters that one client increments: what it was told last, and whether it may be one more.
@@ -184,5 +184,22 @@ fn a_workload_of_everything() {
             work_while([&respg], 6, || pause(1.5));
             pair.assert_equal([&respg]);
         }
+    }
+}
+
+/// Older ones say of a call without keys that its arguments are invalid.
+#[test]
+fn scripts_without_keys() {
+    for program in OTHERS {
+        let pair = Pair::new(program);
+        let _redis = pair.redis();
+        let respg = pair.settled(0, &["--mode", "shadow"]);
+        let mut client = respg.connect();
+        change(&mut client, "RESPG.MODE SET reverse KEYS m:*");
+        assert_eq!(client.plain("EVAL return(1) 0 m:argument"), 1, "{program}");
+        let said = client.plain("EVAL m:argument").to_string_lossy();
+        assert!(said.contains("wrong number of arguments"), "{program}: {said}");
+        let said = client.plain("EVAL return(1) 1 m:k").to_string_lossy();
+        assert!(said.contains("unknown command"), "{program}: {said}");
     }
 }
