@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::Passing;
+use crate::command::connection::tracks;
 use crate::command::{Flags, Group, Incoming, Request};
 use crate::exec::Executor;
 use crate::keyspace::DbIndex;
@@ -24,6 +25,8 @@ pub enum Belongs {
     Both,
     /// Nowhere: it replaces whole databases.
     Whole,
+    /// Nowhere: the upstream does not know which of the moved keys the client reads.
+    Tracks,
 }
 
 impl Belongs {
@@ -42,8 +45,9 @@ impl Belongs {
             return Belongs::Whole;
         }
         let positions = request.key_positions();
-        Belongs::of_keys(positions.iter().map(|at| &request.argv[*at]), moved).unwrap_or(
-            match command.group {
+        Belongs::of_keys(positions.iter().map(|at| &request.argv[*at]), moved).unwrap_or_else(
+            || match command.group {
+                Group::Connection if tracks(request) => Belongs::Tracks,
                 Group::Connection | Group::Transactions => Belongs::Anywhere,
                 _ => Belongs::There,
             },
@@ -54,6 +58,7 @@ impl Belongs {
     pub fn and(self, other: Belongs) -> Belongs {
         match (self, other) {
             (Belongs::Whole, _) | (_, Belongs::Whole) => Belongs::Whole,
+            (Belongs::Tracks, _) | (_, Belongs::Tracks) => Belongs::Tracks,
             (Belongs::Anywhere, one) | (one, Belongs::Anywhere) => one,
             (one, other) if one == other => one,
             _ => Belongs::Both,
@@ -142,6 +147,9 @@ mod tests {
             ("SELECT 1", Belongs::Anywhere),
             ("PING m:1", Belongs::Anywhere),
             ("MULTI", Belongs::Anywhere),
+            ("CLIENT TRACKING on OPTIN", Belongs::Tracks),
+            ("CLIENT TRACKING ON BCAST", Belongs::Anywhere),
+            ("CLIENT TRACKING OFF", Belongs::Anywhere),
             ("FLUSHDB", Belongs::Whole),
             ("SWAPDB 0 1", Belongs::Whole),
         ] {
