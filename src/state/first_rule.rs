@@ -93,6 +93,7 @@ impl Process {
             (Mode::Postgres, Mode::Shadow) if self.has_keys().await? => Some(REPLACED_HERE),
             (Mode::Postgres, Mode::Redis) if self.has_keys().await? => Some(LEFT_HERE),
             (Mode::Redis, Mode::Reverse) => Some(REPLACED_THERE),
+            (Mode::Redis, Mode::Postgres) if self.upstream_has_keys().await => Some(LEFT_THERE),
             (Mode::Postgres, Mode::Reverse) if !self.has_keys().await? && self.upstream_has_keys().await => {
                 Some(REMOVED_THERE)
             }
@@ -129,5 +130,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 const REPLACED_HERE: &str = "Postgres has answered up to now and its keys would be replaced by the upstream's: bring them there (respg export), or say RESPG.MODE SET shadow FORCE";
 const LEFT_HERE: &str = "Postgres has answered up to now and clients would find the upstream as it was before: go through mode reverse, or say RESPG.MODE SET redis FORCE";
+const LEFT_THERE: &str = "the upstream has answered up to now and clients would find Postgres as it was before: go through mode shadow, or say RESPG.MODE SET postgres FORCE";
 const REPLACED_THERE: &str = "the upstream has answered up to now and its keys would be replaced by Postgres's: go through mode shadow, or say RESPG.MODE SET reverse FORCE";
 const REMOVED_THERE: &str = "Postgres has no keys and those of the upstream would be removed: bring them over (respg import), or say RESPG.MODE SET reverse FORCE";

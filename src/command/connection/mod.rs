@@ -4,6 +4,7 @@ use super::Command;
 
 mod auth;
 mod client;
+pub use client::tracks;
 mod ping;
 mod quit;
 mod select;

@@ -10,6 +10,7 @@ use super::quiet::quiet;
 use super::sent::{Effect, Sent};
 use super::ways::{request_writes, writes};
 use super::{Passing, aside_of, failure, taken};
+use crate::command::connection::tracks;
 use crate::command::{self, Flags, Incoming};
 use crate::exec::Executor;
 use crate::resp::{Protocol, Reply};
@@ -65,6 +66,9 @@ impl<E: Executor> Passing<E> {
         };
         let mut aside = session.aside.take();
         if let Some(aside) = aside.as_mut().and_then(|aside| aside.downcast_mut::<Aside>()) {
+            if matches!(incoming, Incoming::Known(request) if tracks(request)) {
+                aside.state.tracks.store(true, Relaxed);
+            }
             aside.send(session, sent);
             aside.queues = queues.unwrap_or(aside.queues);
         }

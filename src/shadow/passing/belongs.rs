@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::Passing;
+use crate::command::connection::tracks;
 use crate::command::{Flags, Group, Incoming, Request};
 use crate::exec::Executor;
 use crate::keyspace::DbIndex;
@@ -24,6 +25,8 @@ pub enum Belongs {
     Both,
     /// Nowhere: it replaces whole databases.
     Whole,
+    /// Nowhere: the upstream does not know which of the moved keys the client reads.
+    Tracks,
 }
 
 impl Belongs {
@@ -42,8 +45,9 @@ impl Belongs {
             return Belongs::Whole;
         }
         let positions = request.key_positions();
-        Belongs::of_keys(positions.iter().map(|at| &request.argv[*at]), moved).unwrap_or(
-            match command.group {
+        Belongs::of_keys(positions.iter().map(|at| &request.argv[*at]), moved).unwrap_or_else(
+            || match command.group {
+                Group::Connection if tracks(request) => Belongs::Tracks,
                 Group::Connection | Group::Transactions => Belongs::Anywhere,
                 _ => Belongs::There,
             },
@@ -54,6 +58,7 @@ impl Belongs {
     pub fn and(self, other: Belongs) -> Belongs {
         match (self, other) {
             (Belongs::Whole, _) | (_, Belongs::Whole) => Belongs::Whole,
+            (Belongs::Tracks, _) | (_, Belongs::Tracks) => Belongs::Tracks,
             (Belongs::Anywhere, one) | (one, Belongs::Anywhere) => one,
             (one, other) if one == other => one,
             _ => Belongs::Both,
@@ -105,8 +110,10 @@ impl<E: Executor> Passing<E> {
     }
 }
 
+/// Whether it knows the call and finds no keys in it, or too few words. Before Redis 7 it says so of scripts without keys, too.
 fn says_none(why: &[u8]) -> bool {
-    why.windows(16).any(|words| words == b"no key arguments")
+    let says = |text: &[u8]| why.windows(text.len()).any(|words| words == text);
+    says(b"no key arguments") || says(b"Invalid arguments specified") || says(b"Invalid number of arguments")
 }
 
 #[cfg(test)]
@@ -140,6 +147,9 @@ mod tests {
             ("SELECT 1", Belongs::Anywhere),
             ("PING m:1", Belongs::Anywhere),
             ("MULTI", Belongs::Anywhere),
+            ("CLIENT TRACKING on OPTIN", Belongs::Tracks),
+            ("CLIENT TRACKING ON BCAST", Belongs::Anywhere),
+            ("CLIENT TRACKING OFF", Belongs::Anywhere),
             ("FLUSHDB", Belongs::Whole),
             ("SWAPDB 0 1", Belongs::Whole),
         ] {

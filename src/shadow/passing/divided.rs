@@ -20,6 +20,7 @@ use crate::state::Patterns;
 const BOTH: &str = "CROSSSIDE Keys are answered for by Postgres and by the upstream, together they cannot be used (RESPG.MODE KEYS)";
 const WHOLE: &str =
     "ERR databases are not emptied or exchanged while keys are moved by pattern (RESPG.MODE KEYS)";
+const TRACKS: &str = "ERR Without BCAST the upstream could not tell of keys that Postgres answers for, which are moved by pattern (RESPG.MODE KEYS)";
 const STRANGER: &str = "NOPERM Postgres answers for these keys, and respg does not know this user";
 
 impl<E: Executor> Passing<E> {
@@ -77,6 +78,7 @@ impl<E: Executor> Passing<E> {
         match (passing, belongs) {
             (_, Belongs::Both) => self.refuse(session, Reply::error(BOTH), replies).await,
             (_, Belongs::Whole) => self.refuse(session, Reply::error(WHOLE), replies).await,
+            (_, Belongs::Tracks) => self.refuse(session, Reply::error(TRACKS), replies).await,
             (command::Passing::Watches, Belongs::There) if !session.watched.is_empty() => {
                 self.refuse(session, Reply::error(BOTH), replies).await;
             }
@@ -135,6 +137,7 @@ impl<E: Executor> Passing<E> {
             Belongs::There | Belongs::Anywhere => return self.to_upstream(session, requests, replies).await,
             Belongs::Here | Belongs::Both => BOTH,
             Belongs::Whole => WHOLE,
+            Belongs::Tracks => TRACKS,
         };
         with_aside(session, |aside, session| aside.spoil(session));
         self.refuse(session, Reply::error(why), replies).await;
@@ -187,6 +190,7 @@ impl<E: Executor> Passing<E> {
         let is_stranger = aside_of(session).is_some_and(Aside::is_somebody_else);
         let reply = match all {
             Belongs::Whole => fail(session, WHOLE),
+            Belongs::Tracks => fail(session, TRACKS),
             Belongs::Both => fail(session, BOTH),
             Belongs::Here if is_theirs && !is_own => fail(session, BOTH),
             Belongs::Here if is_stranger => fail(session, STRANGER),
@@ -215,7 +219,8 @@ impl<E: Executor> Passing<E> {
             true => whole(session, standing, moved),
             false => Belongs::Here,
         };
-        if let Some(multi) = session.multi.as_mut().filter(|_| matches!(all, Belongs::Both | Belongs::Whole))
+        if let Some(multi) =
+            session.multi.as_mut().filter(|_| matches!(all, Belongs::Both | Belongs::Whole | Belongs::Tracks))
         {
             // The patterns have changed since.
             multi.failed = true;

@@ -40,6 +40,8 @@ pub struct State {
     pub somebody_else: AtomicBool,
     /// Whether it has subscribed and speaks RESP2, so that the upstream answers little else.
     pub restricted: AtomicBool,
+    /// Whether the upstream may remember what it reads.
+    pub tracks: AtomicBool,
     /// The rule by which it was begun to hold something.
     begun_by: Mutex<Option<Arc<Rule>>>,
     /// Told when nothing is pending any more, or it is broken.
@@ -73,12 +75,13 @@ impl State {
     }
 }
 
-/// Until the rule is one in which the client has to begin again with what it is in the middle of: on the other side, or so that a transaction is followed from its beginning.
+/// Until the rule is one in which the client has to begin again with what it is in the middle of: on the other side, or so that a transaction is followed from its beginning, or what it has read is forgotten because the upstream does not hear of all keys any more.
 pub async fn interrupted(mut changes: watch::Receiver<Arc<Rule>>, state: &State) {
     while changes.changed().await.is_ok() {
         let rule = changes.borrow_and_update().clone();
         // A client may have begun by the new rule before this hears of it.
-        if !rule.mode.is_upstream() || state.holds_since_before(&rule) {
+        let is_deaf = rule.is_divided() && state.tracks.load(Relaxed);
+        if !rule.mode.is_upstream() || is_deaf || state.holds_since_before(&rule) {
             return;
         }
     }

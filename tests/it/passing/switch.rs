@@ -69,7 +69,7 @@ fn nobody_is_answered_by_two_sides_or_by_an_error() {
             .collect();
         thread::sleep(Duration::from_millis(300));
         let load = Stop(stop);
-        change(&mut admin, "postgres");
+        change(&mut admin, "postgres FORCE");
         assert_eq!(processes[1].connect().plain("RESPG.MODE GET"), Value::Bulk("postgres".into()));
         thread::sleep(Duration::from_millis(300));
         drop(load);

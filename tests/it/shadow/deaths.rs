@@ -73,7 +73,7 @@ fn whoever_changes_the_mode_is_killed() {
     assert_eq!(client.plain("INCR n"), 1);
     slow.signal(Signal::STOP);
     let mut admin = initiator.connect();
-    admin.send(["RESPG.MODE SET postgres"]);
+    admin.send(["RESPG.MODE SET postgres FORCE"]);
     blocking(async {
         let postgres = pg::connect(&pair.database).await;
         until(&postgres, |stored| stored.contains('>')).await;
@@ -104,7 +104,7 @@ fn a_change_that_was_given_up_does_not_begin() {
         assert!(admin.read().is_error());
     });
     assert_eq!(client.plain("INCR n"), 1);
-    change_mode(&mut client, "postgres");
+    change_mode(&mut client, "postgres FORCE");
 }
 
 /// It has ended between the commit of a mode in which somebody follows and its own beginning with it: it alone has noted that all keys are to be compared.
@@ -206,10 +206,10 @@ fn a_process_does_not_hear_of_a_change() {
     // Each of them has forgotten it.
     std::thread::sleep(Duration::from_millis(3500));
     let (mut admin, mut client) = (hearing.connect(), deaf.connect());
-    let said = admin.plain("RESPG.MODE SET postgres");
+    let said = admin.plain("RESPG.MODE SET postgres FORCE");
     let now = [admin.plain("GET k"), client.plain("GET k")];
     assert_eq!(now[0], now[1], "{said:?}");
     run(format!("ALTER ROLE {role} LOGIN"));
-    change_mode(&mut admin, "postgres");
+    change_mode(&mut admin, "postgres FORCE");
     assert_eq!([admin.plain("GET k"), client.plain("GET k")], [Value::Null, Value::Null]);
 }

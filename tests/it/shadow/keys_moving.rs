@@ -9,8 +9,8 @@ use rustix::process::Signal;
 
 use super::keys::change;
 use super::pair::{PATIENCE, Pair, pause, settle, work_while};
-use crate::support::client::{Client, Protocol, Value};
-use crate::support::redis::PROGRAMS;
+use crate::support::client::{Client, Protocol, Value, ok};
+use crate::support::redis::{OTHERS, PROGRAMS};
 use crate::support::respg::Respg;
 
 /// Counters that one client increments: what it was told last, and whether it may be one more.
@@ -185,4 +185,54 @@ fn a_workload_of_everything() {
             pair.assert_equal([&respg]);
         }
     }
+}
+
+/// Older ones say of a call without keys that its arguments are invalid.
+#[test]
+fn scripts_without_keys() {
+    for program in OTHERS {
+        let pair = Pair::new(program);
+        let _redis = pair.redis();
+        let respg = pair.settled(0, &["--mode", "shadow"]);
+        let mut client = respg.connect();
+        change(&mut client, "RESPG.MODE SET reverse KEYS m:*");
+        assert_eq!(client.plain("EVAL return(1) 0 m:argument"), 1, "{program}");
+        let said = client.plain("EVAL m:argument").to_string_lossy();
+        assert!(said.contains("wrong number of arguments"), "{program}: {said}");
+        let said = client.plain("EVAL return(1) 1 m:k").to_string_lossy();
+        assert!(said.contains("unknown command"), "{program}: {said}");
+    }
+}
+
+/// The Redis does not know who has read moved keys: such a client would keep what is old.
+#[test]
+fn nobody_caches_what_is_moved() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let respg = pair.settled(0, &["--mode", "shadow"]);
+    let connect = || Client::connect(respg.address(), Protocol::Resp3);
+    let (mut caching, mut broadcast, mut admin) = (connect(), connect(), respg.connect());
+    assert_eq!(caching.plain("CLIENT TRACKING ON"), ok());
+    assert_eq!(broadcast.plain("CLIENT TRACKING ON BCAST PREFIX m:"), ok());
+    change(&mut admin, "RESPG.MODE SET reverse KEYS m:*");
+    assert!(caching.try_calls(["GET m:k"]).is_err());
+    assert_eq!(broadcast.plain("PING"), Value::Status("PONG".to_owned()));
+    let refused = |client: &mut Client, call: &str| {
+        let said = client.plain(call).to_string_lossy();
+        assert!(said.contains("BCAST") && said.contains("RESPG.MODE KEYS"), "{call}: {said}");
+    };
+    let mut client = connect();
+    refused(&mut client, "CLIENT TRACKING ON");
+    refused(&mut client, "client tracking on NOLOOP optin");
+    for first in ["PING", "CLIENT TRACKING OFF"] {
+        assert_eq!(client.plain("MULTI"), ok());
+        client.plain(first);
+        refused(&mut client, "CLIENT TRACKING ON");
+        let said = client.plain("EXEC").to_string_lossy();
+        assert!(said.starts_with("EXECABORT"), "{said}");
+    }
+    assert_eq!(client.plain("CLIENT TRACKING ON BCAST"), ok());
+    change(&mut admin, "RESPG.MODE SET shadow KEYS m:*");
+    assert_eq!(client.plain("CLIENT TRACKING OFF"), ok());
+    assert_eq!(client.plain("CLIENT TRACKING ON"), ok());
 }

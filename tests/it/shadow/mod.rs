@@ -166,7 +166,7 @@ impl Shadow {
 pub fn change_mode(admin: &mut Client, mode: &str) {
     let begun = Instant::now();
     loop {
-        match admin.plain(["RESPG.MODE", "SET", mode]) {
+        match admin.plain(format!("RESPG.MODE SET {mode}").as_str()) {
             Value::Status(ok) if ok == "OK" => return,
             refused => assert!(begun.elapsed() < Duration::from_secs(60), "{refused:?}"),
         }

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
+use super::pair::{Pair, settle};
 use super::{Shadow, change_mode, connect, verify};
 use crate::support::client::{Value, ok};
 use crate::support::pg::{self, fresh_database};
-use crate::support::redis::Redis;
+use crate::support::redis::{PROGRAMS, Redis};
 use crate::support::respg::{Respg, blocking, refusal};
 
 /// Increments a counter of its own and notes the last answer, which must always be one more.
@@ -117,6 +118,39 @@ fn what_postgres_has_answered_is_not_lost_by_mistake() {
     }
     change_mode(&mut admin, "postgres");
     assert_eq!(admin.plain("GET k"), Value::Null);
+}
+
+/// Postgres is as it was when somebody followed last.
+#[test]
+fn what_the_upstream_alone_has_is_not_left_by_mistake() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let mut redis = pair.redis();
+    let respg = pair.settled(0, &["--mode", "shadow"]);
+    let mut admin = respg.connect();
+    assert_eq!(admin.plain("SET k 1"), ok());
+    settle(&respg);
+    change_mode(&mut admin, "redis");
+    assert_eq!(admin.plain("SET k 2"), ok());
+    let is_refused = |said: &str| said.contains("as it was before: go through mode shadow");
+    let refused = admin.plain("RESPG.MODE SET postgres").to_string_lossy();
+    assert!(is_refused(&refused), "{refused}");
+    assert_eq!(admin.plain("GET k"), Value::from("2"));
+    drop((admin, respg));
+    let begun = Instant::now();
+    let refused = || pair.refusal(&["--mode", "postgres"]);
+    // Until the first one is known to be gone.
+    while !is_refused(&refused()) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", refused());
+    }
+    let respg = pair.respg(0, &[]);
+    let mut admin = respg.connect();
+    assert_eq!(admin.plain("GET k"), Value::from("2"));
+    // It cannot be asked.
+    redis.kill();
+    let refused = admin.plain("RESPG.MODE SET postgres").to_string_lossy();
+    assert!(is_refused(&refused), "{refused}");
+    assert_eq!(admin.plain("RESPG.MODE SET postgres FORCE"), ok());
+    assert_eq!(admin.plain("GET k"), Value::from("1"));
 }
 
 /// A client that waits is called in the moment in which commands begin to be held back: it must not wait for their end, and the change for it.

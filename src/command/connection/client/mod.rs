@@ -39,6 +39,7 @@ pub(super) static CLIENT: Command = Command {
 };
 
 pub use name::valid_name;
+pub use tracking::tracks;
 
 /// What most sub-commands have in common.
 const FAMILY: Command = Command {

@@ -2,6 +2,7 @@
 //!
 //! Client-side caching is not supported: it can be switched off, not on.
 use super::FAMILY;
+use crate::command::Request;
 use crate::command::prelude::*;
 
 pub(super) static TRACKING: Command =
@@ -27,6 +28,14 @@ fn tracking(args: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
         true => Err(CommandError::text("ERR Client tracking is not supported by respg")),
         false => Err(CommandError::SYNTAX),
     }
+}
+
+/// Whether the server is to remember what the client reads (TRACKING ON without BCAST).
+pub fn tracks(request: &Request) -> bool {
+    let is = |word: &bytes::Bytes, name: &[u8]| word.eq_ignore_ascii_case(name);
+    std::ptr::eq(request.command, &TRACKING)
+        && is(&request.argv[2], b"ON")
+        && !request.argv.iter().any(|word| is(word, b"BCAST"))
 }
 
 fn caching(_: &mut Args, _: &PlanContext) -> Result<Plan, CommandError> {
