@@ -83,7 +83,7 @@ pub async fn exec(engine: &Engine, session: &mut Session, queue: Queue) -> Resul
                 databases,
             ))
         };
-        let begun = tokio::time::timeout(store.patience, begun).await.unwrap_or_else(|_| {
+        let begun = tokio::time::timeout(store.patience, connection.busy(begun)).await.unwrap_or_else(|_| {
             connection.abandon();
             Err(StoreError::no_answer())
         });
@@ -91,9 +91,8 @@ pub async fn exec(engine: &Engine, session: &mut Session, queue: Queue) -> Resul
             Ok((Begun::Changed, _)) => return Ok(Reply::NullArray),
             Ok((Begun::Locked { placeholders, now_us }, databases)) => {
                 let run = Run { engine, session, connection: &connection, barrier, publishes, now_us };
-                let finished =
-                    tokio::time::timeout(store.patience, run.finish(segments, &databases, placeholders));
-                return finished.await.unwrap_or_else(|_| {
+                let finished = connection.busy(run.finish(segments, &databases, placeholders));
+                return tokio::time::timeout(store.patience, finished).await.unwrap_or_else(|_| {
                     connection.abandon();
                     Err(StoreError::Unknown)
                 });

@@ -136,7 +136,7 @@ impl Store {
     }
 
     async fn answered<T>(&self, connection: &Connection, asked: impl Future<Output = T>) -> Option<T> {
-        let answered = tokio::time::timeout(self.patience, asked).await;
+        let answered = tokio::time::timeout(self.patience, connection.busy(asked)).await;
         if answered.is_err() {
             connection.abandon();
         }
