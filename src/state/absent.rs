@@ -1,6 +1,6 @@
 //! Who may pass commands on to the upstream, also without Postgres. A process that is cut off from Postgres does not hear of a change of the mode and would go on by
-//! the old one, so each process enters itself in the database before it passes anything on; while one stands there that is not connected to Postgres, Postgres does
-//! not begin to answer, until the upstream has been seen without that process for longer than a connection of its own may be away (`upstream::LEASE`).
+//! the old one, so each process enters itself in the database before it passes anything on; while one stands there that is not connected to Postgres, no
+//! side begins to answer, until the upstream has been seen without that process for longer than a connection of its own may be away (`upstream::LEASE`).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -183,7 +183,7 @@ impl Process {
         Ok(Ok(!waits))
     }
 
-    /// Takes all that are missing for gone, but those that are not.
+    /// Takes all that are missing for gone, but those that the upstream shows.
     pub(super) async fn give_up_missing(&self) -> Result<(), StoreError> {
         let missing = self.missing_processes().await?;
         if missing.is_empty() {
@@ -192,6 +192,7 @@ impl Process {
         let look = self.look().await.ok();
         for one in missing {
             if !look.as_ref().is_some_and(|look| one.is_seen(look)) {
+                self.store.end_sessions_of(one.sessions).await?;
                 self.leave(&one).await?;
             }
         }

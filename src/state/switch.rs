@@ -99,12 +99,15 @@ impl Process {
             return Err(SwitchError::Loses(why));
         }
         self.all_hear().await?;
-        let postgres_begins = from.hands_over(&to, Side::Postgres);
-        if !force
-            && postgres_begins
-            && let Some(why) = self.none_missing().await?
-        {
-            return Err(SwitchError::Refused(format!("{why}; end it, or say FORCE")));
+        if from.hands_over(&to, Side::Postgres) || from.hands_over(&to, Side::Upstream) {
+            if force {
+                self.give_up_missing().await?;
+            }
+            // FORCE does not go over one that is certainly there.
+            if let Some(why) = self.none_missing().await? {
+                let hint = if force { "" } else { ", or say FORCE" };
+                return Err(SwitchError::Refused(format!("{why}; end it{hint}")));
+            }
         }
         // Asked before this process is: who stands in for the dead marks slots here before it forgets them.
         self.none_dead(&from, &to, force).await?;
@@ -118,9 +121,6 @@ impl Process {
             Ok(()) => {
                 // It is done; who has not gone on yet holds commands back until then.
                 let _ = tokio::time::timeout(PATIENCE, self.all_ready(&done(&token))).await;
-                if force && postgres_begins {
-                    let _ = self.give_up_missing().await;
-                }
                 Ok(())
             }
             Err(error) => {
@@ -132,13 +132,13 @@ impl Process {
     }
 
     async fn commit(&self, changing: &Stored, from: &Rule, to: Rule, token: &str) -> Result<(), SwitchError> {
-        let postgres_begins = !token::is_forced(token) && from.hands_over(&to, Side::Postgres);
+        let hands_over = from.hands_over(&to, Side::Postgres) || from.hands_over(&to, Side::Upstream);
         let all_ready = async {
             loop {
                 self.all_ready(token).await?;
                 let is_ready = |process| self.switching.is_ready(token, process);
                 // Who has come back since is waited for.
-                if !postgres_begins || self.all_passing(is_ready).await?.map_err(SwitchError::Refused)? {
+                if !hands_over || self.all_passing(is_ready).await?.map_err(SwitchError::Refused)? {
                     return Ok(());
                 }
                 tokio::time::sleep(GLANCE).await;

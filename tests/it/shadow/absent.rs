@@ -105,18 +105,24 @@ fn who_is_cut_off_from_postgres_is_not_passed_over() {
 #[test]
 fn who_has_come_back_after_force_is_not_passed_over() {
     let pair = Pair::new(PROGRAMS[0]);
-    let _redis = pair.redis();
+    let redis = pair.redis();
     let respg = pair.respg(0, &["--mode", "redis"]);
     let apart = Apart::start(&pair, "passed_over", &[]);
     let (mut admin, mut client) = (respg.connect(), apart.respg.connect());
     assert_eq!(client.plain("SET k 1"), ok());
     apart.cut();
+    // Not as long as it can be seen.
+    let why = refusal(&mut admin, "RESPG.MODE SET postgres FORCE");
+    assert!(why.contains(CUT_OFF) && !why.contains("FORCE"), "{why}");
+    assert_eq!(client.plain("GET k"), Value::from("1"));
+    assert_eq!(redis.connect().plain("ACL SETUSER default -client|list"), ok());
     assert_eq!(admin.plain("RESPG.MODE SET postgres FORCE"), ok());
+    assert_eq!(redis.connect().plain("ACL SETUSER default +client|list"), ok());
     apart.mend();
     until(&mut client, "GET k", &Value::Null);
     assert_eq!(admin.plain("RESPG.MODE SET redis FORCE"), ok());
     apart.cut();
-    let why = refusal(&mut admin, "RESPG.MODE SET postgres");
+    let why = refusal(&mut admin, "RESPG.MODE SET postgres FORCE");
     assert!(why.contains(CUT_OFF), "{why}");
     assert_eq!([client.plain("INCR k"), admin.plain("INCR k")], [2, 3].map(Value::Integer));
 }
@@ -212,6 +218,7 @@ fn who_has_lost_its_name_asks_before_it_goes_on() {
     assert!(why.contains("it is not known who answers"), "{why}");
     apart.mend();
     until(&mut client, "SET k 1", &ok());
+    assert_eq!(client.plain("DEL k"), 1);
     apart.cut();
     let why = refusal(&mut admin, "RESPG.MODE SET postgres");
     assert!(why.contains("NOPERM") || why.contains("has no name in the upstream"), "{why}");
