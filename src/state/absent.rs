@@ -18,7 +18,7 @@ use crate::store::statements::server::{ENTER_PASSING, LEAVE_PASSING, LOSE, PASSI
 use crate::upstream::{Connection, LEASE, UpstreamError, in_time};
 
 /// How long the upstream has to be without a process until it is taken for gone.
-const ABSENT: Duration = LEASE.saturating_add(Duration::from_secs(2));
+const ABSENT: Duration = LEASE.saturating_add(Duration::from_secs(3));
 /// How long a change waits until nobody is missing.
 const PATIENCE: Duration = ABSENT.saturating_add(Duration::from_secs(3));
 const GLANCE: Duration = Duration::from_millis(50);

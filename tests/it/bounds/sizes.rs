@@ -180,6 +180,7 @@ fn a_value_of_512_megabytes() {
     const LENGTH: usize = 512 << 20;
     let respg = Respg::start(&[]);
     let mut client = respg.connect();
+    client.wait_up_to(300);
     let mut socket = respg.socket();
     let expect = |socket: &mut std::net::TcpStream, reply: &str| {
         let mut got = vec![0; reply.len()];

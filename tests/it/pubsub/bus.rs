@@ -131,7 +131,7 @@ fn one_listening_connection() {
     };
     let locks = || -> i64 {
         let count = "SELECT count(DISTINCT pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
-                     WHERE locktype = 'advisory' AND datname = current_database()";
+                     WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND datname = current_database()";
         blocking(async { connect(&url).await.query_one(count, &[]).await.unwrap().get(0) })
     };
     let mut first: Vec<_> = servers.iter().map(Respg::connect).collect();
