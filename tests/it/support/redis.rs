@@ -1,5 +1,6 @@
 //! A real Redis (or Valkey) of a test.
 
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -45,7 +46,7 @@ impl Redis {
                 .spawn()
                 .unwrap_or_else(|error| panic!("{program}: {error}"));
             while child.try_wait().expect("our child").is_none() {
-                if TcpStream::connect(address).is_ok() {
+                if answers(address).is_ok() {
                     return Redis { child, address, _scratch: scratch };
                 }
                 sleep(Duration::from_millis(10));
@@ -82,4 +83,12 @@ impl Drop for Redis {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whatever it says: then it listens at all its sockets.
+fn answers(address: SocketAddr) -> io::Result<()> {
+    let mut socket = TcpStream::connect(address)?;
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    socket.write_all(b"PING\r\n")?;
+    socket.read_exact(&mut [0])
 }
