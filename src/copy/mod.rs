@@ -9,8 +9,6 @@ mod scan;
 mod transaction;
 mod write;
 
-use bytes::Bytes;
-
 pub use own::Own;
 pub use portions::{Portions, Read, read_key, read_keys};
 pub use redis::Redis;
@@ -28,9 +26,4 @@ pub trait Speaker: Send {
     fn dialect(&self) -> Dialect;
 
     fn speak(&mut self, calls: Vec<Call>) -> impl Future<Output = Result<Vec<Reply>, UpstreamError>> + Send;
-}
-
-/// A call of these words.
-pub(crate) fn words<const N: usize>(words: [&str; N]) -> Call {
-    words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect()
 }

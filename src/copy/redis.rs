@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Speaker, words};
+use super::Speaker;
 use crate::command::copy::{Call, Dialect};
 use crate::resp::Reply;
-use crate::upstream::{Connection, UpstreamError, Url, in_time};
+use crate::upstream::{Connection, UpstreamError, Url, in_time, words};
 
 /// How often a broken connection is opened again before we give up, and the pause before the first attempt, which doubles.
 const ATTEMPTS: u32 = 6;

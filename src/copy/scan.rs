@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::{Speaker, words};
+use super::Speaker;
 use crate::command::copy::CopyError;
 use crate::resp::Reply;
-use crate::upstream::UpstreamError;
+use crate::upstream::{UpstreamError, words};
 
 /// How the names begin under which large values are made before they take their keys' places.
 pub const LEFT_OVER: &str = "respg:copy:";

@@ -83,19 +83,13 @@ pub async fn exec(engine: &Engine, session: &mut Session, queue: Queue) -> Resul
                 databases,
             ))
         };
-        let begun = tokio::time::timeout(store.patience, connection.busy(begun)).await.unwrap_or_else(|_| {
-            connection.abandon();
-            Err(StoreError::no_answer())
-        });
+        let begun = store.answered(&connection, begun).await.unwrap_or_else(|| Err(StoreError::no_answer()));
         match begun {
             Ok((Begun::Changed, _)) => return Ok(Reply::NullArray),
             Ok((Begun::Locked { placeholders, now_us }, databases)) => {
                 let run = Run { engine, session, connection: &connection, barrier, publishes, now_us };
-                let finished = connection.busy(run.finish(segments, &databases, placeholders));
-                return tokio::time::timeout(store.patience, finished).await.unwrap_or_else(|_| {
-                    connection.abandon();
-                    Err(StoreError::Unknown)
-                });
+                let finished = run.finish(segments, &databases, placeholders);
+                return store.answered(&connection, finished).await.unwrap_or(Err(StoreError::Unknown));
             }
             Err(StoreError::Conflict) => {
                 drop(connection);

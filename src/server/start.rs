@@ -266,11 +266,12 @@ impl Server {
         // On a thread of its own, for which the end of the runtime does not wait as it does for blocking tasks.
         let (done, joined) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || done.send(handles.into_iter().all(|handle| handle.join().is_ok())));
-        if timeout(LAST, joined).await.is_err() {
-            tracing::warn!("some clients did not finish in time");
-        }
-        if self.process.upstream.is_some() {
-            self.process.passes_no_more().await;
+        match timeout(LAST, joined).await {
+            Err(_) => tracing::warn!("some clients did not finish in time"),
+            Ok(_) if self.process.upstream.is_some() => {
+                let _ = timeout(LAST, self.process.passes_no_more()).await;
+            }
+            Ok(_) => {}
         }
         self.background.shutdown().await;
         if let Some(path) = &self.process.settings.config.unixsocket {

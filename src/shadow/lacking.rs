@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::keeper::Keeper;
 use super::runs;
-use crate::copy::{Redis, Scan, Speaker, databases, words};
+use crate::copy::{Redis, Scan, Speaker, databases};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::state::{Patterns, Process};
-use crate::upstream::{UpstreamError, Url};
+use crate::upstream::{UpstreamError, Url, words};
 
 const STEP: u32 = 1000;
 

@@ -15,7 +15,7 @@ use crate::resp::Reply;
 use crate::store::StoreError;
 use crate::store::bus::Link;
 use crate::store::statements::server::{ENTER_PASSING, LEAVE_PASSING, LOSE, PASSING_PROCESSES};
-use crate::upstream::{Connection, LEASE, UpstreamError, in_time};
+use crate::upstream::{Connection, LEASE, UpstreamError, in_time, words};
 
 /// How long the upstream has to be without a process until it is taken for gone.
 const ABSENT: Duration = LEASE.saturating_add(Duration::from_secs(3));
@@ -228,9 +228,7 @@ impl Process {
         let url = upstream.pipe.url();
         // Among the others it has to find itself.
         let own = format!("respg-{}", random_hex(16));
-        let calls = [&["CLIENT", "SETNAME", &own][..], &["CLIENT", "LIST"]];
-        let calls =
-            calls.map(|call| call.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect());
+        let calls = [words(["CLIENT", "SETNAME", &own]), words(["CLIENT", "LIST"])];
         let asked = in_time(url, async { Connection::open(url).await?.call(&calls).await });
         let replies = asked.await.map_err(|error: UpstreamError| error.to_string())?;
         let list = match &replies[..] {
@@ -243,8 +241,8 @@ impl Process {
                 return Err(refused.unwrap_or_else(|| "no list of clients".to_owned()));
             }
         };
-        let words = list.split(u8::is_ascii_whitespace).filter_map(|word| word.strip_prefix(b"name="));
-        let names: HashSet<Bytes> = words.map(Bytes::copy_from_slice).collect();
+        let named = list.split(u8::is_ascii_whitespace).filter_map(|word| word.strip_prefix(b"name="));
+        let names: HashSet<Bytes> = named.map(Bytes::copy_from_slice).collect();
         match names.contains(own.as_bytes()) {
             true => Ok(Look { begun, ended: Instant::now(), names }),
             false => Err("its list of clients is not complete".to_owned()),

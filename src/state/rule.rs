@@ -75,6 +75,11 @@ impl Rule {
         self.is_followed_by(side) || self.is_divided() || self.mode.is_upstream() == (side == Side::Upstream)
     }
 
+    /// Whether by the rule `to` keys are answered for by another side than now.
+    pub fn changes_sides(&self, to: &Rule) -> bool {
+        [Side::Postgres, Side::Upstream].into_iter().any(|side| self.hands_over(to, side))
+    }
+
     /// Whether by the rule `to` this side answers for keys for which the other does now.
     pub fn hands_over(&self, to: &Rule, side: Side) -> bool {
         match (self.mode.is_upstream(), to.mode.is_upstream(), side) {

@@ -99,7 +99,7 @@ impl Process {
             return Err(SwitchError::Loses(why));
         }
         self.all_hear().await?;
-        if from.hands_over(&to, Side::Postgres) || from.hands_over(&to, Side::Upstream) {
+        if from.changes_sides(&to) {
             if force {
                 self.give_up_missing().await?;
             }
@@ -132,13 +132,14 @@ impl Process {
     }
 
     async fn commit(&self, changing: &Stored, from: &Rule, to: Rule, token: &str) -> Result<(), SwitchError> {
-        let hands_over = from.hands_over(&to, Side::Postgres) || from.hands_over(&to, Side::Upstream);
         let all_ready = async {
             loop {
                 self.all_ready(token).await?;
                 let is_ready = |process| self.switching.is_ready(token, process);
                 // Who has come back since is waited for.
-                if !hands_over || self.all_passing(is_ready).await?.map_err(SwitchError::Refused)? {
+                if !from.changes_sides(&to)
+                    || self.all_passing(is_ready).await?.map_err(SwitchError::Refused)?
+                {
                     return Ok(());
                 }
                 tokio::time::sleep(GLANCE).await;

@@ -135,7 +135,8 @@ impl Store {
         answered.map_err(|error| StoreError::at_commit(&error))
     }
 
-    async fn answered<T>(&self, connection: &Connection, asked: impl Future<Output = T>) -> Option<T> {
+    /// What is done on a connection, which is given up if it takes too long or this future is dropped.
+    pub async fn answered<T>(&self, connection: &Connection, asked: impl Future<Output = T>) -> Option<T> {
         let answered = tokio::time::timeout(self.patience, connection.busy(asked)).await;
         if answered.is_err() {
             connection.abandon();

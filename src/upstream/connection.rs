@@ -111,6 +111,11 @@ pub async fn in_time<T>(
     })
 }
 
+/// A call of these words.
+pub fn words<const N: usize>(words: [&str; N]) -> Vec<Bytes> {
+    words.map(|word| Bytes::copy_from_slice(word.as_bytes())).into()
+}
+
 /// The wire form of a call.
 pub fn write_call(argv: &[Bytes], out: &mut BytesMut) {
     length(b'*', argv.len(), out);

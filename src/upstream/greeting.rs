@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
-
-use super::connection::Connection;
+use super::connection::{Connection, words};
 use super::error::UpstreamError;
 use crate::resp::Reply;
 
@@ -53,13 +51,11 @@ impl Foreign {
 
 impl Greeting {
     pub(super) async fn of(connection: &mut Connection, name: &str) -> Result<Greeting, UpstreamError> {
-        let call =
-            |words: &[&str]| words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
         let calls = [
-            call(&["CLIENT", "SETNAME", name]),
-            call(&["HELLO", "2"]),
-            call(&["INFO", "server"]),
-            call(&["COMMAND"]),
+            words(["CLIENT", "SETNAME", name]),
+            words(["HELLO", "2"]),
+            words(["INFO", "server"]),
+            words(["COMMAND"]),
         ];
         let replies = connection.call(&calls).await?;
         let [named, hello, info, commands] = &replies[..] else { unreachable!("one reply for each call") };

@@ -10,7 +10,7 @@ mod socket;
 mod tap;
 mod url;
 
-pub use connection::{Connection, in_time, write_call};
+pub use connection::{Connection, in_time, words, write_call};
 pub use error::UpstreamError;
 pub use greeting::{Foreign, Greeting};
 pub use pipe::{LEASE, Pipe};

@@ -15,7 +15,7 @@ use crate::command::{self, Flags, Incoming};
 use crate::exec::Executor;
 use crate::resp::{Protocol, Reply};
 use crate::session::{ReplyMode, Session};
-use crate::upstream::{Greeting, UpstreamError};
+use crate::upstream::{Greeting, UpstreamError, words};
 
 impl<E: Executor> Passing<E> {
     /// Sends a request of a client whose requests have to go to its own connection now.
@@ -82,7 +82,7 @@ impl<E: Executor> Passing<E> {
             Incoming::Known(request)
                 if incoming.has(Flags::CHOOSES_REPLIES) && request.plan(&self.context(session)).is_ok() =>
             {
-                ["CLIENT", "REPLY", "ON"].map(|word| Bytes::from_static(word.as_bytes())).into()
+                words(["CLIENT", "REPLY", "ON"])
             }
             _ => incoming.argv().to_vec(),
         }

@@ -16,7 +16,7 @@ use crate::keyspace::DbIndex;
 use crate::resp::{Protocol, Reply};
 use crate::session::Session;
 use crate::state::{Blockage, ClientHandle, OutputLimit, Process, Rule, Upstream};
-use crate::upstream::{Calls, Connection, FollowedAside, Raw, UpstreamError, in_time};
+use crate::upstream::{Calls, Connection, FollowedAside, Raw, UpstreamError, in_time, words};
 
 /// What may wait for a client that does not read; beyond, nothing is taken from the upstream, whose own limits then hold, but while commands are held back.
 const MOST_WAITING: u64 = 1024 * 1024;
@@ -54,8 +54,7 @@ impl Aside {
         let url = upstream.pipe.url();
         let (connection, replies) = in_time(url, async {
             let mut connection = Connection::open(url).await?;
-            let id = ["CLIENT", "ID"].map(|word| Bytes::from_static(word.as_bytes()));
-            let replies = connection.call(&[id.into()]).await?;
+            let replies = connection.call(&[words(["CLIENT", "ID"])]).await?;
             Ok((connection, replies))
         })
         .await?;
@@ -384,8 +383,7 @@ impl Task {
         let pipe = self.upstream.pipe.clone();
         tokio::spawn(async move {
             let id = id.to_string();
-            let call: Vec<Bytes> =
-                ["CLIENT", "UNBLOCK", &id, how].map(|word| Bytes::copy_from_slice(word.as_bytes())).into();
+            let call = words(["CLIENT", "UNBLOCK", &id, how]);
             let db = pipe.url().db;
             // If the upstream is gone the client is no longer blocked either.
             let _ = pipe.call(db, Protocol::Resp2, std::iter::once(&call[..]), None).await;
