@@ -145,10 +145,8 @@ impl<E: Executor> Passing<E> {
 
     pub(super) async fn open_aside(&self, session: &mut Session) -> Result<(), UpstreamError> {
         if session.aside.is_none() {
-            // Nobody has to find out for himself, which may take seconds.
-            if let Some(problem) = self.upstream.pipe.problem() {
-                return Err(problem);
-            }
+            // Nobody has to find out for himself, which may take seconds; and this process may have to be confirmed first.
+            self.upstream.pipe.connected().await?;
             let aside = Aside::open(&self.process, &self.upstream, session).await?;
             session.aside = Some(Box::new(aside));
         }

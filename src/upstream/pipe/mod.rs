@@ -129,12 +129,10 @@ impl Pipe {
         greeting.is_named.then(|| self.name.clone())
     }
 
-    /// Why there is no connection at the moment.
-    pub fn problem(&self) -> Option<UpstreamError> {
-        match &self.state().link {
-            Link::Usable => None,
-            Link::Down(error) => Some(error.clone()),
-        }
+    /// Waits for the attempt to connect that is not over, if there is no connection.
+    pub async fn connected(&self) -> Result<(), UpstreamError> {
+        let is_connected = self.state().pulse.is_connected;
+        if is_connected { Ok(()) } else { self.confirm(self.url.db).await }
     }
 
     /// How many times it was connected.

@@ -33,7 +33,8 @@ impl Apart {
 
     fn cut(&self) {
         let role = self.role;
-        let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
+        let cut =
+            format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{role}'");
         run(&self.database, &format!("ALTER ROLE {role} NOLOGIN"));
         run(&self.database, &cut);
     }
@@ -144,6 +145,27 @@ fn who_is_cut_off_is_not_passed_over_at_a_start() {
     drop(apart);
     let respg = pair.respg(0, &["--mode", "postgres"]);
     assert_eq!(respg.connect().plain("GET k"), Value::Null);
+}
+
+/// Nor does one that begins pass anything on before it is entered, neither on a client's own connection.
+#[test]
+fn who_begins_is_entered_first() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let redis = pair.redis();
+    let _first = pair.respg(0, &["--mode", "redis"]);
+    redis.signal(Signal::STOP);
+    let respg = pair.respg(1, &[]);
+    let mut client = respg.connect();
+    client.send(["BLPOP nothing 0.01", "RPUSH list a"]);
+    blocking(async {
+        let mut postgres = pg::connect(&pair.database).await;
+        let locked = postgres.transaction().await.expect("begun");
+        locked.batch_execute("LOCK TABLE respg.passing_processes IN EXCLUSIVE MODE").await.expect("locked");
+        redis.signal(Signal::CONT);
+        sleep(Duration::from_millis(1500));
+        assert_eq!(redis.connect().plain("EXISTS list"), 0);
+    });
+    assert_eq!((client.read(), client.read()), (Value::Null, Value::from(1)));
 }
 
 /// Who was away from the Redis for so long that it may have been taken for gone asks Postgres before it goes on, also for what had connections of its own.

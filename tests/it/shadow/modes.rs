@@ -170,7 +170,8 @@ fn readers_that_are_called_do_not_hold_a_change_up() {
                     reader.send([read.as_str()]);
                     sleep(Duration::from_millis(3));
                     writer.plain(add.as_str());
-                    assert!(!reader.read().is_error());
+                    let read = reader.read();
+                    assert!(!read.is_error(), "{}", read.to_string_lossy());
                 }
             });
         }
