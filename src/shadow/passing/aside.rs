@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -12,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::expected::{Expected, Queued};
 use super::progress::{Context, State, interrupted};
 use super::sent::{Counted, Effect, Sent, is_subscription, number};
+use super::unblock;
 use crate::keyspace::DbIndex;
 use crate::resp::{Protocol, Reply};
 use crate::session::Session;
@@ -20,7 +22,7 @@ use crate::upstream::{Calls, Connection, FollowedAside, Raw, UpstreamError, in_t
 
 /// What may wait for a client that does not read; beyond, nothing is taken from the upstream, whose own limits then hold, but while commands are held back.
 const MOST_WAITING: u64 = 1024 * 1024;
-const UNLIMITED: OutputLimit = OutputLimit { hard: 0, soft: 0, soft_time: std::time::Duration::ZERO };
+const UNLIMITED: OutputLimit = OutputLimit { hard: 0, soft: 0, soft_time: Duration::ZERO };
 
 const QUEUED: &[u8] = b"+QUEUED\r\n";
 
@@ -374,19 +376,11 @@ impl Task {
 
     /// CLIENT UNBLOCK: the upstream knows what to say to the client.
     fn unblock(&self) {
-        let how = match self.client.blockage() {
-            Blockage::TimeOut => "TIMEOUT",
-            Blockage::Error => "ERROR",
-            Blockage::Free | Blockage::Blocked => return,
-        };
-        let Some(id) = self.id else { return };
-        let pipe = self.upstream.pipe.clone();
-        tokio::spawn(async move {
-            let id = id.to_string();
-            let call = words(["CLIENT", "UNBLOCK", &id, how]);
-            let db = pipe.url().db;
-            // If the upstream is gone the client is no longer blocked either.
-            let _ = pipe.call(db, Protocol::Resp2, std::iter::once(&call[..]), None).await;
-        });
+        let (client, asked) = (self.client.clone(), self.client.blockage());
+        let state = Arc::downgrade(&self.state);
+        let waits = move || client.blockage() == asked && state.strong_count() > 0;
+        if let (Some(id), Some(how)) = (self.id, unblock::way(asked)) {
+            tokio::spawn(unblock::unblock(self.upstream.clone(), id, how, waits));
+        }
     }
 }

@@ -11,6 +11,7 @@ mod pushed;
 mod quiet;
 mod reads;
 mod sent;
+mod unblock;
 mod ways;
 
 use std::collections::VecDeque;

@@ -1,9 +1,7 @@
 //! Keys that expire before the follower comes to what was done to them while they were there.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::thread::{self, sleep};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::pair::{PATIENCE, number, settle};
@@ -13,6 +11,7 @@ use crate::support::client::Value;
 use crate::support::pg::{Scratch, fresh_database};
 use crate::support::redis::{PROGRAMS, Redis};
 use crate::support::respg::{Respg, blocking};
+use crate::support::way::{Leg, way};
 
 /// Of each its replies on the side that answers, and its effect there, are those of a key that is alive.
 const USES: &[&str] = &[
@@ -85,38 +84,14 @@ fn short_times_to_live_are_brought_over_as_they_are() {
     assert_eq!(ends(), theirs);
 }
 
-/// Passes everything on, the replies later if it is told so.
-fn slow_way(to: SocketAddr, delay: &'static AtomicU64) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("bound");
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let (client, server) = (client.expect("it comes"), TcpStream::connect(to).expect("it listens"));
-            let clone = |stream: &TcpStream| stream.try_clone().expect("one more");
-            let ways = [(clone(&client), clone(&server), false), (server, client, true)];
-            for (mut from, mut to, is_reply) in ways {
-                thread::spawn(move || {
-                    let mut chunk = [0; 65536];
-                    while let Ok(bytes @ 1..) = from.read(&mut chunk) {
-                        sleep(Duration::from_millis(if is_reply { delay.load(Relaxed) } else { 0 }));
-                        if to.write_all(&chunk[..bytes]).is_err() {
-                            break;
-                        }
-                    }
-                    let _ = to.shutdown(Shutdown::Both);
-                });
-            }
-        }
-    });
-    address
-}
-
 /// The Redis has counted from long before its reply.
 #[test]
 fn times_to_live_of_replies_that_are_late() {
     static DELAY: AtomicU64 = AtomicU64::new(0);
     let (redis, database, scratch) = (Redis::start(), blocking(fresh_database()), Scratch::new());
-    let upstream = format!("redis://{}", slow_way(redis.address(), &DELAY));
+    let late =
+        |leg, _: &[u8]| sleep(Duration::from_millis(if leg == Leg::Back { DELAY.load(Relaxed) } else { 0 }));
+    let upstream = format!("redis://{}", way(redis.address(), late));
     let folder = scratch.path().join("shadow").display().to_string();
     let options = ["--upstream", &upstream, "--shadow-dir", &folder, "--mode", "shadow"];
     let respg = Respg::on(&database, &options);

@@ -11,6 +11,7 @@ use crate::support::client::{Value, ok};
 use crate::support::pg::{self, fresh_database};
 use crate::support::redis::{PROGRAMS, Redis};
 use crate::support::respg::{Respg, blocking, refusal};
+use crate::support::way::{Leg, way};
 
 /// Increments a counter of its own and notes the last answer, which must always be one more.
 fn increment(address: SocketAddr, key: &str, stop: &AtomicBool, calls: &AtomicU64) -> i64 {
@@ -192,6 +193,22 @@ fn readers_that_are_called_do_not_hold_a_change_up() {
         }
         stop.store(true, Relaxed);
     });
+}
+
+/// What ends them goes another way than they do, and is there first.
+#[test]
+fn readers_that_are_late_do_not_hold_a_change_up() {
+    let is_late = |leg, piece: &[u8]| leg == Leg::There && piece.windows(5).any(|word| word == b"BLPOP");
+    let late =
+        move |leg, piece: &[u8]| sleep(Duration::from_millis(if is_late(leg, piece) { 300 } else { 0 }));
+    let (redis, database) = (Redis::start(), blocking(fresh_database()));
+    let upstream = format!("redis://{}", way(redis.address(), late));
+    let respg = Respg::on(&database, &["--upstream", &upstream, "--mode", "redis"]);
+    let mut reader = respg.connect();
+    reader.send(["BLPOP nothing 0"]);
+    sleep(Duration::from_millis(100));
+    change_mode(&mut respg.connect(), "postgres");
+    assert_eq!(reader.read(), Value::Null);
 }
 
 /// Each change ends followers and begins others: with them go their connections to Postgres, which has not too many of them.

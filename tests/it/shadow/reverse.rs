@@ -1,7 +1,5 @@
 //! Reverse mode: Postgres answers, a real Redis follows. With processes of their own, as they are run.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +11,7 @@ use crate::support::client::{Value, ok};
 use crate::support::pg;
 use crate::support::redis::{PROGRAMS, Redis};
 use crate::support::respg::{Respg, blocking};
+use crate::support::way::{Leg, way};
 
 #[test]
 fn a_workload_of_everything() {
@@ -200,50 +199,24 @@ fn the_upstream_goes_and_comes_back() {
     drop(redis);
 }
 
-/// A way to a Redis on which what is sent can be held up.
-struct Slow {
-    address: SocketAddr,
-    held: &'static AtomicBool,
-}
-
-impl Slow {
-    fn to(redis: &Redis) -> Slow {
-        let held: &'static AtomicBool = Box::leak(Box::default());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (address, target) = (listener.local_addr().unwrap(), redis.address());
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                let (client, server) = (client.unwrap(), TcpStream::connect(target).unwrap());
-                let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                thread::spawn(move || {
-                    let mut bytes = [0; 65536];
-                    while let Ok(count @ 1..) = from.read(&mut bytes) {
-                        while held.load(Relaxed) {
-                            pause(0.01);
-                        }
-                        to.write_all(&bytes[..count]).unwrap();
-                    }
-                });
-                thread::spawn(move || std::io::copy(&mut &server, &mut &client));
-            }
-        });
-        Slow { address, held }
-    }
-}
-
 /// Two processes bring over the same key, and what the slower one has read is old when it is written.
 #[test]
 fn what_is_old_does_not_stay() {
+    static HELD: AtomicBool = AtomicBool::new(false);
     let pair = Pair::new(PROGRAMS[0]);
     let redis = pair.redis();
-    let slow = Slow::to(&redis);
-    let upstream = format!("redis://{}", slow.address);
+    let slow = |leg, _: &[u8]| {
+        while leg == Leg::There && HELD.load(Relaxed) {
+            pause(0.01);
+        }
+    };
+    let upstream = format!("redis://{}", way(redis.address(), slow));
     let folder = pair.scratch.path().join("slow").display().to_string();
     let a =
         Respg::on(&pair.database, &["--upstream", &upstream, "--shadow-dir", &folder, "--mode", "reverse"]);
     settle(&a);
     let b = pair.settled(0, &[]);
-    slow.held.store(true, Relaxed);
+    HELD.store(true, Relaxed);
     assert_eq!(a.connect().plain("SET k old"), ok());
     // Long enough for it to be read.
     pause(0.5);
@@ -252,7 +225,7 @@ fn what_is_old_does_not_stay() {
     while upstream.plain("GET k").to_string_lossy() != "new" {
         assert!(begun.elapsed() < PATIENCE);
     }
-    slow.held.store(false, Relaxed);
+    HELD.store(false, Relaxed);
     settle(&a);
     assert_eq!(upstream.plain("GET k").to_string_lossy(), "new");
     assert!(number(&mut a.connect(), "overtaken") > 0);

@@ -9,3 +9,4 @@ pub mod redis;
 pub mod respg;
 pub mod server;
 pub mod tcp_postgres;
+pub mod way;
