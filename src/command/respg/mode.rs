@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use crate::command::help::help;
 use crate::command::prelude::*;
 use crate::exec::Context;
-use crate::state::{Change, Mode, Process, Rule, SHADOW_READS, Side};
+use crate::state::{Change, Mode, Process, Rule, SHADOW_READS, Side, SwitchError};
 use crate::store::statements::server::CHANGE_SETTING;
 use crate::store::{Call, Param};
 
@@ -125,6 +125,8 @@ impl Steps for Set {
             }
             match process.change_rule(&self.change, self.force).await {
                 Ok(()) => Ok(Reply::Ok),
+                // It has a code of its own.
+                Err(SwitchError::Store(error)) => Err(error.into()),
                 Err(error) => Err(CommandError::text(format!("ERR {error}"))),
             }
         })

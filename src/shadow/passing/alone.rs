@@ -26,14 +26,19 @@ impl<E: Executor> Passing<E> {
         replies: &mut Vec<Reply>,
         greeting: Option<&Greeting>,
     ) -> Reply {
-        let effect = effect(incoming);
-        let describes = incoming.has(Flags::DESCRIBES_CLIENT) || incoming.has(Flags::CHOOSES_REPLIES);
+        let mut effect = effect(incoming);
+        let greets = only_greets(incoming) && greeting.is_some_and(|greeting| greeting.has_protocols);
+        let describes =
+            greets || incoming.has(Flags::DESCRIBES_CLIENT) || incoming.has(Flags::CHOOSES_REPLIES);
         let is_queued = aside_of(session).is_some_and(|aside| aside.queues);
         if effect == Effect::Resets || (describes && !is_queued && !is_refused(session).await) {
             // For what respg knows of the client; the reply is the upstream's, if the client gets one.
             self.inner.execute(session, std::slice::from_ref(incoming), replies).await;
-            if let None | Some(Reply::Nothing) = replies.pop() {
-                return Reply::Nothing;
+            match replies.pop() {
+                // Both have to speak the same protocol.
+                _ if greets => effect = Effect::Nothing,
+                None | Some(Reply::Nothing) => return Reply::Nothing,
+                Some(_) => {}
             }
         }
         self.aside(session, incoming, effect, greeting).await
@@ -152,6 +157,15 @@ impl<E: Executor> Passing<E> {
         }
         Ok(())
     }
+}
+
+/// HELLO without AUTH: the client stays who it is.
+fn only_greets(incoming: &Incoming) -> bool {
+    let Incoming::Known(request) = incoming else { return false };
+    let names_user = request.argv.iter().any(|word| word.eq_ignore_ascii_case(b"AUTH"));
+    request.command.flags.has(Flags::SETS_PROTOCOL)
+        && !names_user
+        && effect(incoming) == Effect::Authenticates
 }
 
 /// Whether the upstream takes nothing that describes the client, nor MULTI: of subscribers of RESP2.

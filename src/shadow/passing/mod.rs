@@ -150,16 +150,14 @@ impl<E: Executor> Passing<E> {
             }
             at += 1;
             self.describe(session).await;
+            let had_aside = session.aside.is_some();
             let way = self.way(session, incoming, greeting);
             if !session.watched.is_empty() && way.leaves_watched(incoming) {
                 session.close = true;
                 break;
             }
-            if way != Way::Aside
-                && session.aside.is_some()
-                && let Some(earlier) = session.client.outbox.try_take()
-            {
-                pushed.push((replies.len(), earlier));
+            if way != Way::Aside && had_aside {
+                pushed.extend(session.client.outbox.try_take().map(|earlier| (replies.len(), earlier)));
             }
             if way != Way::Pipe {
                 self.flush(session, &mut run, replies, greeting).await;
@@ -304,22 +302,27 @@ impl<E: Executor> Passing<E> {
     }
 
     async fn single(&self, session: &mut Session, incoming: &Incoming, greeting: Option<&Greeting>) -> Reply {
-        let followed = self.followed(session, writes(incoming, greeting), || vec![incoming.argv().to_vec()]);
-        let reply = match self.one(session, incoming.argv(), followed).await {
-            Ok(raw) => Reply::Raw(raw.0),
-            Err(error) => failure(&error),
-        };
+        let reply = self.untaken(session, incoming, greeting).await;
         taken(session, reply)
     }
 
+    /// The reply, also if the client does not want it.
+    async fn untaken(&self, session: &Session, incoming: &Incoming, greeting: Option<&Greeting>) -> Reply {
+        let followed = self.followed(session, writes(incoming, greeting), || vec![incoming.argv().to_vec()]);
+        match self.one(session, incoming.argv(), followed).await {
+            Ok(raw) => Reply::Raw(raw.0),
+            Err(error) => failure(&error),
+        }
+    }
+
     async fn select(&self, session: &mut Session, incoming: &Incoming, greeting: Option<&Greeting>) -> Reply {
-        let reply = self.single(session, incoming, greeting).await;
+        let reply = self.untaken(session, incoming, greeting).await;
         if let (Reply::Raw(wire), Some(db)) = (&reply, selected(incoming.argv()))
             && &wire[..] == b"+OK\r\n"
         {
             session.select(DbIndex(db));
         }
-        reply
+        taken(session, reply)
     }
 
     /// EXEC: what was queued, as one block; `None` if that is bound to abort.

@@ -129,6 +129,38 @@ fn messages_and_transactions_on_connections_of_their_own() {
     }
 }
 
+/// The database is that of the SELECT that was not answered.
+#[test]
+fn a_database_chosen_without_a_reply() {
+    let redis = Redis::start();
+    let respg = front(&redis);
+    for mut client in [redis.connect(), respg.connect()] {
+        client.send(["SELECT 2", "DEL k", "CLIENT REPLY OFF", "SELECT 1", "SET k v", "CLIENT REPLY ON"]);
+        let _: Vec<Value> = (0..3).map(|_| client.read()).collect();
+        client.send(["GET k", "CLIENT REPLY SKIP", "SELECT 2", "EXISTS k"]);
+        assert_eq!([client.read(), client.read()], [text("v"), Value::Integer(0)]);
+    }
+}
+
+/// RESET gives the client's own connection up, and what that has brought still comes first.
+#[test]
+fn replies_come_in_order_after_a_reset() {
+    let redis = Redis::start();
+    let respg = front(&redis);
+    for mut client in [redis.connect(), respg.connect()] {
+        client.send([
+            "SUBSCRIBE news",
+            "UNSUBSCRIBE news",
+            "RESET",
+            "CLIENT REPLY SKIP",
+            "PING",
+            "ECHO last",
+        ]);
+        let replies: Vec<Value> = (0..4).map(|_| client.read()).collect();
+        assert_eq!(replies[2..], [Value::Status("RESET".into()), text("last")], "{replies:?}");
+    }
+}
+
 /// Who waits is the client's own affair: it is freed, unblocked, and when it goes nothing is taken for it.
 #[test]
 fn waiting_for_something() {

@@ -231,6 +231,9 @@ fn subscribers_and_those_who_wait() {
     assert_eq!(calls(&mut client, "MULTI;INCR m:n;INCR u:n;EXEC")[2..], [error(BOTH), error(ABORTED)]);
     assert_eq!(other.plain("PUBLISH news again"), Value::Integer(1));
     assert!(kind(&client.read()).contains("again"));
+    // The same user, who says which protocol he speaks.
+    let replies = calls(&mut client, "HELLO 3;GET m:a;GET m:nothing;GET u:a");
+    assert_eq!(replies[1..], [text("1"), Value::Null, text("2")]);
 
     let mut old = respg.connect();
     let replies = calls(&mut old, "SUBSCRIBE news;GET m:a;UNSUBSCRIBE news;GET m:a;GET u:a");
