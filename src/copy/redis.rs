@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Speaker;
 use crate::command::copy::{Call, Dialect};
 use crate::resp::Reply;
-use crate::upstream::{Connection, UpstreamError, Url, in_time, words};
+use crate::upstream::{Connection, UpstreamError, Url, in_time, is_away, words};
 
 /// How often a broken connection is opened again before we give up, and the pause before the first attempt, which doubles.
 const ATTEMPTS: u32 = 6;
@@ -75,9 +75,11 @@ impl Redis {
         self.url.db = db;
         let reply = self.speak(vec![words(["SELECT", &db.to_string()])]).await?;
         match reply.first() {
-            Some(Reply::Error(text)) => Err(UpstreamError::Refused {
+            Some(Reply::Error(text)) if is_away(text) => Err(UpstreamError::Away(text.to_string())),
+            Some(Reply::Error(text)) => Err(UpstreamError::NoDatabase {
                 place: self.url.place.to_string(),
-                reason: format!("database {db}: {text}"),
+                db,
+                reason: text.to_string(),
             }),
             _ => Ok(()),
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Speaker;
 use crate::command::copy::CopyError;
 use crate::resp::Reply;
-use crate::upstream::{UpstreamError, words};
+use crate::upstream::{UpstreamError, is_away, words};
 
 /// How the names begin under which large values are made before they take their keys' places.
 pub const LEFT_OVER: &str = "respg:copy:";
@@ -79,11 +79,20 @@ impl Scan {
     }
 }
 
-/// The databases that are not empty, with the number of their keys, by INFO; `None` if that is not to be had.
+/// The databases that are not empty, with the number of their keys, by INFO; `None` if that is not to be had. Who is loading tells by INFO of what it has
+/// loaded so far, and says that it is loading only to commands on keys, as SCAN is.
 pub async fn databases(speaker: &mut impl Speaker) -> Result<Option<BTreeMap<u32, u64>>, UpstreamError> {
-    let reply = speaker.speak(vec![words(["INFO", "keyspace"])]).await?.pop();
-    let Some(Reply::Bulk(text) | Reply::Verbatim(text)) = reply else { return Ok(None) };
-    let Ok(text) = std::str::from_utf8(&text) else { return Ok(None) };
+    let calls = vec![words(["SCAN", "0", "COUNT", "1"]), words(["INFO", "keyspace"])];
+    let replies = speaker.speak(calls).await?;
+    let away = replies.iter().find_map(|reply| match reply {
+        Reply::Error(text) if is_away(text) => Some(text.to_string()),
+        _ => None,
+    });
+    if let Some(why) = away {
+        return Err(UpstreamError::Away(why));
+    }
+    let Some(Reply::Bulk(text) | Reply::Verbatim(text)) = replies.last() else { return Ok(None) };
+    let Ok(text) = std::str::from_utf8(text) else { return Ok(None) };
     let line = |line: &str| {
         let (db, counts) = line.trim().strip_prefix("db")?.split_once(':')?;
         let keys = counts.split(',').find_map(|count| count.strip_prefix("keys="))?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::base::Base;
 use super::follower;
 use super::options::ImportOptions;
-use super::patient::patiently;
+use super::patient::{Patient, patiently};
 use super::progress::Progress;
 use super::side::{Place, Target};
 use super::transfer::{Keeper, Position, Summary, Walk, transfer};
@@ -20,8 +20,9 @@ use crate::store::statements::migrate::{FORGET_IMPORTED, IMPORTED, KEEP_IMPORTED
 
 /// Copies; whether everything there was.
 pub async fn run(options: ImportOptions) -> Result<bool, MigrateError> {
-    let mut redis = Redis::open(options.scope.redis(&options.config)?).await?;
+    let mut redis = Patient::redis(Redis::open(options.scope.redis(&options.config)?).await?);
     let sizes = databases(&mut redis).await?;
+    let redis = redis.side;
     let base = Base::open(options.config).await?;
     let rule = base.rule().await?;
     if rule.mode == Mode::Reverse {

@@ -10,7 +10,7 @@ use crate::command::copy::{Call, Dialect};
 use crate::copy::{Own, Redis, Speaker};
 use crate::resp::Reply;
 use crate::store::StoreError;
-use crate::upstream::UpstreamError;
+use crate::upstream::{self, UpstreamError};
 
 const POSTGRES: &str = "PostgreSQL";
 /// Between two attempts.
@@ -28,6 +28,17 @@ pub struct Patient<S> {
 impl Patient<Redis> {
     pub fn redis(redis: Redis) -> Patient<Redis> {
         Patient { name: redis.url().place.to_string(), side: redis }
+    }
+
+    pub async fn select(&mut self, db: u32) -> Result<(), UpstreamError> {
+        let mut said = None;
+        loop {
+            match answer(self.side.select(db), &self.name).await {
+                Err(error) if cannot_be_reached(&error) => say(&mut said, &self.name, error),
+                outcome => return outcome,
+            }
+            sleep(PAUSE).await;
+        }
     }
 }
 
@@ -96,7 +107,7 @@ fn say(said: &mut Option<Instant>, name: &str, why: impl Display) {
 /// Whether nothing was sent, and may be later. What breaks connections again and again is not waited for.
 fn cannot_be_reached(error: &UpstreamError) -> bool {
     match error {
-        UpstreamError::Unreachable { .. } => true,
+        UpstreamError::Unreachable { .. } | UpstreamError::Away(_) => true,
         UpstreamError::Refused { reason, .. } => reason.starts_with("LOADING "),
         _ => false,
     }
@@ -105,9 +116,8 @@ fn cannot_be_reached(error: &UpstreamError) -> bool {
 /// Why a server does not do anything at the moment, if this reply says so.
 fn is_away(reply: &Reply) -> Option<String> {
     let Reply::Error(text) = reply else { return None };
-    let codes: [&[u8]; 5] = [b"LOADING", b"TRYAGAIN", b"BUSY", b"MASTERDOWN", b"CLUSTERDOWN"];
     let is_unknown = text.as_bytes() == StoreError::Unknown.to_string().as_bytes();
-    (is_unknown || codes.contains(&text.code())).then(|| text.to_string())
+    (is_unknown || upstream::is_away(text)).then(|| text.to_string())
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl Place {
 impl Side {
     pub async fn select(&mut self, db: u32) -> Result<(), MigrateError> {
         match self {
-            Side::Redis(redis) => redis.side.select(db).await?,
+            Side::Redis(redis) => redis.select(db).await?,
             Side::Postgres(own) => own.side.select(db),
         }
         Ok(())

@@ -72,8 +72,9 @@ struct Verify {
 
 /// Compares; whether both sides are the same.
 pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
-    let mut redis = Redis::open(options.scope.redis(&options.config)?).await?;
+    let mut redis = Patient::redis(Redis::open(options.scope.redis(&options.config)?).await?);
     let sizes = databases(&mut redis).await?;
+    let redis = redis.side;
     let base = Base::open(options.config).await?;
     let own = Own::new(base.executor.clone());
     let ours = base.sizes().await?;
@@ -124,7 +125,7 @@ pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
 impl Verify {
     async fn select(&mut self, db: u32) -> Result<(), MigrateError> {
         self.own.side.select(db);
-        Ok(self.redis.side.select(db).await?)
+        Ok(self.redis.select(db).await?)
     }
 
     /// The first look at all keys of a database, from both sides.

@@ -131,8 +131,7 @@ async fn repair(following: &dyn Repairable, sides: &mut Sides) -> Result<(), Ups
     };
     for db in theirs {
         match redis.select(db).await {
-            // A database that it does not have.
-            Err(UpstreamError::Refused { .. }) => {}
+            Err(UpstreamError::NoDatabase { .. }) => {}
             selected => {
                 selected?;
                 walk(following, &mut redis, db).await?;

@@ -1,6 +1,7 @@
 //! What can go wrong with the upstream.
 
 use super::reply::BadReply;
+use crate::resp::ErrorText;
 
 /// Why there is no reply of the upstream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,6 +12,12 @@ pub enum UpstreamError {
     /// It does not want us: wrong password, no such database ... Nothing was sent.
     #[error("{place} refuses: {reason}")]
     Refused { place: String, reason: String },
+    /// It does not have this database, or does not let us use it.
+    #[error("{place} refuses: database {db}: {reason}")]
+    NoDatabase { place: String, db: u32, reason: String },
+    /// It does not do anything at the moment.
+    #[error("no answer at the moment: {0}")]
+    Away(String),
     /// Others may have changed the mode. Nothing was sent.
     #[error("{place} is not asked: {reason}")]
     Unconfirmed { place: String, reason: String },
@@ -35,4 +42,10 @@ impl From<std::io::Error> for UpstreamError {
     fn from(error: std::io::Error) -> UpstreamError {
         UpstreamError::Lost(error.to_string())
     }
+}
+
+/// Whether a server that says so does not do anything at the moment.
+pub fn is_away(error: &ErrorText) -> bool {
+    let codes: [&[u8]; 5] = [b"LOADING", b"TRYAGAIN", b"BUSY", b"MASTERDOWN", b"CLUSTERDOWN"];
+    codes.contains(&error.code())
 }

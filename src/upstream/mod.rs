@@ -11,7 +11,7 @@ mod tap;
 mod url;
 
 pub use connection::{Connection, in_time, words, write_call};
-pub use error::UpstreamError;
+pub use error::{UpstreamError, is_away};
 pub use greeting::{Foreign, Greeting};
 pub use pipe::{LEASE, Pipe};
 pub use reply::{BadReply, Raw, ReplyDecoder};

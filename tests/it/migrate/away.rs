@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use respg::upstream::UpstreamError;
 use rustix::process::Signal;
 
 use super::{run, task, verify};
@@ -156,4 +157,54 @@ fn what_a_user_may_not_do() {
     let (code, said) = run("import", &url, &database, &[]);
     let why = "keys cannot be listed: NOPERM this user has no permissions to run the 'scan' command";
     assert!((code, said.contains(why), said.lines().count()) == (1, true, 1), "{said}");
+}
+
+/// Its INFO tells of the databases that it has loaded so far.
+#[test]
+fn a_redis_that_is_loading() {
+    let (scratch, database) = (Scratch::new(), blocking(fresh_database()));
+    let folder = scratch.path().display().to_string();
+    let socket = format!("{folder}/redis.sock");
+    let mut redis = Redis::of(PROGRAMS[0], &["--unixsocket", &socket, "--dir", &folder]);
+    for select in ["SELECT 0", "SELECT 1"] {
+        let keys = (0..300).map(|key| ["SET".to_owned(), format!("key:{key}"), "x".repeat(10)]);
+        let mut client = redis.connect();
+        super::all(&mut client, &[select]);
+        client.send(keys);
+        (0..300).for_each(|_| assert!(!client.read().is_error()));
+    }
+    super::all(&mut redis.connect(), &["SAVE"]);
+    let url = format!("unix://{socket}");
+    for task in ["verify", "import"] {
+        redis.kill();
+        // Half a second or more for each database.
+        let slowly = ["--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024"];
+        let options = ["--unixsocket", &socket, "--dir", &folder].into_iter().chain(slowly);
+        redis = Redis::of(PROGRAMS[0], &options.collect::<Vec<_>>());
+        assert!(redis.connect().plain("DBSIZE").is_error(), "it has loaded everything already");
+        let (code, said) =
+            run(task, &url, &database, &["--settle", "0"][..2 * usize::from(task == "verify")]);
+        let expected = if task == "verify" { (2, "600 keys differ") } else { (0, "imported 600 keys") };
+        assert!((code, said.contains(expected.1)) == (expected.0, true), "{said}");
+    }
+}
+
+/// It has its databases all the same: who takes them for absent has compared nothing.
+#[test]
+fn a_redis_that_is_busy() {
+    let redis = Redis::of(PROGRAMS[0], &["--busy-reply-threshold", "1"]);
+    blocking(async {
+        let mut side = respg::copy::Redis::open(&redis.url().parse().expect("a URL")).await.expect("a Redis");
+        redis.connect().send([["EVAL", "while true do end", "0"]]);
+        while !redis.connect().plain("PING").is_error() {}
+        let outcome = side.select(1).await;
+        assert!(matches!(outcome, Err(UpstreamError::Away(_))), "{outcome:?}");
+        let outcome = respg::copy::databases(&mut side).await;
+        assert!(matches!(outcome, Err(UpstreamError::Away(_))), "{outcome:?}");
+        super::all(&mut redis.connect(), &["SCRIPT KILL"]);
+        while redis.connect().plain("PING").is_error() {}
+        side.select(1).await.expect("selected");
+        let outcome = side.select(16).await;
+        assert!(matches!(outcome, Err(UpstreamError::NoDatabase { .. })), "{outcome:?}");
+    });
 }
