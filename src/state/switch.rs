@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::Acquire;
 use std::time::{Duration, Instant};
 
 use super::stored_rule::Stored;
@@ -372,7 +372,7 @@ impl Process {
     /// Ends what waits and lets finish what is under way. What is left if that takes too long.
     async fn drain(&self) -> Option<String> {
         let deadline = Instant::now() + DRAIN;
-        let waiting = || self.upstream.as_ref().map_or(0, |upstream| upstream.waiting.load(Relaxed));
+        let waiting = || self.upstream.as_ref().map_or(0, |upstream| upstream.waiting.load(Acquire));
         loop {
             // Looked at first: whoever begins to wait has been under way.
             let is_drained = self.routing.is_drained() && waiting() == 0;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::Bytes;
 
 use super::aside::Aside;
+use super::pushed::put_first;
 use super::quiet::quiet;
 use super::sent::{Effect, Sent};
 use super::ways::{request_writes, writes};
@@ -42,6 +43,20 @@ impl<E: Executor> Passing<E> {
             }
         }
         self.aside(session, incoming, effect, greeting).await
+    }
+
+    /// Executes what is respg's own, after everything that the client has sent to its own connection.
+    pub(super) async fn in_turn(
+        &self,
+        session: &mut Session,
+        requests: &[Incoming],
+        replies: &mut Vec<Reply>,
+    ) {
+        let (mut pushed, first) = (VecDeque::new(), replies.len());
+        if quiet(session, &mut pushed).await.is_some() {
+            self.inner.execute(session, requests, replies).await;
+            put_first(session, replies, first, pushed);
+        }
     }
 
     /// Sends a request over the client's own connection; what comes back finds its way by itself.

@@ -313,8 +313,6 @@ impl Task {
             }
             self.done(followed, db.filter(|_| !failed), &raw);
         }
-        // Whoever waits for it finds it told.
-        drop(sent.counted);
         if sent.takes_reply {
             self.forward(raw);
         }
@@ -327,6 +325,8 @@ impl Task {
         if self.state.pending.fetch_sub(1, AcqRel) == 1 {
             self.state.quiet.notify_one();
         }
+        // Whoever waits for it finds it told, and the client, which may be on another thread, free to go on.
+        drop(sent.counted);
     }
 
     /// EXEC or DISCARD: what was queued takes effect, or not.

@@ -22,7 +22,7 @@ use futures_util::future::BoxFuture;
 
 use self::aside::Aside;
 use self::introduction::{Introduction, introduction, tell_version};
-use self::pushed::put_before;
+use self::pushed::{put_before, put_first};
 use self::sent::Effect;
 use self::ways::{Way, request_writes, way, writes};
 
@@ -56,14 +56,14 @@ impl<E: Executor> Executor for Passing<E> {
         replies: &'a mut Vec<Reply>,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let of_respg = |request: &Incoming| request.has(Flags::MODULE);
+            let of_respg = Incoming::is_ours;
             for requests in requests.chunk_by(|a, b| of_respg(a) == of_respg(b)) {
                 if session.close || session.blocked.is_some() {
                     break;
                 }
                 // What changes the mode cannot hold it.
                 if of_respg(&requests[0]) {
-                    self.inner.execute(session, requests, replies).await;
+                    self.in_turn(session, requests, replies).await;
                     continue;
                 }
                 let passage = self.process.routing.pass().await;
@@ -110,10 +110,10 @@ impl<E: Executor> Passing<E> {
         }
         with_aside(session, Aside::settle);
         session.aside = None;
-        let pushed = session.client.outbox.try_take();
+        let pushed = session.client.outbox.try_take().unwrap_or_default();
         let first = replies.len();
         self.inner.execute(session, requests, replies).await;
-        put_before(replies, pushed.map(|pushed| (first, pushed)));
+        put_first(session, replies, first, pushed);
     }
 
     async fn to_upstream(&self, session: &mut Session, requests: &[Incoming], replies: &mut Vec<Reply>) {

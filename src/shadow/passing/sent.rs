@@ -1,7 +1,7 @@
 //! Calls on their way to a client's own connection.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use bytes::Bytes;
 
@@ -58,7 +58,7 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Relaxed);
+        self.0.waiting.fetch_sub(1, Release);
     }
 }
 

@@ -1,8 +1,14 @@
 //! Clients whose requests go to the upstream on connections of their own.
 
-use super::Shadow;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::{Shadow, change_mode};
 use crate::support::client::{Client, Protocol, Value};
+use crate::support::pg::fresh_database;
 use crate::support::redis::Redis;
+use crate::support::respg::{Respg, blocking};
+use crate::support::way::{Leg, way};
 
 /// What comes back up to the reply to `PING end`, which is the last call.
 fn replies(client: &mut Client, lines: &str) -> Vec<Value> {
@@ -89,4 +95,56 @@ fn clients_that_describe_themselves_as_the_upstream_lets_them() {
     }
     let listed = shadow.respg.connect().plain("CLIENT LIST").to_string_lossy();
     assert!(!listed.contains("name=c"), "{listed}");
+}
+
+/// A Redis that has them paused dies of CLIENT UNBLOCK (6.2 to 7.2).
+#[test]
+fn who_is_paused_is_not_unblocked() {
+    for ends in ["CLIENT UNBLOCK", "RESPG.MODE"] {
+        let shadow = Shadow::start(Redis::start(), &[]);
+        let (mut reader, mut admin) = (shadow.respg.connect(), shadow.respg.connect());
+        let id = reader.plain("CLIENT ID").integer();
+        let mut redis = shadow.redis.connect();
+        redis.plain("CLIENT PAUSE 700 WRITE");
+        reader.send(["BLPOP nothing 0"]);
+        sleep(Duration::from_millis(100));
+        match ends {
+            "RESPG.MODE" => change_mode(&mut admin, "redis"),
+            _ => assert_eq!(admin.plain(format!("CLIENT UNBLOCK {id}").as_str()), 1),
+        }
+        assert_eq!(reader.read(), Value::Null);
+        assert_eq!(redis.plain("ECHO alive"), "alive", "{ends}");
+    }
+}
+
+/// What the upstream has answered just before a change of the mode comes before what blocks here after it.
+#[test]
+fn who_goes_on_to_wait_here_gets_what_came_before() {
+    let is_late = |leg, piece: &[u8]| leg == Leg::There && piece.windows(5).any(|word| word == b"BLPOP");
+    let late =
+        move |leg, piece: &[u8]| sleep(Duration::from_millis(if is_late(leg, piece) { 300 } else { 0 }));
+    let (redis, database) = (Redis::start(), blocking(fresh_database()));
+    let upstream = format!("redis://{}", way(redis.address(), late));
+    let respg = Respg::on(&database, &["--upstream", &upstream, "--mode", "redis"]);
+    let (mut reader, mut admin) = (respg.connect(), respg.connect());
+    reader.send(["BLPOP nothing 0"]);
+    sleep(Duration::from_millis(100));
+    admin.send(["RESPG.MODE SET postgres"]);
+    sleep(Duration::from_millis(100));
+    reader.send(["XREAD BLOCK 100 STREAMS s $", "PING end"]);
+    assert_eq!([reader.read(), reader.read(), reader.read()], [Value::Null, Value::Null, "end".into()]);
+}
+
+/// What is respg's own is answered in its turn.
+#[test]
+fn own_commands_wait_for_what_came_before() {
+    let shadow = Shadow::start(Redis::start(), &[]);
+    let mut client = shadow.respg.connect();
+    client.send(["BLPOP nothing 0.1", "RESPG.MODE GET", "RESPG.MODE", "PING end"]);
+    assert_eq!([client.read(), client.read()], [Value::Null, "shadow".into()]);
+    assert!(client.read().is_error());
+    assert_eq!(client.read(), "end");
+    client.send(["SUBSCRIBE c", "RESPG.MODE GET"]);
+    assert!(matches!(client.read(), Value::Array(_)));
+    assert_eq!(client.read(), "shadow");
 }
