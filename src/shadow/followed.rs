@@ -87,6 +87,7 @@ impl Followed {
                 }
             }
             Followed::Reverse(reverse) => {
+                reverse.looked().await;
                 while !reverse.is_caught_up().await {
                     tokio::time::sleep(GLANCE).await;
                 }

@@ -16,7 +16,7 @@ use super::marks::Marks;
 use super::queue::Bounds;
 use super::record::Touched;
 use super::report::Report;
-use super::reverse::Reverse;
+use super::reverse::{Reverse, note_upstream};
 use super::runs;
 use super::start::{Means, Run};
 use crate::copy::no_more_requests;
@@ -111,6 +111,13 @@ impl Keeper {
         format!("cannot use {} (--shadow-dir): {error}", self.options.folder.display())
     }
 
+    /// If it is another one later, it need not have what this side has.
+    fn note_upstream(&self) {
+        if let Some(run_id) = self.pipe.first_run() {
+            note_upstream(&self.options.folder, &run_id);
+        }
+    }
+
     async fn start(&self, rule: &Arc<Rule>, afresh: bool) -> Result<(), String> {
         let process = self.process.upgrade().ok_or("respg is stopping")?;
         let name = self.own_folder()?;
@@ -124,6 +131,7 @@ impl Keeper {
         let ended_cleanly = runs::begin(&process.store, &name, process.bus.process).await;
         let ended_cleanly = ended_cleanly.map_err(|error| error.reason().to_owned())?;
         let Options { folder, bounds } = &self.options;
+        self.note_upstream();
         let (pipe, report, bounds) = (&self.pipe, &self.report, *bounds);
         let means = Means { process: &process, pipe, folder, bounds, report, rule };
         let begun = Marks::open(folder, rule.is_divided(), !ended_cleanly).and_then(|marks| {
@@ -148,6 +156,7 @@ impl Keeper {
 
     async fn stop(&self, next: Option<Arc<Rule>>) {
         self.pipe.set_tap(None);
+        self.note_upstream();
         let ended = std::mem::take(&mut *self.runs.lock().await);
         if ended.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! What an upstream says of itself when one connects: its version, whether it speaks RESP3, its commands.
+//! What an upstream says of itself when one connects: its version, which run of it this is, whether it speaks RESP3, its commands.
 
 use std::collections::HashMap;
 
@@ -10,6 +10,8 @@ use crate::resp::Reply;
 #[derive(Debug)]
 pub struct Greeting {
     pub version: String,
+    /// New at each start of the server; unknown to those who may not ask for INFO.
+    pub run_id: Option<String>,
     /// Whether it knows HELLO (since Redis 6).
     pub has_protocols: bool,
     /// Whether the connection has got its name.
@@ -61,7 +63,8 @@ impl Greeting {
         let [named, hello, info, commands] = &replies[..] else { unreachable!("one reply for each call") };
         Ok(Greeting {
             // Not everybody may ask for INFO.
-            version: version(info).or_else(|| version_of_hello(hello)).unwrap_or_default(),
+            version: field(info, "redis_version:").or_else(|| version_of_hello(hello)).unwrap_or_default(),
+            run_id: field(info, "run_id:"),
             has_protocols: !hello.is_error(),
             is_named: *named == Reply::Ok,
             commands: match commands {
@@ -82,10 +85,10 @@ impl Greeting {
     }
 }
 
-fn version(info: &Reply) -> Option<String> {
+fn field(info: &Reply, name: &str) -> Option<String> {
     let (Reply::Bulk(text) | Reply::Verbatim(text)) = info else { return None };
     let text = std::str::from_utf8(text).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("redis_version:")).map(|version| version.trim().to_owned())
+    text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
 }
 
 fn version_of_hello(hello: &Reply) -> Option<String> {

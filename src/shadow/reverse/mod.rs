@@ -6,12 +6,14 @@ mod journal;
 mod layer;
 mod pump;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 pub use changes::{Changes, Counts as Written};
 pub use layer::Noting;
@@ -45,6 +47,28 @@ pub struct Reverse {
     /// Keys of such writes.
     uncertain: AtomicU64,
     store: Arc<Store>,
+    /// How many looks at the upstream were asked for, and how many of these have been made.
+    wanted_looks: watch::Sender<u64>,
+    looks: watch::Sender<u64>,
+}
+
+/// Notes which upstream it is that has what this side has, if none has been noted yet.
+pub fn note_upstream(folder: &Path, run_id: &str) {
+    let path = noted(folder);
+    if !path.exists() {
+        note(&path, run_id, 0);
+    }
+}
+
+/// Where it stands which upstream it was, and what our last connection to it.
+fn noted(folder: &Path) -> PathBuf {
+    folder.join("upstream")
+}
+
+fn note(path: &Path, run_id: &str, connection: i64) {
+    if let Err(error) = fs::write(path, format!("{run_id} {connection}")) {
+        tracing::warn!(%error, "cannot note which upstream it is: all keys are compared again at the next start");
+    }
 }
 
 impl Reverse {
@@ -67,6 +91,8 @@ impl Reverse {
             patience: store.patience,
             uncertain: AtomicU64::new(0),
             store,
+            wanted_looks: watch::Sender::default(),
+            looks: watch::Sender::default(),
         }
     }
 
@@ -80,9 +106,15 @@ impl Reverse {
         journal::read(self, &self.store).await.is_ok() && self.behind() == 0 && self.dirty.unsure() == 0
     }
 
-    /// Where it stands which upstream it was, and what our last connection to it.
-    fn noted(&self) -> PathBuf {
-        self.folder.join("upstream")
+    /// Waits for a look at the upstream that begins after the call: it may have lost what it had.
+    pub async fn looked(&self) {
+        let mut wanted = 0;
+        self.wanted_looks.send_modify(|looks| {
+            *looks += 1;
+            wanted = *looks;
+        });
+        // It lives as long as this.
+        let _ = self.looks.subscribe().wait_for(|looks| *looks >= wanted).await;
     }
 
     /// Nobody knows whether these were written, nor when: they are brought over now, and once more when it is certain.

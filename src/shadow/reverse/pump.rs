@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
-use super::Reverse;
+use super::{Reverse, note, noted};
 use crate::command::copy::{Call, CopyError, Dialect, KeyState, TypeOf, type_of};
 use crate::copy::{Portions, Redis, Speaker, read_keys, write_keys};
 use crate::keyspace::DbIndex;
@@ -76,11 +76,19 @@ impl Pump {
 
     /// Follows until the changes are closed.
     pub async fn run(mut self) {
+        let reverse = self.reverse.clone();
+        let mut wanted = reverse.wanted_looks.subscribe();
         loop {
-            match timeout(IDLE, self.reverse.clone().changes.take(MOST)).await {
-                Ok(Some(names)) => self.bring_over(names).await,
-                Ok(None) => return,
-                Err(_) => self.look().await,
+            let looks = *reverse.looks.borrow();
+            let wanted = async { drop(wanted.wait_for(|wanted| *wanted > looks).await) };
+            let taken = tokio::select! {
+                taken = timeout(IDLE, reverse.changes.take(MOST)) => taken.ok(),
+                () = wanted => None,
+            };
+            match taken {
+                Some(Some(names)) => self.bring_over(names).await,
+                Some(None) => return,
+                None => self.look().await,
             }
         }
     }
@@ -204,6 +212,7 @@ impl Pump {
 
     /// Whether the upstream is there, and the one that it was.
     async fn look(&mut self) {
+        let wanted = *self.reverse.wanted_looks.borrow();
         let looked = async {
             self.connect().await?;
             let ping = vec![vec![Bytes::from_static(b"PING")]];
@@ -212,8 +221,9 @@ impl Pump {
             }
             Ok(())
         };
-        if let Err(error) = looked.await {
-            self.wait(&error).await;
+        match looked.await {
+            Ok(()) => drop(self.reverse.looks.send_replace(wanted)),
+            Err(error) => self.wait(&error).await,
         }
     }
 
@@ -233,12 +243,12 @@ impl Pump {
     /// still be on its way: that connection is ended, so that nothing old comes after what is sent on this one.
     async fn recognise(&mut self, redis: &mut Upstream) -> Result<(), UpstreamError> {
         let word = Bytes::from_static;
-        let path = self.reverse.noted();
-        let noted = fs::read_to_string(&path).unwrap_or_default();
-        let (known, last) = noted.split_once(' ').unwrap_or_default();
+        let path = noted(&self.reverse.folder);
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        let (known, last) = written.split_once(' ').unwrap_or_default();
         let run_id = redis.0.run_id().unwrap_or_default().to_owned();
-        // Nothing is noted when the mode has just begun: then it is known what has to be compared.
-        let is_same = noted.is_empty() || (!run_id.is_empty() && run_id == known);
+        // Nothing is noted of one that has not said it.
+        let is_same = written.is_empty() || (!run_id.is_empty() && run_id == known);
         let id = match redis.speak(vec![vec![word(b"CLIENT"), word(b"ID")]]).await?.first() {
             Some(Reply::Integer(id)) => *id,
             _ => 0,
@@ -251,9 +261,7 @@ impl Pump {
             // Marked before it is known, or a crash in between would forget it.
             self.reverse.compare_all();
         }
-        if let Err(error) = fs::write(&path, format!("{run_id} {id}")) {
-            tracing::warn!(%error, "cannot note which upstream it is: all keys are compared again at the next start");
-        }
+        note(&path, &run_id, id);
         Ok(())
     }
 

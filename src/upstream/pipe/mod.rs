@@ -49,6 +49,8 @@ struct State {
     link: Link,
     /// What is known of the upstream since the last time it was there.
     greeting: Option<Arc<Greeting>>,
+    /// Which run of it was the first to be connected.
+    first_run: Option<String>,
     /// Databases that this connection has been in: they exist.
     databases: BTreeSet<u32>,
     connections: u64,
@@ -118,6 +120,11 @@ impl Pipe {
     /// What the upstream is, as far as it has ever been there.
     pub fn greeting(&self) -> Option<Arc<Greeting>> {
         self.state().greeting.clone()
+    }
+
+    /// The `run_id` of the upstream that was connected first.
+    pub fn first_run(&self) -> Option<String> {
+        self.state().first_run.clone()
     }
 
     /// What its connection is called, unless the upstream does not let it have a name.
@@ -262,6 +269,9 @@ impl Pipe {
         let replies = connection.call(&calls).await?;
         let gone = {
             let mut state = self.state();
+            if state.first_run.is_none() {
+                state.first_run.clone_from(&greeting.run_id);
+            }
             state.greeting = Some(Arc::new(greeting));
             state.databases = known
                 .iter()

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::change_mode;
 use super::pair::{PATIENCE, Pair, number, pause, settle, work, work_while};
 use crate::support::client::{Value, ok};
 use crate::support::pg;
@@ -197,6 +198,37 @@ fn the_upstream_goes_and_comes_back() {
     }
     pair.assert_equal([&respg]);
     drop(redis);
+}
+
+/// Empty at the moment in which it is to answer again; it has everything when it does.
+#[test]
+fn the_upstream_has_lost_everything_before_it_answers() {
+    let keys: Vec<String> = (0..300).map(|number| format!("SET k{number} {number}")).collect();
+    let pair = Pair::new(PROGRAMS[0]);
+    let mut redis = pair.redis();
+    let mut empty = || {
+        redis.kill();
+        redis = pair.redis();
+        redis.connect()
+    };
+    let respg = pair.settled(0, &["--mode", "shadow"]);
+    let mut admin = respg.connect();
+    admin.try_calls(keys.iter().map(String::as_str)).expect("answered");
+    // While this side follows; after the change; when nothing has been written for a while.
+    for (modes, is_quiet) in
+        [(["shadow", "reverse"], false), (["reverse", "reverse"], false), (["reverse", "reverse"], true)]
+    {
+        change_mode(&mut admin, "shadow");
+        settle(&respg);
+        change_mode(&mut admin, modes[0]);
+        if is_quiet {
+            pause(1.5);
+        }
+        let mut upstream = empty();
+        change_mode(&mut admin, modes[1]);
+        change_mode(&mut admin, "redis");
+        assert_eq!(upstream.plain("DBSIZE"), 300, "{modes:?}");
+    }
 }
 
 /// Two processes bring over the same key, and what the slower one has read is old when it is written.
