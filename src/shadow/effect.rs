@@ -273,22 +273,41 @@ pub fn touched(calls: &[Vec<Bytes>]) -> Touched {
     Touched::Slots(slots)
 }
 
-/// The keys that calls in `db` may have written.
-pub fn written_by(db: DbIndex, calls: &[Vec<Bytes>]) -> Vec<Name> {
-    writing(calls).flat_map(|request| written(&request)).map(|key| (db, key)).collect()
+/// Whether calls of commands that we know may change keys that are not among their words.
+pub fn touch_others(calls: &[Vec<Bytes>]) -> bool {
+    let ours: Vec<_> = calls.iter().filter(|argv| command_of(argv).is_some()).cloned().collect();
+    touched(&ours) == Touched::All
 }
 
-/// The keys that calls which began in `db` have written, in any database, by their replies; `None` if those do not say it.
+/// The keys that calls in `db` may have written; `None` if `foreign` does not know the keys of one that we do not know.
+pub fn written_by(
+    db: DbIndex,
+    calls: &[Vec<Bytes>],
+    foreign: impl Fn(&[Bytes]) -> Option<Vec<Bytes>>,
+) -> Option<Vec<Name>> {
+    let mut keys: Vec<Bytes> = writing(calls).flat_map(|request| written(&request)).collect();
+    for argv in calls.iter().filter(|argv| command_of(argv).is_none()) {
+        keys.extend(foreign(argv)?);
+    }
+    Some(keys.into_iter().map(|key| (db, key)).collect())
+}
+
+/// The keys that calls which began in `db` have written, in any database, by their replies; `None` if those do not say it, nor `foreign` of calls that we do not know.
 pub fn have_written(
     db: DbIndex,
     calls: &[Vec<Bytes>],
     replies: &[Reply],
     dialect: Dialect,
+    foreign: impl Fn(&[Bytes]) -> Option<Vec<Bytes>>,
 ) -> Option<Vec<Name>> {
-    let works = works_of(db, calls, replies, dialect);
-    let written =
-        |work: Work| work.calls.into_iter().flat_map(|planned| planned.written()).chain(work.reread);
-    works.iter().all(|work| work.unknown.is_empty()).then(|| works.into_iter().flat_map(written).collect())
+    let mut names = Vec::new();
+    for work in works_of(db, calls, replies, dialect) {
+        names.extend(work.calls.into_iter().flat_map(|planned| planned.written()).chain(work.reread));
+        for Unknown { db, argv, .. } in work.unknown {
+            names.extend(foreign(&argv)?.into_iter().map(|key| (db, key)));
+        }
+    }
+    Some(names)
 }
 
 fn works_of(db: DbIndex, calls: &[Vec<Bytes>], replies: &[Reply], dialect: Dialect) -> Vec<Work> {

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use super::asking::{Asked, Behind};
 use super::dirty::Dirty;
 use super::effect::{
-    are_barriers, arrange, blocks, have_written, leave, make_expire, sources, touched, written_by,
+    are_barriers, arrange, blocks, have_written, leave, make_expire, sources, touch_others, touched,
+    written_by,
 };
 use super::order::Order;
 use super::queue::Queue;
@@ -126,12 +127,17 @@ impl Following {
         replies: Option<&[Reply]>,
     ) -> Option<Record> {
         let touched = touched(calls);
+        let foreign = |argv: &[Bytes]| match self.leader().keys_of(argv) {
+            Foreign::Reads => Some(Vec::new()),
+            Foreign::Keys(keys) => Some(keys),
+            Foreign::Ask => None,
+        };
         let names = match replies {
-            _ if touched == Touched::All => None,
-            Some(replies) => have_written(db, calls, replies, self.leader().dialect()),
+            _ if touch_others(calls) => None,
+            Some(replies) => have_written(db, calls, replies, self.leader().dialect(), foreign),
             // The other database may be one that there is not.
             None if leave(db, calls) => None,
-            None => Some(written_by(db, calls)),
+            None => written_by(db, calls, foreign),
         };
         let Some(names) = names else {
             self.dirty.give_up(&touched);

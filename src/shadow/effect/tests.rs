@@ -280,3 +280,23 @@ fn what_is_touched() {
         assert_eq!(may_write(&argv(call)), writes, "{call}");
     }
 }
+
+/// Of commands that we do not know somebody else knows the keys.
+#[test]
+fn what_is_read_again() {
+    let calls = |lines: &[&str]| lines.iter().map(|line| argv(line)).collect::<Vec<_>>();
+    let names = |keys: &[&str]| {
+        Some(keys.iter().map(|key| (DbIndex(0), Bytes::copy_from_slice(key.as_bytes()))).collect::<Vec<_>>())
+    };
+    let foreign = |argv: &[Bytes]| (&argv[0][..] != b"EVAL").then(|| vec![argv[1].clone()]);
+    let lost = |lines: &[&str]| written_by(DbIndex(0), &calls(lines), foreign);
+    assert_eq!(lost(&["SET a v", "BLPOP list 0"]), names(&["a", "list"]));
+    assert_eq!(lost(&["SET a v", "EVAL x 0"]), None);
+    let told = |lines: &[&str], replies: &[Reply]| {
+        have_written(DbIndex(0), &calls(lines), replies, WHEN.dialect, foreign)
+    };
+    assert_eq!(told(&["SET a v", "LPUSH list x"], &[Reply::Ok, Reply::Integer(1)]), names(&["a", "list"]));
+    assert_eq!(told(&["EVAL x 0"], &[Reply::Integer(1)]), None);
+    assert!(!touch_others(&calls(&["BLPOP list 0", "SET a v"])));
+    assert!(touch_others(&calls(&["BLPOP list 0", "FLUSHALL"])));
+}

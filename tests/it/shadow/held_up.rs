@@ -227,3 +227,31 @@ fn a_follower_that_asks_for_keys_ends_at_once() {
     shadow.change_mode("shadow");
     shadow.assert_equal();
 }
+
+/// Of what respg does not know the upstream says which keys it has: nothing else is given up for it when its place among others is not clear.
+#[test]
+fn those_who_wait_for_what_respg_lacks() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let respgs = [pair.settled(0, &["--mode", "shadow"]), pair.respg(1, &[])];
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut client = respgs[0].connect();
+                while !stop.load(Relaxed) {
+                    assert_eq!(client.plain("BLPOP nothing 0.3"), Value::Null);
+                }
+            });
+        }
+        sleep(Duration::from_millis(500));
+        let mut admin = respgs[1].connect();
+        let begun = Instant::now();
+        let mut changed = Value::Null;
+        while changed != ok() && begun.elapsed() < Duration::from_secs(5) {
+            changed = admin.plain("RESPG.MODE SET reverse KEYS k*");
+        }
+        stop.store(true, Relaxed);
+        assert_eq!(changed, ok());
+    });
+}
