@@ -290,13 +290,13 @@ fn what_is_read_again() {
     };
     let foreign = |argv: &[Bytes]| (&argv[0][..] != b"EVAL").then(|| vec![argv[1].clone()]);
     let lost = |lines: &[&str]| written_by(DbIndex(0), &calls(lines), foreign);
-    assert_eq!(lost(&["SET a v", "BLPOP list 0"]), names(&["a", "list"]));
+    assert_eq!(lost(&["SET a v", "BLPOP queue 0"]), names(&["a", "queue"]));
     assert_eq!(lost(&["SET a v", "EVAL x 0"]), None);
     let told = |lines: &[&str], replies: &[Reply]| {
         have_written(DbIndex(0), &calls(lines), replies, WHEN.dialect, foreign)
     };
-    assert_eq!(told(&["SET a v", "LPUSH list x"], &[Reply::Ok, Reply::Integer(1)]), names(&["a", "list"]));
+    assert_eq!(told(&["SET a v", "LPUSH queue x"], &[Reply::Ok, Reply::Integer(1)]), names(&["a", "queue"]));
     assert_eq!(told(&["EVAL x 0"], &[Reply::Integer(1)]), None);
-    assert!(!touch_others(&calls(&["BLPOP list 0", "SET a v"])));
-    assert!(touch_others(&calls(&["BLPOP list 0", "FLUSHALL"])));
+    assert!(!touch_others(&calls(&["BLPOP queue 0", "SET a v"])));
+    assert!(touch_others(&calls(&["BLPOP queue 0", "FLUSHALL"])));
 }
