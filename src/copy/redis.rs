@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Speaker;
 use crate::command::copy::{Call, Dialect};
 use crate::resp::Reply;
-use crate::upstream::{Connection, UpstreamError, Url, in_time, is_away, words};
+use crate::upstream::{Connection, UpstreamError, Url, away, in_time, info_field, words};
 
 /// How often a broken connection is opened again before we give up, and the pause before the first attempt, which doubles.
 const ATTEMPTS: u32 = 6;
@@ -26,12 +26,11 @@ impl Redis {
             let mut redis =
                 Redis { url: url.clone(), connection: None, dialect: Dialect::OLDEST, run_id: None };
             let mut connection = Connection::open(url).await?;
-            let info = connection.call(&[words(["INFO", "server"])]).await?;
+            let info = connection.call(&[words(["INFO", "server"])]).await?.pop();
             // Who may not ask for INFO is served with what every version knows.
-            if let [Reply::Bulk(info) | Reply::Verbatim(info)] = info.as_slice() {
+            if let Some(reply @ (Reply::Bulk(info) | Reply::Verbatim(info))) = &info {
                 redis.dialect = Dialect::from_info(info).unwrap_or(Dialect::OLDEST);
-                let line = info.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"run_id:"));
-                redis.run_id = line.map(|id| id.trim_ascii().escape_ascii().to_string());
+                redis.run_id = info_field(reply, "run_id:");
             }
             redis.connection = Some(connection);
             Ok(redis)
@@ -74,8 +73,10 @@ impl Redis {
     pub async fn select(&mut self, db: u32) -> Result<(), UpstreamError> {
         self.url.db = db;
         let reply = self.speak(vec![words(["SELECT", &db.to_string()])]).await?;
+        if let Some(why) = reply.first().and_then(away) {
+            return Err(UpstreamError::Away(why));
+        }
         match reply.first() {
-            Some(Reply::Error(text)) if is_away(text) => Err(UpstreamError::Away(text.to_string())),
             Some(Reply::Error(text)) => Err(UpstreamError::NoDatabase {
                 place: self.url.place.to_string(),
                 db,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Speaker;
 use crate::command::copy::CopyError;
 use crate::resp::Reply;
-use crate::upstream::{UpstreamError, is_away, words};
+use crate::upstream::{UpstreamError, away, words};
 
 /// How the names begin under which large values are made before they take their keys' places.
 pub const LEFT_OVER: &str = "respg:copy:";
@@ -84,11 +84,7 @@ impl Scan {
 pub async fn databases(speaker: &mut impl Speaker) -> Result<Option<BTreeMap<u32, u64>>, UpstreamError> {
     let calls = vec![words(["SCAN", "0", "COUNT", "1"]), words(["INFO", "keyspace"])];
     let replies = speaker.speak(calls).await?;
-    let away = replies.iter().find_map(|reply| match reply {
-        Reply::Error(text) if is_away(text) => Some(text.to_string()),
-        _ => None,
-    });
-    if let Some(why) = away {
+    if let Some(why) = replies.iter().find_map(away) {
         return Err(UpstreamError::Away(why));
     }
     let Some(Reply::Bulk(text) | Reply::Verbatim(text)) = replies.last() else { return Ok(None) };

@@ -10,7 +10,7 @@ use crate::command::copy::{Call, Dialect};
 use crate::copy::{Own, Redis, Speaker};
 use crate::resp::Reply;
 use crate::store::StoreError;
-use crate::upstream::{self, UpstreamError};
+use crate::upstream::{UpstreamError, away};
 
 const POSTGRES: &str = "PostgreSQL";
 /// Between two attempts.
@@ -117,7 +117,7 @@ fn cannot_be_reached(error: &UpstreamError) -> bool {
 fn is_away(reply: &Reply) -> Option<String> {
     let Reply::Error(text) = reply else { return None };
     let is_unknown = text.as_bytes() == StoreError::Unknown.to_string().as_bytes();
-    (is_unknown || upstream::is_away(text)).then(|| text.to_string())
+    if is_unknown { Some(text.to_string()) } else { away(reply) }
 }
 
 #[cfg(test)]

@@ -74,12 +74,11 @@ struct Verify {
 pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
     let mut redis = Patient::redis(Redis::open(options.scope.redis(&options.config)?).await?);
     let sizes = databases(&mut redis).await?;
-    let redis = redis.side;
     let base = Base::open(options.config).await?;
     let own = Own::new(base.executor.clone());
     let ours = base.sizes().await?;
-    let mut wanted = choose(options.scope.databases(redis.url()), sizes.as_ref(), base.databases())?;
-    if options.scope.databases(redis.url()).is_empty() {
+    let mut wanted = choose(options.scope.databases(redis.side.url()), sizes.as_ref(), base.databases())?;
+    if options.scope.databases(redis.side.url()).is_empty() {
         wanted.extend(ours.keys().copied());
         wanted.sort_unstable();
         wanted.dedup();
@@ -87,7 +86,7 @@ pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
     let all_sizes = || sizes.iter().chain([&ours]);
     let total = wanted.iter().flat_map(|db| all_sizes().filter_map(move |sizes| sizes.get(db))).sum();
     let follower = match options.repair && base.rule().await?.mode != Mode::Reverse {
-        true => follower::find(&base, &redis).await?,
+        true => follower::find(&base, &redis.side).await?,
         false => None,
     };
     if options.repair && follower.is_none() {
@@ -95,7 +94,7 @@ pub async fn run(options: VerifyOptions) -> Result<bool, MigrateError> {
     }
     let mut verify = Verify {
         base,
-        redis: Patient::redis(redis),
+        redis,
         follower,
         own: Patient::postgres(own),
         tolerance: options.ttl_tolerance,

@@ -34,7 +34,7 @@ pub trait Leader: Send + Sync {
     /// A database that there is.
     fn db(&self) -> DbIndex;
 
-    /// The keys of a call that only the leader knows; `None` if it has to be asked (COMMAND GETKEYS).
+    /// The keys of a call that only the leader knows.
     fn keys_of(&self, argv: &[Bytes]) -> Foreign;
 }
 

@@ -1,7 +1,7 @@
 //! What can go wrong with the upstream.
 
 use super::reply::BadReply;
-use crate::resp::ErrorText;
+use crate::resp::Reply;
 
 /// Why there is no reply of the upstream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,8 +44,9 @@ impl From<std::io::Error> for UpstreamError {
     }
 }
 
-/// Whether a server that says so does not do anything at the moment.
-pub fn is_away(error: &ErrorText) -> bool {
+/// Why a server does not do anything at the moment, if this reply says so.
+pub fn away(reply: &Reply) -> Option<String> {
+    let Reply::Error(text) = reply else { return None };
     let codes: [&[u8]; 5] = [b"LOADING", b"TRYAGAIN", b"BUSY", b"MASTERDOWN", b"CLUSTERDOWN"];
-    codes.contains(&error.code())
+    codes.contains(&text.code()).then(|| text.to_string())
 }

@@ -63,8 +63,10 @@ impl Greeting {
         let [named, hello, info, commands] = &replies[..] else { unreachable!("one reply for each call") };
         Ok(Greeting {
             // Not everybody may ask for INFO.
-            version: field(info, "redis_version:").or_else(|| version_of_hello(hello)).unwrap_or_default(),
-            run_id: field(info, "run_id:"),
+            version: info_field(info, "redis_version:")
+                .or_else(|| version_of_hello(hello))
+                .unwrap_or_default(),
+            run_id: info_field(info, "run_id:"),
             has_protocols: !hello.is_error(),
             is_named: *named == Reply::Ok,
             commands: match commands {
@@ -85,10 +87,12 @@ impl Greeting {
     }
 }
 
-fn field(info: &Reply, name: &str) -> Option<String> {
+/// A field of INFO; nothing of who may not ask for it. `name`: with its colon.
+pub fn info_field(info: &Reply, name: &str) -> Option<String> {
     let (Reply::Bulk(text) | Reply::Verbatim(text)) = info else { return None };
-    let text = std::str::from_utf8(text).ok()?;
-    text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+    // Paths among them may be of any bytes.
+    let value = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(name.as_bytes()))?;
+    Some(value.trim_ascii().escape_ascii().to_string())
 }
 
 fn version_of_hello(hello: &Reply) -> Option<String> {

@@ -11,8 +11,8 @@ mod tap;
 mod url;
 
 pub use connection::{Connection, in_time, words, write_call};
-pub use error::{UpstreamError, is_away};
-pub use greeting::{Foreign, Greeting};
+pub use error::{UpstreamError, away};
+pub use greeting::{Foreign, Greeting, info_field};
 pub use pipe::{LEASE, Pipe};
 pub use reply::{BadReply, Raw, ReplyDecoder};
 pub use tap::{Calls, Followed, FollowedAside, Tap};

@@ -36,6 +36,7 @@ use crate::support::client::{Client, Protocol, Value};
 use crate::support::pg::{Scratch, fresh_database};
 use crate::support::redis::Redis;
 use crate::support::respg::{Respg, blocking};
+use crate::support::way::{Leg, way};
 
 /// A Redis, and a respg in shadow mode before it.
 pub struct Shadow {
@@ -161,6 +162,17 @@ impl Shadow {
     pub fn change_mode(&self, mode: &str) {
         change_mode(&mut self.respg.connect(), mode);
     }
+}
+
+/// In mode redis, with a way to the Redis on which BLPOP takes 300 ms and nothing else does.
+pub fn with_late_blpop() -> (Redis, Respg) {
+    let is_late = |leg, piece: &[u8]| leg == Leg::There && piece.windows(5).any(|word| word == b"BLPOP");
+    let late =
+        move |leg, piece: &[u8]| sleep(Duration::from_millis(if is_late(leg, piece) { 300 } else { 0 }));
+    let (redis, database) = (Redis::start(), blocking(fresh_database()));
+    let upstream = format!("redis://{}", way(redis.address(), late));
+    let respg = Respg::on(&database, &["--upstream", &upstream, "--mode", "redis"]);
+    (redis, respg)
 }
 
 pub fn change_mode(admin: &mut Client, mode: &str) {

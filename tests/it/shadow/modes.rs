@@ -6,12 +6,11 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use super::pair::{Pair, settle};
-use super::{Shadow, change_mode, connect, verify};
+use super::{Shadow, change_mode, connect, verify, with_late_blpop};
 use crate::support::client::{Value, ok};
 use crate::support::pg::{self, fresh_database};
 use crate::support::redis::{PROGRAMS, Redis};
 use crate::support::respg::{Respg, blocking, refusal};
-use crate::support::way::{Leg, way};
 
 /// Increments a counter of its own and notes the last answer, which must always be one more.
 fn increment(address: SocketAddr, key: &str, stop: &AtomicBool, calls: &AtomicU64) -> i64 {
@@ -198,12 +197,7 @@ fn readers_that_are_called_do_not_hold_a_change_up() {
 /// What ends them goes another way than they do, and is there first.
 #[test]
 fn readers_that_are_late_do_not_hold_a_change_up() {
-    let is_late = |leg, piece: &[u8]| leg == Leg::There && piece.windows(5).any(|word| word == b"BLPOP");
-    let late =
-        move |leg, piece: &[u8]| sleep(Duration::from_millis(if is_late(leg, piece) { 300 } else { 0 }));
-    let (redis, database) = (Redis::start(), blocking(fresh_database()));
-    let upstream = format!("redis://{}", way(redis.address(), late));
-    let respg = Respg::on(&database, &["--upstream", &upstream, "--mode", "redis"]);
+    let (_redis, respg) = with_late_blpop();
     let mut reader = respg.connect();
     reader.send(["BLPOP nothing 0"]);
     sleep(Duration::from_millis(100));

@@ -3,12 +3,9 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::{Shadow, change_mode};
+use super::{Shadow, change_mode, with_late_blpop};
 use crate::support::client::{Client, Protocol, Value};
-use crate::support::pg::fresh_database;
 use crate::support::redis::Redis;
-use crate::support::respg::{Respg, blocking};
-use crate::support::way::{Leg, way};
 
 /// What comes back up to the reply to `PING end`, which is the last call.
 fn replies(client: &mut Client, lines: &str) -> Vec<Value> {
@@ -120,12 +117,7 @@ fn who_is_paused_is_not_unblocked() {
 /// What the upstream has answered just before a change of the mode comes before what blocks here after it.
 #[test]
 fn who_goes_on_to_wait_here_gets_what_came_before() {
-    let is_late = |leg, piece: &[u8]| leg == Leg::There && piece.windows(5).any(|word| word == b"BLPOP");
-    let late =
-        move |leg, piece: &[u8]| sleep(Duration::from_millis(if is_late(leg, piece) { 300 } else { 0 }));
-    let (redis, database) = (Redis::start(), blocking(fresh_database()));
-    let upstream = format!("redis://{}", way(redis.address(), late));
-    let respg = Respg::on(&database, &["--upstream", &upstream, "--mode", "redis"]);
+    let (_redis, respg) = with_late_blpop();
     let (mut reader, mut admin) = (respg.connect(), respg.connect());
     reader.send(["BLPOP nothing 0"]);
     sleep(Duration::from_millis(100));
