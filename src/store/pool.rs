@@ -51,6 +51,22 @@ pub fn build(target: &Target, size: u32, patience: Duration) -> Pool {
 pub async fn acquire(pool: &Pool) -> Result<Pooled, StoreError> {
     pool.get_owned().await.map_err(|error| match error {
         bb8::RunError::User(error) => error,
+        bb8::RunError::TimedOut if pool.state().connections == 0 => StoreError::no_answer(),
         bb8::RunError::TimedOut => StoreError::Unavailable("all pooled connections are busy".into()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_is_not_called_a_busy_pool() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://respg@{}/respg?sslmode=disable", silent.local_addr().unwrap());
+        let target = Target::parse(&url).unwrap().with_defaults("respg", Duration::from_secs(10));
+        let pool = build(&target, 1, Duration::from_millis(20));
+        let Err(error) = acquire(&pool).await else { panic!("connected to a server that says nothing") };
+        assert_eq!(error.reason(), "no answer in time");
+    }
 }
