@@ -132,7 +132,8 @@ impl Client {
             if let Some(value) = self.decode() {
                 return Ok(value);
             }
-            let mut chunk = [0; 64 * 1024];
+            // What has come is decoded from its beginning each time, so each time is to bring as much again.
+            let mut chunk = vec![0; self.unread.len().max(64 * 1024)];
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(io::Error::other("it closed the connection")),
                 Ok(count) => self.unread.extend_from_slice(&chunk[..count]),
