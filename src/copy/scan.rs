@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Speaker;
 use crate::command::copy::CopyError;
 use crate::resp::Reply;
-use crate::upstream::{UpstreamError, away, words};
+use crate::upstream::{UpstreamError, away, info_field, words};
 
 /// How the names begin under which large values are made before they take their keys' places.
 pub const LEFT_OVER: &str = "respg:copy:";
@@ -80,11 +80,12 @@ impl Scan {
 }
 
 /// The databases that are not empty, with the number of their keys, by INFO; `None` if that is not to be had. Who is loading tells by INFO of what it has
-/// loaded so far, and says that it is loading only to commands on keys, as SCAN is.
+/// loaded so far, and says that it is loading only to commands on keys, as SCAN is. A replica says by INFO alone that it has not got its master's data yet.
 pub async fn databases(speaker: &mut impl Speaker) -> Result<Option<BTreeMap<u32, u64>>, UpstreamError> {
-    let calls = vec![words(["SCAN", "0", "COUNT", "1"]), words(["INFO", "keyspace"])];
+    let calls =
+        vec![words(["SCAN", "0", "COUNT", "1"]), words(["INFO", "replication"]), words(["INFO", "keyspace"])];
     let replies = speaker.speak(calls).await?;
-    if let Some(why) = replies.iter().find_map(away) {
+    if let Some(why) = replies.iter().find_map(away).or_else(|| not_yet_synced(&replies[1])) {
         return Err(UpstreamError::Away(why));
     }
     let Some(Reply::Bulk(text) | Reply::Verbatim(text)) = replies.last() else { return Ok(None) };
@@ -95,4 +96,10 @@ pub async fn databases(speaker: &mut impl Speaker) -> Result<Option<BTreeMap<u32
         Some((db.parse().ok()?, keys.parse().ok()?))
     };
     Ok(Some(text.lines().filter_map(line).collect()))
+}
+
+fn not_yet_synced(replication: &Reply) -> Option<String> {
+    let says = |field, value| info_field(replication, field).as_deref() == Some(value);
+    let waits = says("master_sync_in_progress:", "1") || says("master_link_down_since_seconds:", "-1");
+    waits.then(|| "it is a replica that has not got its master's data yet".to_owned())
 }

@@ -208,3 +208,15 @@ fn a_redis_that_is_busy() {
         assert!(matches!(outcome, Err(UpstreamError::NoDatabase { .. })), "{outcome:?}");
     });
 }
+
+/// It answers as if it were empty.
+#[test]
+fn a_replica_that_has_never_been_synced() {
+    let (redis, database) =
+        (Redis::of(PROGRAMS[0], &["--replicaof", "127.0.0.1 1"]), blocking(fresh_database()));
+    for task in ["import", "verify"] {
+        let (code, said) = run(task, &redis.url(), &database, &[]);
+        let why = "it is a replica that has not got its master's data yet";
+        assert!((code, said.contains(why)) == (1, true), "{code} {said}");
+    }
+}
