@@ -138,13 +138,15 @@ END $$;
 
 -- Adds scheduled entries that are due to their streams, at most so many. Streams that somebody has locked are left for the next time, and
 -- what cannot be added (its key holds something else by now, the stream has no ids left) for a minute later; others do not wait for these.
-CREATE OR REPLACE FUNCTION respg.add_scheduled(most integer) RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '100ms'
+-- away: keys for which the upstream answers; theirs wait until Postgres does.
+DROP FUNCTION IF EXISTS respg.add_scheduled(integer);
+CREATE OR REPLACE FUNCTION respg.add_scheduled(most integer, away bytea[] DEFAULT '{}') RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '100ms'
 AS $$
 DECLARE
     due    respg.stream_scheduled;
     number integer;
     count  bigint := 0;
-    busy   bytea[] := '{}';
+    busy   bytea[] := away;
     known  integer;
 BEGIN
     LOOP
@@ -169,7 +171,7 @@ BEGIN
             END;
         END LOOP;
         -- Each of them takes a tenth of a second.
-        EXIT WHEN cardinality(busy) = known OR cardinality(busy) > 5;
+        EXIT WHEN cardinality(busy) = known OR cardinality(busy) > cardinality(away) + 5;
     END LOOP;
     RETURN count;
 END $$;

@@ -201,7 +201,7 @@ impl Server {
         background.spawn(async move {
             expiring.store.expirer.run(&expiring.store, |keys| Swept(expiring.clone()).tell(keys)).await
         });
-        background.spawn(store::tend_queues(process.store.clone()));
+        background.spawn(state::tend_queues(process.clone()));
         background.spawn(state::poll_forever(process.waiters.clone(), process.store.clone()));
         let threads = Some(threads);
         Ok(Server {

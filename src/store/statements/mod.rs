@@ -73,6 +73,7 @@ pub fn all() -> Vec<&'static Statement> {
         &migrate::RESYNC_OUTCOMES,
         &migrate::FORGET_RESYNC,
         &queues::ADD_SCHEDULED,
+        &queues::DUE_KEYS,
         &queues::WITH_OPTIONS,
         &queues::APPLY_RETENTION,
         &queues::CLEAN_ARCHIVE,

@@ -2,13 +2,18 @@
 
 use super::Statement;
 
-/// $1 most entries: how many were added to their streams, and in how many seconds the next one is due, if there is one.
+/// $1 most entries, $2 keys to be left as they are: how many were added to their streams, and in how many seconds the next one is due, if there is one.
 pub static ADD_SCHEDULED: Statement =
-    Statement::new("SELECT a.added, respg.next_scheduled() FROM respg.add_scheduled($1) AS a (added)");
+    Statement::new("SELECT a.added, respg.next_scheduled() FROM respg.add_scheduled($1, $2) AS a (added)");
 
-/// The object ids of streams that have options.
-pub static WITH_OPTIONS: Statement =
-    Statement::new("SELECT o.object_id FROM respg.stream_options o ORDER BY o.object_id");
+/// The keys of the entries that are due.
+pub static DUE_KEYS: Statement =
+    Statement::new("SELECT DISTINCT s.key FROM respg.stream_scheduled s WHERE s.due_at <= clock_timestamp()");
+
+/// The object ids of streams that have options, and their keys; null if they are gone.
+pub static WITH_OPTIONS: Statement = Statement::new(
+    "SELECT o.object_id, p.key FROM respg.stream_options o LEFT JOIN LATERAL respg.place_of(o) p ON true ORDER BY o.object_id",
+);
 
 /// $1 object id, $2 most entries: how many were trimmed.
 pub static APPLY_RETENTION: Statement = Statement::new("SELECT respg.apply_retention($1, $2)");

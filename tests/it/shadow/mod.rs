@@ -21,6 +21,7 @@ mod report;
 mod reverse;
 mod round_trip;
 mod scripts;
+mod tended;
 mod trouble;
 mod two_databases;
 mod workload;

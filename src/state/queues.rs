@@ -1,11 +1,15 @@
 //! Tends queues: adds delayed entries and dead letters to their streams when they are due, trims streams with a retention, cleans the
-//! archive. Every process does; what one is at, the others skip. A stream that somebody has locked is left for the next time.
+//! archive. Every process does; what one is at, the others skip. A stream that somebody has locked is left for the next time. Streams for which the
+//! upstream answers are left as they are: nobody would see there what is done here.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::statements::queues::{ADD_SCHEDULED, APPLY_RETENTION, CLEAN_ARCHIVE, WITH_OPTIONS};
-use super::{Row, Store, StoreError};
+use super::{Process, Rule, Side};
+use crate::store::statements::queues::{
+    ADD_SCHEDULED, APPLY_RETENTION, CLEAN_ARCHIVE, DUE_KEYS, WITH_OPTIONS,
+};
+use crate::store::{Row, Store, StoreError};
 
 /// Between two looks at what is due: what is scheduled meanwhile for an earlier moment is late by as much.
 const LONGEST_SLEEP: Duration = Duration::from_millis(250);
@@ -18,13 +22,13 @@ const MOST_TRIMMED: i64 = 1000;
 const MOST_REMOVED: i32 = 1000;
 
 /// Runs until it is dropped.
-pub async fn tend_queues(store: Arc<Store>) {
-    tokio::join!(add_forever(&store), trim_forever(&store));
+pub async fn tend_queues(process: Arc<Process>) {
+    tokio::join!(add_forever(&process), trim_forever(&process));
 }
 
-async fn add_forever(store: &Store) {
+async fn add_forever(process: &Process) {
     loop {
-        let pause = match store.query(&ADD_SCHEDULED, &[&MOST_ADDED]).await {
+        let pause = match add(process).await {
             Ok(rows) => {
                 let added: i64 = rows.first().map_or(0, |row| row.get(0));
                 let next: Option<f64> = rows.first().and_then(|row| row.get(1));
@@ -42,15 +46,35 @@ async fn add_forever(store: &Store) {
     }
 }
 
+async fn add(process: &Process) -> Result<Vec<Row>, StoreError> {
+    // The rule does not change meanwhile.
+    let passage = process.routing.pass().await;
+    if answers_for_nothing(&passage.rule) {
+        return Ok(Vec::new());
+    }
+    let due = match passage.rule.is_divided() {
+        true => process.store.query(&DUE_KEYS, &[]).await?,
+        false => Vec::new(),
+    };
+    let keys = due.iter().map(|row| row.get::<_, &[u8]>(0));
+    let away: Vec<&[u8]> = keys.filter(|key| passage.rule.answering(key) == Side::Upstream).collect();
+    process.store.query(&ADD_SCHEDULED, &[&MOST_ADDED, &away]).await
+}
+
+/// Whether Postgres does not answer for any key.
+fn answers_for_nothing(rule: &Rule) -> bool {
+    rule.mode.is_upstream() && !rule.is_divided()
+}
+
 /// Until the next entry is due in so many seconds.
 fn pause(next: Option<f64>) -> Duration {
     let until = next.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
     until.unwrap_or(LONGEST_SLEEP).clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
 }
 
-async fn trim_forever(store: &Store) {
+async fn trim_forever(process: &Process) {
     loop {
-        for work in [trim(store).await, clean(store).await] {
+        for work in [trim(process).await, clean(&process.store).await] {
             if let Err(error) = work {
                 tracing::debug!(%error, "retention");
             }
@@ -59,10 +83,19 @@ async fn trim_forever(store: &Store) {
     }
 }
 
-async fn trim(store: &Store) -> Result<(), StoreError> {
-    for stream in store.query(&WITH_OPTIONS, &[]).await? {
+async fn trim(process: &Process) -> Result<(), StoreError> {
+    if answers_for_nothing(&process.routing.rule()) {
+        return Ok(());
+    }
+    for stream in process.store.query(&WITH_OPTIONS, &[]).await? {
+        let passage = process.routing.pass().await;
+        // None: it is gone, and its options with it.
+        let key: Option<&[u8]> = stream.get(1);
+        if key.is_some_and(|key| passage.rule.answering(key) == Side::Upstream) {
+            continue;
+        }
         // One that cannot be trimmed is no reason not to trim the others.
-        if let Err(error) = trim_one(store, stream.get(0)).await {
+        if let Err(error) = trim_one(&process.store, stream.get(0)).await {
             tracing::warn!(%error, "a stream's retention");
         }
     }

@@ -1,0 +1,55 @@
+//! What respg does by itself, for the keys of one side.
+
+use std::time::Instant;
+
+use super::keys::change;
+use super::pair::{PATIENCE, Pair, pause};
+use crate::support::client::{Client, ok};
+use crate::support::redis::PROGRAMS;
+
+fn wait_for_entry(client: &mut Client, key: &str) {
+    let begun = Instant::now();
+    while client.plain(["XLEN", key]) != 1 {
+        assert!(begun.elapsed() < PATIENCE, "{key}");
+        pause(0.02);
+    }
+}
+
+/// Delayed entries and retention go to streams for which Postgres answers: in others nobody would see them, and both sides would differ.
+#[test]
+fn streams_of_the_upstream_are_left_as_they_are() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let processes = [pair.settled(0, &["--mode", "shadow"])];
+    let mut client = processes[0].connect();
+    client.plain("XADD u:kept 1-1 n 1");
+    change(&mut client, "RESPG.MODE SET reverse KEYS m:*");
+    client.plain("XADD m:kept 1-1 n 1");
+    pair.assert_equal(&processes);
+    for name in ["u", "m"] {
+        assert_eq!(client.plain(format!("RESPG.STREAM SET {name}:kept MAXAGE 1").as_str()), ok());
+        client.plain(format!("RESPG.STREAM ADD {name}:late DELAY 1 n 1").as_str());
+    }
+    wait_for_entry(&mut client, "m:late");
+    // Each trims at its start.
+    let second = pair.respg(1, &[]);
+    let begun = Instant::now();
+    while client.plain("XLEN m:kept") != 0 {
+        assert!(begun.elapsed() < PATIENCE);
+        pause(0.02);
+    }
+    pause(0.3);
+    pair.assert_equal([&processes[0], &second]);
+    assert_eq!(client.plain("XLEN u:kept"), 1);
+    assert_eq!(client.plain("EXISTS u:late"), 0);
+    change(&mut client, "RESPG.MODE SET reverse KEYS u:*");
+    wait_for_entry(&mut client, "u:late");
+    pair.assert_equal([&processes[0], &second]);
+    // Of all keys.
+    change(&mut client, "RESPG.MODE SET shadow");
+    client.plain("RESPG.STREAM ADD m:later DELAY 1 n 1");
+    pause(0.3);
+    assert_eq!(pair.different(), 0);
+    change(&mut client, "RESPG.MODE SET postgres");
+    wait_for_entry(&mut client, "m:later");
+}
