@@ -16,7 +16,7 @@ use crate::copy::{exec_replies, in_multi};
 use crate::keyspace::DbIndex;
 use crate::keyspace::slot::Slot;
 use crate::resp::{Protocol, Reply};
-use crate::upstream::{Calls, Raw};
+use crate::upstream::{Calls, Raw, says_no_keys};
 
 /// Marks of such calls; those of clients have 0. Counted over all, so that answers for one who no longer follows are nobody's.
 static MARKS: AtomicU64 = AtomicU64::new(1);
@@ -135,14 +135,7 @@ impl Following {
             Asked::Fence(behind) => self.placed(*behind),
             Asked::Passed(passed) => drop(passed.send(())),
             Asked::Keys(answer) => {
-                let keys = match replies.ok().and_then(|mut replies| replies.pop()) {
-                    Some(Reply::Array(keys)) => {
-                        Some(keys.iter().filter_map(crate::command::follow::bytes).collect())
-                    }
-                    // An error says that it has none.
-                    Some(_) => Some(Vec::new()),
-                    None => None,
-                };
+                let keys = replies.ok().and_then(|mut replies| replies.pop()).and_then(told_keys);
                 let _ = keys.map(|keys| answer.send(keys));
             }
             Asked::State(wanted) => self.state_came(wanted, replies.ok()),
@@ -254,4 +247,24 @@ impl Following {
 
 fn ping() -> Vec<Bytes> {
     vec![Bytes::from_static(b"PING")]
+}
+
+/// What COMMAND GETKEYS has answered; nothing if it does not tell, as where COMMAND is forbidden or renamed.
+fn told_keys(reply: Reply) -> Option<Vec<Bytes>> {
+    match reply {
+        Reply::Array(keys) => Some(keys.iter().filter_map(crate::command::follow::bytes).collect()),
+        // What it does not know it cannot have done; the third is Redis 7.0's, of a single word.
+        Reply::Error(why)
+            if says_no_keys(why.as_bytes())
+                || why.as_bytes().starts_with(b"ERR Invalid command specified")
+                || why.as_bytes().starts_with(b"ERR wrong number of arguments") =>
+        {
+            Some(Vec::new())
+        }
+        Reply::Error(why) => {
+            tracing::warn!(%why, "the upstream does not tell the keys of a call: all keys are compared and repaired");
+            None
+        }
+        _ => None,
+    }
 }

@@ -95,6 +95,12 @@ pub fn info_field(info: &Reply, name: &str) -> Option<String> {
     Some(value.trim_ascii().escape_ascii().to_string())
 }
 
+/// Whether an error of COMMAND GETKEYS says that the call is known and has no keys, or too few words. Before Redis 7 it says so of scripts without keys, too.
+pub fn says_no_keys(why: &[u8]) -> bool {
+    let says = |text: &[u8]| why.windows(text.len()).any(|words| words == text);
+    says(b"no key arguments") || says(b"Invalid arguments specified") || says(b"Invalid number of arguments")
+}
+
 fn version_of_hello(hello: &Reply) -> Option<String> {
     let Reply::Array(words) = hello else { return None };
     let at = words.iter().position(|word| *word == Reply::text("version"))?;

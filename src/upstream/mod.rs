@@ -12,7 +12,7 @@ mod url;
 
 pub use connection::{Connection, in_time, words, write_call};
 pub use error::{UpstreamError, away};
-pub use greeting::{Foreign, Greeting, info_field};
+pub use greeting::{Foreign, Greeting, info_field, says_no_keys};
 pub use pipe::{LEASE, Pipe};
 pub use reply::{BadReply, Raw, ReplyDecoder};
 pub use tap::{Calls, Followed, FollowedAside, Tap};

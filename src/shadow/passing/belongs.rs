@@ -10,7 +10,7 @@ use crate::keyspace::DbIndex;
 use crate::resp::{Protocol, Reply};
 use crate::session::Session;
 use crate::state::Patterns;
-use crate::upstream::UpstreamError;
+use crate::upstream::{UpstreamError, says_no_keys};
 
 /// Where a call can be executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,17 +103,11 @@ impl<E: Executor> Passing<E> {
                 let keys: Vec<Bytes> = keys.iter().filter_map(crate::command::follow::bytes).collect();
                 Belongs::of_keys(keys.iter(), moved).unwrap_or(Belongs::There)
             }
-            Some(Ok(Reply::Error(why))) if says_none(why.as_bytes()) => Belongs::There,
+            Some(Ok(Reply::Error(why))) if says_no_keys(why.as_bytes()) => Belongs::There,
             // It does not know the call either, or does not tell: it may be about such keys.
             _ => Belongs::Here,
         })
     }
-}
-
-/// Whether it knows the call and finds no keys in it, or too few words. Before Redis 7 it says so of scripts without keys, too.
-fn says_none(why: &[u8]) -> bool {
-    let says = |text: &[u8]| why.windows(text.len()).any(|words| words == text);
-    says(b"no key arguments") || says(b"Invalid arguments specified") || says(b"Invalid number of arguments")
 }
 
 #[cfg(test)]

@@ -93,8 +93,11 @@ pub fn writes(incoming: &Incoming, greeting: Option<&Greeting>) -> bool {
         Incoming::Known(request) => request_writes(request),
         Incoming::Refused { argv, .. } => match (command::lookup(&argv[0]), greeting) {
             (Some(command), _) => command.flags.has(Flags::WRITE) || command.flags.has(Flags::MAY_REPLICATE),
-            (None, Some(greeting)) => greeting.command(&argv[0]).is_some_and(|foreign| !foreign.only_reads()),
-            (None, None) => true,
+            // Also one that the upstream keeps to itself, or has learnt since.
+            (None, greeting) => {
+                let foreign = greeting.and_then(|greeting| greeting.command(&argv[0]));
+                foreign.is_none_or(|foreign| !foreign.only_reads())
+            }
         },
     }
 }

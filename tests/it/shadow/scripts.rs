@@ -31,3 +31,22 @@ fn scripts_that_fail_in_the_middle() {
     shadow.assert_equal();
     shadow.assert_no_differences();
 }
+
+/// Nobody says which keys they have, so all may have changed.
+#[test]
+fn of_a_redis_that_does_not_tell_keys() {
+    let hidden: [(&[&str], &str); 2] =
+        [(&["--rename-command", "COMMAND", ""], "PING"), (&[], "ACL SETUSER default -command")];
+    for (options, after_start) in hidden {
+        let shadow = Shadow::start(Redis::of("redis-server", options), &[]);
+        shadow.settle();
+        assert!(!shadow.redis.connect().plain(after_start).is_error());
+        let mut client = shadow.respg.connect();
+        client.plain(["SET", "counter", "1"]);
+        assert_eq!(client.plain(["EVAL", "return redis.call('incr', KEYS[1])", "1", "counter"]), 2);
+        shadow.settle();
+        shadow.assert_equal();
+        assert!(!client.plain(["RESPG.MODE", "SET", "reverse"]).is_error());
+        assert_eq!(client.plain(["GET", "counter"]), "2");
+    }
+}
