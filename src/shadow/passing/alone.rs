@@ -10,7 +10,7 @@ use super::pushed::put_first;
 use super::quiet::quiet;
 use super::sent::{Effect, Sent};
 use super::ways::{request_writes, writes};
-use super::{Passing, aside_of, failure, taken};
+use super::{Passing, aside_of, failure, taken, with_aside};
 use crate::command::connection::tracks;
 use crate::command::{self, Flags, Incoming};
 use crate::exec::Executor;
@@ -171,6 +171,17 @@ impl<E: Executor> Passing<E> {
             session.aside = Some(Box::new(aside));
         }
         Ok(())
+    }
+}
+
+/// Takes over what the client has done on a connection of its own that is in the middle of nothing.
+pub(super) fn rest(session: &mut Session) {
+    if aside_of(session).is_none_or(Aside::is_busy) {
+        return;
+    }
+    with_aside(session, Aside::settle);
+    if aside_of(session).is_some_and(Aside::is_broken) {
+        session.aside = None;
     }
 }
 

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use self::alone::rest;
 use self::aside::Aside;
 use self::introduction::{Introduction, introduction, tell_version};
 use self::pushed::{put_before, put_first};
@@ -140,17 +141,21 @@ impl<E: Executor> Passing<E> {
             if session.close || session.blocked.is_some() {
                 break;
             }
+            self.describe(session).await;
+            let had_aside = session.aside.is_some();
+            rest(session);
             let context = self.context(session);
             if at >= asked && self.reads_here(session, incoming, &context) {
                 let reads = |incoming: &&Incoming| self.reads_here(session, incoming, &context);
                 asked = at + requests[at..].iter().take_while(reads).count();
+                if had_aside {
+                    pushed.extend(session.client.outbox.try_take().map(|earlier| (replies.len(), earlier)));
+                }
                 self.flush(session, &mut run, replies, greeting).await;
                 at += self.read_here(session, &requests[at..asked], replies).await;
                 continue;
             }
             at += 1;
-            self.describe(session).await;
-            let had_aside = session.aside.is_some();
             let way = self.way(session, incoming, greeting);
             if !session.watched.is_empty() && way.leaves_watched(incoming) {
                 session.close = true;
@@ -215,14 +220,7 @@ impl<E: Executor> Passing<E> {
     }
 
     fn way(&self, session: &mut Session, incoming: &Incoming, greeting: Option<&Greeting>) -> Way {
-        if aside_of(session).is_some_and(|aside| !aside.is_busy()) {
-            // What the client has done there is true of the client.
-            with_aside(session, Aside::settle);
-        }
-        let aside = aside_of(session);
-        if aside.is_some_and(|aside| aside.is_broken() && !aside.is_busy()) {
-            session.aside = None;
-        } else if aside.is_some_and(Aside::is_busy) {
+        if aside_of(session).is_some_and(Aside::is_busy) {
             return match incoming.command().map(|command| command.passing) {
                 _ if incoming.is_ours() => Way::Own,
                 // Queued while keys were moved by pattern, which is over.

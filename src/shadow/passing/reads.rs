@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::Passing;
+use super::{Passing, aside_of};
 use crate::command::{Flags, Incoming, Plan, PlanContext};
 use crate::exec::Executor;
 use crate::keyspace::slot::{SLOTS, Slot};
@@ -37,7 +37,8 @@ impl<E: Executor> Passing<E> {
             && !command.flags.has(Flags::BLOCKING)
             && !command.name.contains('|')
             && !command.tips.contains(&"nondeterministic_output");
-        let is_free = session.authenticated && session.multi.is_none() && session.aside.is_none() && on;
+        let is_alone = aside_of(session).is_some_and(|aside| aside.is_busy() || aside.is_somebody_else());
+        let is_free = session.authenticated && session.multi.is_none() && !is_alone && on;
         if !is_plain || !is_free {
             return false;
         }

@@ -118,3 +118,46 @@ fn what_postgres_does_not_know_is_asked_of_the_upstream() {
     assert_eq!(client.plain("GET k").to_string_lossy(), "w");
     assert_eq!(number(&mut client, "reads_answered"), before);
 }
+
+/// redis-py 8 begins with CLIENT MAINT_NOTIFICATIONS, which is refused on a connection of its own.
+#[test]
+fn of_clients_that_have_had_a_connection_of_their_own() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let respg = pair.settled(0, &["--mode", "shadow"]);
+    let mut client = respg.connect();
+    share(&mut client, 100);
+    client.plain("SELECT 1");
+    client.plain("SET k 0");
+    settle(&respg);
+    for call in ["CLIENT NOSUCH", "BLPOP list 0.01", "WATCH k", "UNWATCH"] {
+        client.plain(call);
+        settle(&respg);
+        let before = number(&mut client, "reads_answered");
+        assert_eq!(client.plain("GET k").to_string_lossy(), "0");
+        assert_eq!(number(&mut client, "reads_answered"), before + i64::from(call != "WATCH k"), "{call}");
+    }
+    // In one go with what comes back from there, and what it has written there.
+    for i in 1..100 {
+        let value = i.to_string();
+        let calls = [
+            &["CLIENT", "NOSUCH"][..],
+            &["GET", "k"],
+            &["WATCH", "k"],
+            &["MULTI"],
+            &["SET", "k", &value],
+            &["EXEC"],
+            &["GET", "k"],
+        ];
+        client.send(calls.map(<[&str]>::to_vec));
+        let replies: Vec<Value> = (0..calls.len()).map(|_| client.read()).collect();
+        assert!(replies[0].is_error(), "{replies:?}");
+        assert_eq!(replies[1].to_string_lossy(), (i - 1).to_string());
+        assert_eq!(replies[6].to_string_lossy(), value, "{replies:?}");
+        assert_eq!(client.plain("GET k").to_string_lossy(), value);
+    }
+    settle(&respg);
+    let before = number(&mut client, "reads_answered");
+    assert_eq!(client.plain("GET k").to_string_lossy(), "99");
+    assert_eq!(number(&mut client, "reads_answered"), before + 1);
+}
