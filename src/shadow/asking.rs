@@ -11,6 +11,7 @@ use super::effect::Name;
 use super::following::{Following, parsed};
 use super::record::{Found, Record, Touched, What};
 use super::report::now_ms;
+use super::seldom::Seldom;
 use crate::command::copy::{Ask, Reading};
 use crate::copy::{exec_replies, in_multi};
 use crate::keyspace::DbIndex;
@@ -145,17 +146,25 @@ impl Following {
 
     fn state_came(&self, mut wanted: Box<Wanted>, replies: Option<Vec<Reply>>) {
         let reading = &mut wanted.reading;
-        let replies = match reading.ask().transaction {
-            true => replies.and_then(|replies| exec_replies(replies).ok()),
-            false => replies,
-        };
+        let is_transaction = reading.ask().transaction;
         // It is spent with the last answer.
         let size = reading.size() as usize;
-        let (found, size) = match replies.map(|replies| reading.answer(replies)) {
+        let answer = |replies| match is_transaction {
+            true => reading.answer(exec_replies(replies)?),
+            false => reading.answer(replies),
+        };
+        let (found, size) = match replies.map(answer) {
             Some(Ok(None)) if reading.size() <= wanted.most_bytes => return self.go_on(wanted),
             Some(Ok(None)) => (Found::TooLarge, 0),
             Some(Ok(Some(state))) => (Found::State(state), size),
-            Some(Err(_)) | None => (Found::Nothing, 0),
+            Some(Err(error)) => {
+                static SAID: Seldom = Seldom::new();
+                if SAID.is_due() {
+                    tracing::warn!(%error, "the upstream does not tell what keys hold: they are not compared, nor the same");
+                }
+                (Found::Nothing, 0)
+            }
+            None => (Found::Nothing, 0),
         };
         self.order.read(Slot::of(&wanted.name.1).0);
         self.push_state(*wanted, found, size);
@@ -262,7 +271,10 @@ fn told_keys(reply: Reply) -> Option<Vec<Bytes>> {
             Some(Vec::new())
         }
         Reply::Error(why) => {
-            tracing::warn!(%why, "the upstream does not tell the keys of a call: all keys are compared and repaired");
+            static SAID: Seldom = Seldom::new();
+            if SAID.is_due() {
+                tracing::warn!(%why, "the upstream does not tell the keys of calls: all keys are compared and repaired");
+            }
             None
         }
         _ => None,

@@ -23,6 +23,7 @@ mod repair;
 pub mod report;
 mod reverse;
 mod runs;
+mod seldom;
 mod served;
 mod settle;
 mod share;
