@@ -44,6 +44,11 @@ pub trait Repairable: Send + Sync {
     /// Whether all before this place is known by name to differ, or does not.
     fn is_past(&self, place: u64) -> bool;
 
+    /// Whether nothing is brought over any more: the run ends, and what it leaves undone differs as before.
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// All keys of both sides are to be compared.
     fn compare_all(&self) {
         self.dirty().mark(&Touched::All);
@@ -77,7 +82,11 @@ impl Repairable for Following {
     }
 
     fn is_past(&self, place: u64) -> bool {
-        self.queue.progress().1 >= place || self.queue.is_closed()
+        self.queue.progress().1 >= place || self.is_over()
+    }
+
+    fn is_over(&self) -> bool {
+        self.queue.is_closed()
     }
 }
 
@@ -109,6 +118,9 @@ pub async fn repair_forever(following: Arc<dyn Repairable>, mut sides: Sides) {
             while !following.is_past(place) {
                 tokio::time::sleep(PAUSE).await;
             }
+        }
+        if following.is_over() {
+            return;
         }
         following.dirty().end_repair(outcome.is_ok());
         if outcome.is_err() {
