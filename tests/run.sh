@@ -18,7 +18,7 @@ step_lint() { docker/lint.sh; }
 # Part of `cargo deny check`, with its configuration: building cargo-deny takes longer than all the rest.
 step_licences() { cargo metadata --locked --all-features --format-version 1 | python3 tests/licences.py .deny.toml; }
 # Most of these tests wait for something most of the time, so there are more at once than cores.
-export AT_ONCE=${RUST_TEST_THREADS:-6}
+export AT_ONCE=${RUST_TEST_THREADS:-4}
 step_test() { RUST_TEST_THREADS=$AT_ONCE cargo test --locked --no-fail-fast --lib --bins --test it --test keyspace; }
 step_faults() { cargo test --locked --test faults; }
 step_compat() { cargo test --locked --test compat; }
