@@ -28,13 +28,11 @@ step_clients() { cargo build --locked --bin respg && compat/clients/run.sh; }
 # An application that never stops is moved to Postgres, back, and again; compat/rehearsal/run.sh watches it for longer.
 step_rehearsal() { cargo build --locked --bin respg && compat/rehearsal/run.sh --seconds 1 --brief --port "$(free_port)"; }
 free_port() { python3 -c 'import random; print(random.randrange(20000, 30000))'; }
-# Without what is only about our sources, versions of Redis, or the sheer size of things.
 step_newest() {
   NEWEST=${NEWEST:-$(compgen -G '/opt/respg-oracles/postgres-*' | sort -V | tail -n 1)}
   echo "with $("$NEWEST/bin/postgres" --version)"
   RESPG_TEST_PG_BIN=$NEWEST/bin RESPG_POSTGRES_BIN=$NEWEST/bin RUST_TEST_THREADS=$AT_ONCE \
-    cargo test --locked --test it -- \
-    --skip tidy:: --skip migrate::versions:: --skip bounds::sizes:: --skip ::crowd::
+    cargo test --locked --test it
 }
 
 passed=0 failed=0 failures=()

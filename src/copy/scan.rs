@@ -85,7 +85,7 @@ pub async fn databases(speaker: &mut impl Speaker) -> Result<Option<BTreeMap<u32
     let calls =
         vec![words(["SCAN", "0", "COUNT", "1"]), words(["INFO", "replication"]), words(["INFO", "keyspace"])];
     let replies = speaker.speak(calls).await?;
-    if let Some(why) = replies.iter().find_map(away).or_else(|| not_yet_synced(&replies[1])) {
+    if let Some(why) = replies.iter().find_map(away).or_else(|| replies.get(1).and_then(not_yet_synced)) {
         return Err(UpstreamError::Away(why));
     }
     let Some(Reply::Bulk(text) | Reply::Verbatim(text)) = replies.last() else { return Ok(None) };
