@@ -11,7 +11,7 @@ use super::effect::Name;
 use super::following::{Following, parsed};
 use super::record::{Found, Record, Touched, What};
 use super::report::now_ms;
-use super::seldom::Seldom;
+use super::seldom::warn_seldom;
 use crate::command::copy::{Ask, Reading};
 use crate::copy::{exec_replies, in_multi};
 use crate::keyspace::DbIndex;
@@ -158,10 +158,7 @@ impl Following {
             Some(Ok(None)) => (Found::TooLarge, 0),
             Some(Ok(Some(state))) => (Found::State(state), size),
             Some(Err(error)) => {
-                static SAID: Seldom = Seldom::new();
-                if SAID.is_due() {
-                    tracing::warn!(%error, "the upstream does not tell what keys hold: they are not compared, nor the same");
-                }
+                warn_seldom!(%error, "the upstream does not tell what keys hold: they are not compared, nor the same");
                 (Found::Nothing, 0)
             }
             None => (Found::Nothing, 0),
@@ -271,10 +268,7 @@ fn told_keys(reply: Reply) -> Option<Vec<Bytes>> {
             Some(Vec::new())
         }
         Reply::Error(why) => {
-            static SAID: Seldom = Seldom::new();
-            if SAID.is_due() {
-                tracing::warn!(%why, "the upstream does not tell the keys of calls: all keys are compared and repaired");
-            }
+            warn_seldom!(%why, "the upstream does not tell the keys of calls: all keys are compared and repaired");
             None
         }
         _ => None,

@@ -24,6 +24,17 @@ impl Seldom {
     }
 }
 
+/// `tracing::warn!`, when it is time to at this place.
+macro_rules! warn_seldom {
+    ($($what:tt)*) => {{
+        static SAID: $crate::shadow::seldom::Seldom = $crate::shadow::seldom::Seldom::new();
+        if SAID.is_due() {
+            tracing::warn!($($what)*);
+        }
+    }};
+}
+pub(in crate::shadow) use warn_seldom;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,7 @@ use crate::resp::Reply;
 use crate::shadow::effect::Name;
 use crate::shadow::repair::Repairable;
 use crate::shadow::report::Report;
-use crate::shadow::seldom::Seldom;
+use crate::shadow::seldom::warn_seldom;
 use crate::shadow::target::Target;
 use crate::store::statements::shadow::LOCKED_KEYS;
 use crate::store::{Store, StoreError};
@@ -142,10 +142,7 @@ impl Pump {
             let select = vec![Bytes::from_static(b"SELECT"), Bytes::from(db.0.to_string())];
             if let Some(Reply::Error(why)) = redis.speak(vec![select]).await?.first() {
                 // It has fewer databases.
-                static SAID: Seldom = Seldom::new();
-                if SAID.is_due() {
-                    tracing::warn!(%why, db = db.0, "the upstream does not take keys of this database");
-                }
+                warn_seldom!(%why, db = db.0, "the upstream does not take keys of this database");
                 states.into_iter().for_each(|(key, _)| outcomes.failed.push(key));
                 continue;
             }
@@ -312,10 +309,7 @@ async fn locked(store: &Store, db: DbIndex, keys: &[Bytes]) -> Result<HashSet<By
 
 impl Outcomes {
     fn refuse(&mut self, key: Bytes, error: &CopyError) {
-        static SAID: Seldom = Seldom::new();
-        if SAID.is_due() {
-            tracing::warn!(%error, "keys do not get to the upstream and are tried again");
-        }
+        warn_seldom!(%error, "keys do not get to the upstream and are tried again");
         self.failed.push(key);
     }
 }
