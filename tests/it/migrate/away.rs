@@ -12,7 +12,7 @@ use crate::support::pg::{Scratch, connect, fresh_database};
 use crate::support::redis::{PROGRAMS, Redis};
 use crate::support::respg::{Respg, blocking};
 
-const KEYS: usize = 30_000;
+const KEYS: usize = 15_000;
 
 fn fill(redis: &Redis) {
     let mut client = redis.connect();

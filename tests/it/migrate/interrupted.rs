@@ -6,7 +6,7 @@ use crate::support::pg::{Scratch, connect, fresh_database};
 use crate::support::redis::Redis;
 use crate::support::respg::blocking;
 
-const KEYS: usize = 60_000;
+const KEYS: usize = 25_000;
 
 /// An import that was killed goes on where it was.
 #[test]

@@ -10,7 +10,7 @@ use super::late::sessions;
 use super::pair::{Pair, settle};
 use crate::support::client::{Client, Value, ok};
 use crate::support::pg;
-use crate::support::redis::{PROGRAMS, Redis};
+use crate::support::redis::PROGRAMS;
 use crate::support::respg::{Respg, blocking};
 
 const CUT_OFF: &str = "is connected to the upstream and not to PostgreSQL";
@@ -182,9 +182,11 @@ fn who_was_away_from_both_asks_before_it_goes_on() {
     assert_eq!(client.plain("SET k 1"), ok());
     apart.cut();
     // Not for long: nobody can have taken it for gone.
-    redis = restarted(redis, &pair, Duration::ZERO);
+    redis.connect().plain("CLIENT KILL TYPE normal SKIPME yes");
     until(&mut client, "SET k 1", &ok());
-    let _redis = restarted(redis, &pair, Duration::from_secs(5));
+    redis.kill();
+    sleep(Duration::from_secs(5));
+    let _redis = pair.redis();
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(3) {
         let said = client.plain("GET k");
@@ -198,12 +200,6 @@ fn who_was_away_from_both_asks_before_it_goes_on() {
     );
     apart.mend();
     until(&mut client, "SET k 2", &ok());
-}
-
-fn restarted(mut redis: Redis, pair: &Pair, away: Duration) -> Redis {
-    redis.kill();
-    sleep(away);
-    pair.redis()
 }
 
 /// Who may not ask the Redis who is there has to say that nobody is.
