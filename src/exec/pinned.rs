@@ -16,6 +16,7 @@ use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::session::Session;
 use crate::state::{KeyEvent, KeyspaceEvents, Process, SettingsLock, Topic, Waiters};
+use crate::store::bus::Item as BusItem;
 use crate::store::statements::bus::PUBLISH;
 use crate::store::statements::keys::{BARRIER, BEGIN, COMMIT, DELETE_PLACEHOLDERS};
 use crate::store::{Call, Connection, DatabaseMap, Lookups, ObjectIds, Row, StoreError};
@@ -67,8 +68,13 @@ impl Pinned<'_> {
 
 /// Runs an EXEC. `Ok(NullArray)` if a watched key changed.
 pub async fn exec(engine: &Engine, session: &mut Session, queue: Queue) -> Result<Reply, StoreError> {
-    let store = &engine.process().store;
+    let process = engine.process();
+    let store = &process.store;
     let Queue { watched, steps, barrier, publishes } = queue;
+    if publishes && !process.events.wanted().is_none() {
+        // The events of commands before it come first. If the bus fails they are lost in any case.
+        let _ = process.bus.said(BusItem::Mark).await;
+    }
     let watch = Item::Transaction(Transaction { watched, steps: Vec::new() });
     let segments = segments(steps);
     for attempt in 0..MOST_CONFLICTS {

@@ -40,6 +40,8 @@ pub type Pooled = bb8::PooledConnection<'static, Manager>;
 pub fn build(target: &Target, size: u32, patience: Duration) -> Pool {
     bb8::Pool::builder()
         .max_size(size)
+        // Those that were used last have their plans and caches; what is not needed any more becomes idle for long enough to be closed.
+        .queue_strategy(bb8::QueueStrategy::Lifo)
         .connection_timeout(patience)
         .retry_connection(false)
         .test_on_check_out(true)

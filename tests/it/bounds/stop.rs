@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::support::client::{Client, Protocol, Value, ok};
-use crate::support::pg::{connect, fresh_database};
+use crate::support::pg::{bare_database, connect, fresh_database};
 use crate::support::respg::{Respg, blocking, refusal};
 
 /// The URL with another user and database.
@@ -64,7 +64,7 @@ fn refusals_to_start_are_one_sentence() {
 #[test]
 fn a_user_without_rights_is_told_so() {
     let url = blocking(async {
-        let url = fresh_database().await;
+        let url = bare_database().await;
         let name = url.rsplit('/').next().unwrap().to_owned();
         let owner = connect(&url).await;
         owner.batch_execute("CREATE ROLE unprivileged LOGIN").await.unwrap();

@@ -1,6 +1,6 @@
 //! The wrong ways to start respg: each is answered with one sentence and exit code 1.
 
-use crate::support::pg::{connect, fresh_database};
+use crate::support::pg::{bare_database, connect};
 use crate::support::respg::{blocking, refusal};
 use crate::support::tcp_postgres::TcpPostgres;
 
@@ -65,7 +65,7 @@ fn urls_that_lead_nowhere() {
 #[test]
 fn a_database_that_cannot_be_written() {
     let url = blocking(async {
-        let url = fresh_database().await;
+        let url = bare_database().await;
         let name = url.rsplit('/').next().unwrap().to_owned();
         let alter = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
         connect(&url).await.batch_execute(&alter).await.unwrap();

@@ -1,6 +1,9 @@
 //! Keyspace notifications.
 
+use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{pushed, subscribe};
 use crate::support::client::{Client, Value, error, ok};
@@ -57,6 +60,31 @@ fn events_follow_what_is_committed() {
     assert_eq!(client.plain("CONFIG SET notify-keyspace-events A"), ok());
     assert_eq!(client.plain("SET k v"), ok());
     assert_eq!(events(&mut watcher, &mut client), Vec::<String>::new());
+}
+
+/// Its events are in its transaction, those of commands before it are not, and nobody waits for them.
+#[test]
+fn an_exec_that_publishes_comes_after_what_came_before() {
+    let url = blocking(fresh_database());
+    let respg = Respg::on(&url, &[]);
+    let (mut client, mut watcher) = (respg.connect(), watcher(&respg, "__keyevent@0__:*"));
+    assert_eq!(client.plain("CONFIG SET notify-keyspace-events EA"), ok());
+    assert_eq!(client.plain("SET k v"), ok());
+    assert_eq!(events(&mut watcher, &mut client), ["__keyevent@0__:set k"]);
+    let publisher: i32 = blocking(async {
+        let one = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_notify(n.channel%'
+                   AND pid <> pg_backend_pid()";
+        connect(&url).await.query_one(one, &[]).await.expect("the session that publishes").get(0)
+    });
+    let publisher = Pid::from_raw(publisher).expect("a process");
+    kill_process(publisher, Signal::STOP).expect("it is there");
+    assert_eq!(client.plain("SET first v"), ok());
+    client.send(["MULTI", "SET second v", "PUBLISH a x", "EXEC"]);
+    sleep(Duration::from_millis(300));
+    kill_process(publisher, Signal::CONT).expect("it is there");
+    (0..4).for_each(|_| drop(client.read()));
+    let seen = events(&mut watcher, &mut client);
+    assert_eq!(seen, ["__keyevent@0__:set first", "__keyevent@0__:set second"]);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub struct Database {
 impl Database {
     pub async fn create() -> Database {
         let cluster = SharedCluster::get().await;
-        let (name, url) = cluster.create_database().await;
+        let (name, url) = cluster.create_database(TEMPLATE).await;
         Database { url, name, cluster }
     }
 
@@ -50,7 +50,12 @@ impl Drop for Database {
 
 /// The URL of a new database without keys that stays until the process ends. `Database` is kinder to the disk.
 pub async fn fresh_database() -> String {
-    SharedCluster::get().await.create_database().await.1
+    SharedCluster::get().await.create_database(TEMPLATE).await.1
+}
+
+/// The same without respg's schema.
+pub async fn bare_database() -> String {
+    SharedCluster::get().await.create_database("template1").await.1
 }
 
 /// A client whose connection is driven by the current runtime.
@@ -129,11 +134,18 @@ impl SharedCluster {
         started.await.expect("a Postgres for the tests")
     }
 
-    async fn create_database(&self) -> (String, String) {
+    async fn create_database(&self, template: &str) -> (String, String) {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let client = connect(&self.url).await;
-        let create = format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy");
+        let version: i32 = client
+            .query_one("SELECT current_setting('server_version_num')::int", &[])
+            .await
+            .expect("a version")
+            .get(0);
+        // Before 15 there is no other.
+        let strategy = if version < 150_000 { "" } else { "STRATEGY file_copy" };
+        let create = format!("CREATE DATABASE {name} TEMPLATE {template} {strategy}");
         client.batch_execute(&create).await.expect("a database for the test");
         let url = beside(&self.url, &name);
         (name, url)
