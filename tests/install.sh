@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need: Debian packages, and beside the system, under /opt/respg-oracles, newer servers to compare with.
-# For Debian, as root. Safe to repeat, and quick when everything is there; one line per item.
+# For Debian, as root. Safe to repeat, and quick when everything is there; one line per item. `tests/install.sh packages`: only Debian's.
 set -euo pipefail
 
 ORACLES=/opt/respg-oracles
@@ -210,6 +210,7 @@ linters() {
 }
 
 debian_packages
+if [[ ${1:-} == packages ]]; then exit 0; fi
 mkdir -p "$ORACLES"
 chmod 755 "$ORACLES"
 valkey
