@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::statements::Statement;
 use super::statements::streams;
-use super::statements::sweep::{BEGIN_SWEEPING, FORGET_SPACES, SWEEP};
+use super::statements::sweep::{ANALYZE, BEGIN_SWEEPING, FORGET_SPACES, HAS_STATISTICS, SWEEP};
+use super::statements::{KeyStatement, Statement};
 use super::{Store, StoreError};
 use crate::keyspace::DbIndex;
 
@@ -58,17 +58,30 @@ pub trait Sweeping: Sync {
 
 /// Sweeps until it is dropped.
 pub async fn sweep_forever(store: Arc<Store>, sweeping: impl Sweeping) {
-    let table = |statement| sweep_table(&store, statement, &sweeping);
-    tokio::join!(table(&SWEEP.logged), table(&SWEEP.unlogged), sweep_objects(&store));
+    let table = |of| sweep_table(&store, of, &sweeping);
+    tokio::join!(
+        table(|statement| &statement.logged),
+        table(|statement| &statement.unlogged),
+        sweep_objects(&store)
+    );
 }
 
-async fn sweep_table(store: &Store, statement: &'static Statement, sweeping: &impl Sweeping) {
-    let mut pace = Pace::default();
+/// The form of a statement that is about one of the tables.
+type Form = fn(&'static KeyStatement) -> &'static Statement;
+
+async fn sweep_table(store: &Store, of: Form, sweeping: &impl Sweeping) {
+    let (mut pace, mut is_known) = (Pace::default(), false);
     loop {
         pace.rest = if sweeping.wants_names() { SHORT_REST } else { REST };
         let (started, announced) = (Instant::now(), pace.clone());
-        match sweep_part(store, statement, &pace, sweeping).await {
+        match sweep_part(store, of(&SWEEP), &pace, sweeping).await {
             Ok(Some(part)) => {
+                if !is_known && part.blocks > 0 {
+                    is_known = true;
+                    if let Err(error) = make_known(store, of).await {
+                        tracing::debug!(%error, "looking at the statistics");
+                    }
+                }
                 pace.adapt(&part, started.elapsed());
                 // Not before the time that the others were told.
                 let pause = pace.pause.max(announced.pause);
@@ -125,6 +138,19 @@ impl Pace {
             };
         }
     }
+}
+
+/// Without statistics the planner looks keys up in the primary key, at twice the cost of the index that is there for it, and autovacuum comes by once a minute,
+/// later after an upgrade of Postgres or a restore. Once: who may not do this is not to be told again and again.
+async fn make_known(store: &Store, of: Form) -> Result<(), StoreError> {
+    let connection = store.acquire().await?;
+    let analyzed = async {
+        if !connection.query(of(&HAS_STATISTICS), &[]).await?[0].get::<_, bool>(0) {
+            connection.execute(of(&ANALYZE), &[]).await?;
+        }
+        Ok(())
+    };
+    store.in_time(&connection, analyzed).await
 }
 
 /// Sweeps the next part of a table; `None` if it is not due or another process is at it.

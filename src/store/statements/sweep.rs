@@ -42,6 +42,15 @@ pub static SWEEP: KeyStatement = key_statement!(
      FROM turn"
 );
 
+/// Whether the planner knows something about a table's keys.
+pub static HAS_STATISTICS: KeyStatement = key_statement!(
+    "SELECT EXISTS (SELECT FROM pg_stats s
+                    WHERE s.schemaname = 'respg' AND s.tablename = split_part('",
+    "', '.', 2) AND s.attname = 'key')"
+);
+
+pub static ANALYZE: KeyStatement = key_statement!("ANALYZE ", "");
+
 /// Makes the rows of `respg.sweep`, which a crash of Postgres empties.
 pub static BEGIN_SWEEPING: Statement = Statement::new(
     "INSERT INTO respg.sweep (relation) VALUES ('respg.keys_logged'), ('respg.keys_unlogged') ON CONFLICT DO NOTHING",

@@ -3,6 +3,8 @@ use std::time::{Duration, Instant};
 
 use super::transactions::Both;
 use crate::support::client::ok;
+use crate::support::pg::{connect, fresh_database};
+use crate::support::respg::{Respg, blocking};
 
 /// What nobody can see does not stay in the tables.
 #[test]
@@ -30,4 +32,28 @@ fn dead_rows_are_removed() {
         sleep(Duration::from_millis(200));
     }
     assert_eq!(both.redis.cmd("DBSIZE"), 3);
+}
+
+/// Else keys are looked up by the primary key until autovacuum comes by.
+#[test]
+fn the_planner_knows_the_keys_soon() {
+    let url = blocking(fresh_database());
+    let sql =
+        |sql: &'static str| blocking(async { connect(&url).await.query(sql, &[]).await.expect("rows") });
+    sql("ALTER TABLE respg.keys_logged SET (autovacuum_enabled = off)");
+    let respg = Respg::on(&url, &[]);
+    let mut client = respg.connect();
+    let sets: Vec<String> = (0..2000).map(|i| format!("SET key:{i} v")).collect();
+    client.send(sets.iter().map(String::as_str));
+    sets.iter().for_each(|_| assert_eq!(client.read(), ok()));
+    let started = Instant::now();
+    let known =
+        "SELECT FROM pg_stats WHERE tablename = 'keys_logged' AND attname = 'key' AND n_distinct = -1";
+    while sql(known).is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(60), "no statistics");
+        sleep(Duration::from_millis(200));
+    }
+    let plan = sql("EXPLAIN SELECT FROM respg.keys_logged k WHERE k.space = 1 AND k.key = 'key:1'");
+    let plan: String = plan.iter().map(|line| line.get::<_, String>(0)).collect();
+    assert!(plan.contains("key_idx"), "{plan}");
 }
