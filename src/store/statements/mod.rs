@@ -169,6 +169,8 @@ pub fn all() -> Vec<&'static Statement> {
         &streams::UPDATE,
         &streams::INSERT_ENTRIES,
         &sweep::SWEEP,
+        &sweep::HAS_STATISTICS,
+        &sweep::ANALYZE,
     ];
     all.extend(on_keys.into_iter().flat_map(|forms| [&forms.logged, &forms.unlogged, &forms.any]));
     all
