@@ -18,6 +18,8 @@ use crate::keyspace::DbIndex;
 
 /// Between the end of a pass over a table and the next; also how often a process looks whether it is its turn.
 const REST: Duration = Duration::from_secs(10);
+/// The fewest blocks of a table whose statistics are worth having: of a single row they say that every column is unique.
+const ENOUGH_BLOCKS: i64 = 8;
 /// Between looks for dropped objects while there are none.
 const OBJECTS_REST: Duration = Duration::from_secs(2);
 /// The same while somebody wants to know of expired keys.
@@ -76,7 +78,7 @@ async fn sweep_table(store: &Store, of: Form, sweeping: &impl Sweeping) {
         let (started, announced) = (Instant::now(), pace.clone());
         match sweep_part(store, of(&SWEEP), &pace, sweeping).await {
             Ok(Some(part)) => {
-                if !is_known && part.blocks > 0 {
+                if !is_known && part.blocks >= ENOUGH_BLOCKS {
                     is_known = true;
                     if let Err(error) = make_known(store, of).await {
                         tracing::debug!(%error, "looking at the statistics");
