@@ -18,8 +18,6 @@ use crate::keyspace::DbIndex;
 
 /// Between the end of a pass over a table and the next; also how often a process looks whether it is its turn.
 const REST: Duration = Duration::from_secs(10);
-/// The fewest blocks of a table whose statistics are worth having: of a single row they say that every column is unique.
-const ENOUGH_BLOCKS: i64 = 8;
 /// Between looks for dropped objects while there are none.
 const OBJECTS_REST: Duration = Duration::from_secs(2);
 /// The same while somebody wants to know of expired keys.
@@ -29,6 +27,8 @@ const MOST_ROWS: i64 = 1000;
 /// Blocks in a part: few where there is much to remove, many where there is nothing.
 const FEWEST_BLOCKS: i64 = 16;
 const MOST_BLOCKS: i64 = 512;
+/// The fewest blocks of a table whose statistics are worth having: of a single row they say that every column is unique.
+const ENOUGH_BLOCKS: i64 = 8;
 /// The share of the time spent sweeping, as a divisor: 5 %, and 25 % while every block has something to remove.
 const CALM: u32 = 20;
 const BUSY: u32 = 4;
@@ -78,13 +78,13 @@ async fn sweep_table(store: &Store, of: Form, sweeping: &impl Sweeping) {
         let (started, announced) = (Instant::now(), pace.clone());
         match sweep_part(store, of(&SWEEP), &pace, sweeping).await {
             Ok(Some(part)) => {
+                pace.adapt(&part, started.elapsed());
                 if !is_known && part.blocks >= ENOUGH_BLOCKS {
                     is_known = true;
                     if let Err(error) = make_known(store, of).await {
                         tracing::debug!(%error, "looking at the statistics");
                     }
                 }
-                pace.adapt(&part, started.elapsed());
                 // Not before the time that the others were told.
                 let pause = pace.pause.max(announced.pause);
                 tokio::time::sleep(if part.is_last(announced.blocks) { pace.rest } else { pause }).await;
@@ -145,14 +145,11 @@ impl Pace {
 /// Without statistics the planner looks keys up in the primary key, at twice the cost of the index that is there for it, and autovacuum comes by once a minute,
 /// later after an upgrade of Postgres or a restore. Once: who may not do this is not to be told again and again.
 async fn make_known(store: &Store, of: Form) -> Result<(), StoreError> {
-    let connection = store.acquire().await?;
-    let analyzed = async {
-        if !connection.query(of(&HAS_STATISTICS), &[]).await?[0].get::<_, bool>(0) {
-            connection.execute(of(&ANALYZE), &[]).await?;
-        }
-        Ok(())
-    };
-    store.in_time(&connection, analyzed).await
+    let is_known: bool = store.query(of(&HAS_STATISTICS), &[]).await?[0].get(0);
+    if !is_known {
+        store.query(of(&ANALYZE), &[]).await?;
+    }
+    Ok(())
 }
 
 /// Sweeps the next part of a table; `None` if it is not due or another process is at it.

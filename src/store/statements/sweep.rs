@@ -49,6 +49,7 @@ pub static HAS_STATISTICS: KeyStatement = key_statement!(
     "', '.', 2) AND s.attname = 'key')"
 );
 
+/// Looks at a sample of a table, for the planner.
 pub static ANALYZE: KeyStatement = key_statement!("ANALYZE ", "");
 
 /// Makes the rows of `respg.sweep`, which a crash of Postgres empties.
