@@ -49,12 +49,11 @@ fn pause_holds_writes_back() {
     let address = server::start(Config::defaults()).socket;
     let [mut admin, mut c] = [0; 2].map(|_| Client::connect(address, Protocol::Resp2));
     let begun = Instant::now();
-    assert_eq!(admin.cmd("CLIENT PAUSE 1500 WRITE"), ok());
-    assert_eq!(c.cmd("GET k"), Value::Null);
-    assert!(begun.elapsed() < Duration::from_millis(1500));
+    assert_eq!(admin.cmd("CLIENT PAUSE 500 WRITE"), ok());
     assert_eq!(c.cmd("SET k v"), ok());
-    assert!(begun.elapsed() >= Duration::from_millis(1500));
+    assert!(begun.elapsed() >= Duration::from_millis(500));
     assert_eq!(admin.cmd("CLIENT PAUSE 60000 WRITE"), ok());
+    assert_eq!(c.cmd("GET k"), "v");
     c.send(["MULTI", "SET k w", "EXEC"]);
     assert_eq!(admin.cmd("GET k"), "v");
     assert_eq!(admin.cmd("CLIENT UNPAUSE"), ok());
@@ -107,17 +106,23 @@ fn the_killed_are_gone_when_it_is_said() {
         assert_eq!(admin.cmd(["CLIENT", "LIST", "ID", &id.to_string()]), "");
     }
     // Two that kill each other do not wait for each other.
-    let [mut a, mut b] = [0; 2].map(|_| Client::connect(address, Protocol::Resp2));
-    let ids = [&mut a, &mut b].map(|client| client.cmd("CLIENT ID").integer());
-    let begun = Instant::now();
-    a.send([["CLIENT", "KILL", "ID", &ids[1].to_string()]]);
-    b.send([["CLIENT", "KILL", "ID", &ids[0].to_string()]]);
-    let ids = ids.map(|id| id.to_string());
-    let mut both = || {
-        format!("{:?}", admin.cmd(["CLIENT", "LIST", "ID", &ids[0], &ids[1]])).matches(" laddr=").count() == 2
-    };
-    while both() && begun.elapsed().as_secs() < 5 {}
-    assert!(begun.elapsed() < Duration::from_millis(900));
+    let mut times = [0; 5].map(|_| {
+        let [mut a, mut b] = [0; 2].map(|_| Client::connect(address, Protocol::Resp2));
+        let ids = [&mut a, &mut b].map(|client| client.cmd("CLIENT ID").integer());
+        let begun = Instant::now();
+        a.send([["CLIENT", "KILL", "ID", &ids[1].to_string()]]);
+        b.send([["CLIENT", "KILL", "ID", &ids[0].to_string()]]);
+        let ids = ids.map(|id| id.to_string());
+        let mut both = || {
+            format!("{:?}", admin.cmd(["CLIENT", "LIST", "ID", &ids[0], &ids[1]])).matches(" laddr=").count()
+                == 2
+        };
+        while both() && begun.elapsed().as_secs() < 5 {}
+        begun.elapsed()
+    });
+    times.sort();
+    // They would for a second.
+    assert!(times[2] < Duration::from_millis(900), "{times:?}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn dump_and_restore() {
             );
             assert_eq!(c.cmd([&b"RESTORE"[..], b"k", b"100000", &payload, b"REPLACE"]), ok());
             assert_eq!(c.cmd("GET k"), value);
-            assert_eq!(c.cmd("TTL k"), 100);
+            assert!((70..=100).contains(&c.cmd("TTL k").integer()));
             assert_eq!(c.cmd([&b"RESTORE"[..], b"k", b"5", &payload, b"REPLACE", b"ABSTTL"]), ok());
             assert_eq!(c.cmd("EXISTS k"), 0);
         }

@@ -4,12 +4,12 @@ use crate::support::matrix::{matrix, next_database};
 #[test]
 fn rename_and_renamenx() {
     matrix(|c| {
-        assert_eq!(c.cmd("SET a 1 EX 100"), ok());
+        assert_eq!(c.cmd("SET a 1 PXAT 99999999999999"), ok());
         assert_eq!(c.cmd("SET b 2"), ok());
         assert_eq!(c.cmd("RENAMENX a b"), 0);
         assert_eq!(c.cmd("RENAME a b"), ok());
         assert_eq!(c.cmd("GET b"), "1");
-        assert_eq!(c.cmd("TTL b"), 100);
+        assert_eq!(c.cmd("PEXPIRETIME b"), 99_999_999_999_999);
         assert_eq!(c.cmd("RENAME b b"), ok());
         assert_eq!(c.cmd("RENAMENX b b"), 0);
         assert_eq!(c.cmd("RENAMENX b c"), 1);
@@ -20,7 +20,7 @@ fn rename_and_renamenx() {
 #[test]
 fn copy() {
     matrix(|c| {
-        assert_eq!(c.cmd("SET a 1 EX 100"), ok());
+        assert_eq!(c.cmd("SET a 1 PXAT 99999999999999"), ok());
         assert_eq!(c.cmd("COPY a b"), 1);
         assert_eq!(c.cmd("COPY a b"), 0);
         assert_eq!(c.cmd("SET a 2"), ok());
@@ -36,7 +36,7 @@ fn copy() {
 fn between_databases() {
     matrix(|c| {
         let other = next_database().to_string();
-        assert_eq!(c.cmd("SET a 1 EX 100"), ok());
+        assert_eq!(c.cmd("SET a 1 PXAT 99999999999999"), ok());
         assert_eq!(c.cmd(["COPY", "a", "a", "DB", &other]), 1);
         assert_eq!(c.cmd(["MOVE", "a", &other]), 0);
         assert_eq!(c.cmd("RENAME a b"), ok());
@@ -44,7 +44,7 @@ fn between_databases() {
         assert_eq!(c.cmd("EXISTS a b"), 0);
         assert_eq!(c.plain(["SELECT", &other]), ok());
         assert_eq!(c.cmd("EXISTS a b"), 2);
-        assert_eq!(c.cmd("TTL b"), 100);
+        assert_eq!(c.cmd("PEXPIRETIME b"), 99_999_999_999_999);
         assert_eq!(c.cmd(["MOVE", "b", &other]), error("ERR source and destination objects are the same"));
     });
 }

@@ -162,7 +162,8 @@ fn expired_is_told_once_and_soon() {
     let mut seen: Vec<String> = (0..100).map(|_| event(&mut watcher)).collect();
     let took = begun.elapsed();
     println!("100 keys are told to have expired {took:?} after the last was set for 100 ms");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    // Unless somebody wants to know, a sweep begins 10 s after another.
+    assert!(took < Duration::from_secs(5), "{took:?}");
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 100);

@@ -222,7 +222,7 @@ fn a_follower_that_asks_for_keys_ends_at_once() {
     let begun = Instant::now();
     shadow.change_mode("redis");
     assert_eq!(client.plain("SET k v"), ok());
-    assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     shadow.change_mode("shadow");
     shadow.assert_equal();
 }

@@ -102,12 +102,14 @@ fn who_is_paused_is_not_unblocked() {
         let (mut reader, mut admin) = (shadow.respg.connect(), shadow.respg.connect());
         let id = reader.plain("CLIENT ID").integer();
         let mut redis = shadow.redis.connect();
-        redis.plain("CLIENT PAUSE 700 WRITE");
+        redis.plain("CLIENT PAUSE 2000 WRITE");
         reader.send(["BLPOP nothing 0"]);
         sleep(Duration::from_millis(100));
+        let unblock = format!("CLIENT UNBLOCK {id}");
         match ends {
             "RESPG.MODE" => change_mode(&mut admin, "redis"),
-            _ => assert_eq!(admin.plain(format!("CLIENT UNBLOCK {id}").as_str()), 1),
+            // The BLPOP may not have come yet.
+            _ => while admin.plain(unblock.as_str()) != 1 {},
         }
         assert_eq!(reader.read(), Value::Null);
         assert_eq!(redis.plain("ECHO alive"), "alive", "{ends}");

@@ -172,10 +172,10 @@ fn the_upstream_goes_and_comes_back() {
     // Hung: nobody notices.
     let slowest = work_while([&respg], 4, || {
         redis.signal(Signal::STOP);
-        pause(2.0);
+        pause(4.0);
         redis.signal(Signal::CONT);
     });
-    assert!(slowest < Duration::from_millis(1500), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(3), "{slowest:?}");
     pair.assert_equal([&respg]);
     // Away, and empty when it is back.
     let slowest = work_while([&respg], 4, || {

@@ -23,11 +23,11 @@ fn one_truth_for_both() {
     assert_eq!(both.redis.cmd("GET a"), "42");
     both.sql("SELECT respg.set('b', 'ü', interval '100 seconds')").unwrap();
     assert_eq!(both.redis.cmd("GET b"), "ü");
-    assert_eq!(both.redis.cmd("TTL b"), 100);
+    assert!((70..=100).contains(&both.redis.cmd("TTL b").integer()));
     assert_eq!(both.redis.cmd("PERSIST b"), 1);
     assert!(both.one::<bool>("SELECT respg.ttl('b') IS NULL AND respg.exists('b')"));
     assert!(both.one::<bool>("SELECT respg.expire('b', interval '50 seconds')"));
-    assert_eq!(both.redis.cmd("TTL b"), 50);
+    assert!((20..=50).contains(&both.redis.cmd("TTL b").integer()));
     assert!(both.one::<bool>("SELECT respg.del('b')"));
     assert_eq!(both.redis.cmd("EXISTS b"), 0);
     assert_eq!(both.one::<Option<String>>("SELECT respg.get('b')"), None);

