@@ -73,7 +73,8 @@ impl Batch<'_> {
             Access::Read => self.read(&mut set, works).await,
             Access::Overwrite => self.overwrite(&mut set, works).await,
             Access::Add => self.add(&set, works).await,
-            Access::Update => self.update(&mut set, works).await,
+            // Boxed: several times larger than the others, which would be moved about with it.
+            Access::Update => Box::pin(self.update(&mut set, works)).await,
         };
         if outcome.is_ok() && self.route.access != Access::Read && !self.waiters.is_empty() {
             self.waiters.written(&set.ready().collect::<Vec<_>>());

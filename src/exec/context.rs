@@ -43,8 +43,8 @@ impl Context<'_> {
     /// Runs a call and gives its rows.
     pub async fn rows(&self, call: &Call) -> Result<Vec<Row>, CommandError> {
         let rows = match self.pinned {
-            Some(pinned) => pinned.rows(call).await,
-            None => self.engine.rows(call).await,
+            Some(pinned) => Box::pin(pinned.rows(call)).await,
+            None => Box::pin(self.engine.rows(call)).await,
         };
         rows.map_err(|error: StoreError| CommandError::from(error))
     }

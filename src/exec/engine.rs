@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::Executor;
 use super::context::Context;
 use super::lane::LaneQueue;
 use super::pinned::{self, Step};
 use super::retry::{self, Source};
 use super::work::{Answer, Item, Reason, Route, Transaction, TransactionStep, Watched};
 use super::working_set::LANE_INLINE;
+use super::{Executor, boxed};
 use crate::command::{Access, Attempt, CommandError, Flags, Incoming, Plan, PlanContext, Request};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
@@ -45,7 +45,7 @@ impl Executor for Engine {
         requests: &'a [Incoming],
         replies: &'a mut Vec<Reply>,
     ) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
+        boxed(async move {
             let mut run = Run::default();
             for incoming in requests {
                 if session.close || session.blocked.is_some() {
@@ -85,7 +85,7 @@ impl Engine {
                 }
                 Ok(Plan::Block(block)) => {
                     self.flush(run, replies).await;
-                    match self.block(session, request, block).await {
+                    match Box::pin(self.block(session, request, block)).await {
                         Some(reply) => reply,
                         None => return,
                     }
@@ -182,11 +182,11 @@ impl Engine {
     pub(super) async fn run_items(&self, items: Vec<Item>, bytes: usize) -> Result<Vec<Reply>, StoreError> {
         let route = Route::of(&items, &self.process.store.databases.current());
         if bytes > LANE_BYTES || items.iter().map(|item| item.uses().count()).sum::<usize>() > LANE_KEYS {
-            return self.alone(route, items, Reason::Large).await;
+            return Box::pin(self.alone(route, items, Reason::Large)).await;
         }
         match self.lanes.submit(route, items).await {
             Ok(Answer::Done(replies)) => Ok(replies),
-            Ok(Answer::Alone(items, reason)) => self.alone(route, items, reason).await,
+            Ok(Answer::Alone(items, reason)) => Box::pin(self.alone(route, items, reason)).await,
             Ok(Answer::Failed(error)) => Err(error),
             // The lane has panicked, at which point nobody knows.
             Err(_) if route.access == Access::Read => {

@@ -85,7 +85,8 @@ impl Slots {
         let connection = match slot {
             Some(connection) => connection,
             None => {
-                let opened = Connection::open_carried(&store.target, commit, LOCK_WAIT, carrier).await?;
+                let opened = Connection::open_carried(&store.target, commit, LOCK_WAIT, carrier);
+                let opened = Box::pin(opened).await?;
                 slot.insert(Arc::new(opened))
             }
         };

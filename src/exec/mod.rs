@@ -26,6 +26,16 @@ use crate::command::Incoming;
 use crate::resp::Reply;
 use crate::session::{Session, Wake};
 
+/// Most bytes of the future of [`Executor::execute`].
+const MOST_BYTES: usize = 1024;
+
+/// The future of [`Executor::execute`], on the heap. It is moved there as a whole for every call, so what is rare and large in it
+/// (connecting, a transaction, waiting) has to be boxed itself.
+pub fn boxed<'a, F: Future + Send + 'a>(future: F) -> BoxFuture<'a, F::Output> {
+    const { assert!(size_of::<F>() <= MOST_BYTES, "something large is to be boxed in there") };
+    Box::pin(future)
+}
+
 /// Takes a client's requests and promises their replies. [`Engine`] is the innermost; layers wrap it.
 pub trait Executor: Send + Sync {
     /// Executes `requests` in order and appends one reply for each to `replies` ([`Reply::Nothing`] where the client wants none).

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::{log, monitor, stats};
 use crate::command::{CommandError, Flags, Incoming, Request};
-use crate::exec::Executor;
+use crate::exec::{Executor, boxed};
 use crate::keyspace::DbIndex;
 use crate::keyspace::number::parse_i64;
 use crate::resp::Reply;
@@ -33,7 +33,7 @@ impl<E: Executor> Executor for Observe<E> {
         requests: &'a [Incoming],
         replies: &'a mut Vec<Reply>,
     ) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
+        boxed(async move {
             if let Some(Incoming::Known(request)) = requests.last() {
                 session.client.set_last_command(self.process.commands.number(request.command));
             }

@@ -201,7 +201,8 @@ impl Connection {
         if let Some(prepared) = self.prepared.lock().expect("no panic while held").get(&address) {
             return Ok(prepared.clone());
         }
-        let prepared = self.client.prepare(statement.sql).await?;
+        // Boxed: it is rare and larger than all the rest of a query.
+        let prepared = Box::pin(self.client.prepare(statement.sql)).await?;
         self.prepared.lock().expect("no panic while held").insert(address, prepared.clone());
         Ok(prepared)
     }

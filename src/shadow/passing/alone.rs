@@ -167,7 +167,7 @@ impl<E: Executor> Passing<E> {
         if session.aside.is_none() {
             // Nobody has to find out for himself, which may take seconds; and this process may have to be confirmed first.
             self.upstream.pipe.connected().await?;
-            let aside = Aside::open(&self.process, &self.upstream, session).await?;
+            let aside = Box::pin(Aside::open(&self.process, &self.upstream, session)).await?;
             session.aside = Some(Box::new(aside));
         }
         Ok(())

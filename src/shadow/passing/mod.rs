@@ -28,7 +28,7 @@ use self::sent::Effect;
 use self::ways::{Way, request_writes, way, writes};
 
 use crate::command::{self, Flags, Incoming, Request};
-use crate::exec::Executor;
+use crate::exec::{Executor, boxed};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::session::{Session, Wake};
@@ -56,7 +56,7 @@ impl<E: Executor> Executor for Passing<E> {
         requests: &'a [Incoming],
         replies: &'a mut Vec<Reply>,
     ) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
+        boxed(async move {
             let of_respg = Incoming::is_ours;
             for requests in requests.chunk_by(|a, b| of_respg(a) == of_respg(b)) {
                 if session.close || session.blocked.is_some() {
@@ -70,7 +70,9 @@ impl<E: Executor> Executor for Passing<E> {
                 let passage = self.process.routing.pass().await;
                 let rule = &passage.rule;
                 match rule.mode.is_upstream() {
-                    true if rule.is_divided() => self.divide(session, requests, replies, &rule.moved).await,
+                    true if rule.is_divided() => {
+                        Box::pin(self.divide(session, requests, replies, &rule.moved)).await;
+                    }
                     true => self.to_upstream(session, requests, replies).await,
                     false => self.answer_here(session, requests, replies).await,
                 }

@@ -8,7 +8,7 @@ use smallvec::{SmallVec, smallvec};
 use super::Reverse;
 use super::changes::slot;
 use crate::command::{Flags, Incoming, Request};
-use crate::exec::Executor;
+use crate::exec::{Executor, boxed};
 use crate::keyspace::DbIndex;
 use crate::resp::Reply;
 use crate::session::{Session, Wake};
@@ -62,7 +62,7 @@ impl<E: Executor> Executor for Noting<E> {
         let Some(reverse) = self.reverse() else {
             return self.inner.execute(session, requests, replies);
         };
-        Box::pin(async move {
+        boxed(async move {
             let requests_known = requests.iter().filter_map(|incoming| match incoming {
                 Incoming::Known(request) => Some(request),
                 Incoming::Refused { .. } => None,
