@@ -1,7 +1,5 @@
 //! The keys of a batch: read once, changed in memory by one command after the other, written once. Hot path.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 
 use super::work::{Item, Transaction, TransactionStep, Use, Watched};
@@ -33,6 +31,12 @@ pub struct SetKey {
     pub expired: bool,
 }
 
+impl SetKey {
+    fn name(&self) -> (&[u8], i32) {
+        (self.stored.as_bytes(), self.space)
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct RowState {
     pub xmin: u32,
@@ -44,7 +48,6 @@ pub struct RowState {
 
 /// The keys of all works of a batch, each once.
 pub struct WorkingSet {
-    index: HashMap<(i32, Bytes), u32>,
     pub keys: Vec<SetKey>,
     pub slots: Vec<Slot>,
     /// Places of every operation's keys in `slots`, operation after operation, in the order of the works.
@@ -71,7 +74,6 @@ pub struct WorkingSet {
 impl WorkingSet {
     pub fn new<'i>(databases: &DatabaseMap, works: impl Iterator<Item = &'i [Item]>) -> WorkingSet {
         let mut set = WorkingSet {
-            index: HashMap::new(),
             keys: Vec::new(),
             slots: Vec::new(),
             positions: Vec::new(),
@@ -89,51 +91,66 @@ impl WorkingSet {
         };
         for Use { db, key, space, wanted, object } in works.flatten().flat_map(Item::uses) {
             let space = space.unwrap_or_else(|| databases.get(db).space);
-            let position = set.intern(db, space, key, wanted, object);
-            set.positions.push(position);
+            set.positions.push(set.keys.len() as u32);
+            set.keys.push(SetKey {
+                db,
+                space,
+                stored: StoredKey::new(key),
+                long_key: long_key(key).cloned(),
+                wanted,
+                object,
+                row: None,
+                expired: false,
+            });
         }
         set.sort();
+        set.unite();
+        set.slots = set.keys.iter().map(|key| Slot { unlogged: key.space < 0, ..Slot::default() }).collect();
         set
     }
 
     /// Without one order there would be deadlocks; reads gain from walking the index from left to right.
     fn sort(&mut self) {
-        let keys = &self.keys;
-        self.order = (0..keys.len() as u32).collect();
-        self.order.sort_unstable_by(|a, b| {
-            let (a, b) = (&keys[*a as usize], &keys[*b as usize]);
-            (a.stored.as_bytes(), a.space).cmp(&(b.stored.as_bytes(), b.space))
-        });
+        self.order = (0..self.keys.len() as u32).collect();
+        self.order.sort_unstable_by_key(|at| (self.keys[*at as usize].name(), *at));
     }
 
-    fn intern(&mut self, db: DbIndex, space: i32, key: &Bytes, wanted: bool, object: Option<Kind>) -> u32 {
-        let position = *self.index.entry((space, key.clone())).or_insert_with(|| {
-            self.keys.push(SetKey {
-                db,
-                space,
-                stored: StoredKey::new(key),
-                long_key: long_key(key).cloned(),
-                wanted: false,
-                object: None,
-                row: None,
-                expired: false,
-            });
-            self.slots.push(Slot { unlogged: space < 0, ..Slot::default() });
-            self.keys.len() as u32 - 1
+    /// Makes one of the keys that are there several times, the first: they are neighbours in the order.
+    fn unite(&mut self) {
+        let Self { keys, order, positions, .. } = self;
+        order.dedup_by(|at, first| {
+            let same = keys[*at as usize].name() == keys[*first as usize].name();
+            if same {
+                let SetKey { wanted, object, .. } = keys[*at as usize];
+                let known = &mut keys[*first as usize];
+                known.wanted |= wanted;
+                known.object = known.object.or(object);
+                positions[*at as usize] = *first;
+            }
+            same
         });
-        let known = &mut self.keys[position as usize];
-        known.wanted |= wanted;
-        known.object = known.object.or(object);
-        position
+        if order.len() == keys.len() {
+            return;
+        }
+        let is_first: Vec<bool> = positions.iter().zip(0..).map(|(first, at)| *first == at).collect();
+        let before = is_first.iter().scan(0, |before, is_first| {
+            *before += u32::from(*is_first);
+            Some(*before - 1)
+        });
+        let places: Vec<u32> = before.collect();
+        order.iter_mut().chain(positions).for_each(|at| *at = places[*at as usize]);
+        let mut is_first = is_first.into_iter();
+        keys.retain(|_| is_first.next() == Some(true));
     }
 
     /// Takes the rows of LOCK; says which version of the map of databases they were read under. `now_us` is the time to go by, if not
     /// the statement's own.
     pub fn fill_locked(&mut self, rows: &[Row], now_us: Option<i64>) -> i64 {
-        let (clock, _, found_version) = header(rows);
+        let (clock, _, found_version) = KeyRow::header(rows);
         self.now_us = now_us.unwrap_or(clock);
+        let mut values = KeyRow::room(rows);
         for row in rows {
-            if let KeyRow::Key { index, xid, entry } = KeyRow::decode(row) {
+            if let KeyRow::Key { index, xid, entry } = KeyRow::decode(row, &mut values) {
                 let object = entry.as_ref().and_then(object);
                 let expired = entry.as_ref().is_some_and(|entry| entry.expiry.is_past(self.now_us / 1000));
                 self.put_row(index, xid, entry.filter(|_| !expired), object);
@@ -148,10 +165,11 @@ impl WorkingSet {
     /// It is not if a key expired between the beginning of the statement and its look at the clock: the snapshot is of some moment in
     /// between. And not if somebody holds the row of an expired key, who may have found it alive and be about to renew it.
     pub fn fill_read(&mut self, rows: &[Row]) -> Option<i64> {
-        let (now_us, running_us, found_version) = header(rows);
+        let (now_us, running_us, found_version) = KeyRow::header(rows);
         self.now_us = now_us;
+        let mut values = KeyRow::room(rows);
         for row in rows {
-            if let KeyRow::Key { index, xid, entry } = KeyRow::decode(row) {
+            if let KeyRow::Key { index, xid, entry } = KeyRow::decode(row, &mut values) {
                 let past = |us: i64| entry.as_ref().is_some_and(|entry| entry.expiry.is_past(us / 1000));
                 let expired = past(now_us);
                 if expired && (xid != 0 || !past(now_us - running_us)) {
@@ -301,10 +319,7 @@ impl WorkingSet {
 
     /// The place in `keys` and `slots` of a key that the set has.
     pub fn position(&self, space: i32, key: &[u8]) -> Option<u32> {
-        let found = self.order.binary_search_by(|position| {
-            let at = &self.keys[*position as usize];
-            (at.stored.as_bytes(), at.space).cmp(&(key, space))
-        });
+        let found = self.order.binary_search_by_key(&(key, space), |at| self.keys[*at as usize].name());
         found.ok().map(|at| self.order[at])
     }
 
@@ -366,16 +381,6 @@ fn inline_len(entry: &Entry) -> usize {
         Value::Inline(bytes) => bytes.len(),
         Value::Unfetched(_) | Value::Object(_) => 0,
     }
-}
-
-/// Clock, running time and version of READ, which answers them first, or of LOCK, which does last.
-fn header(rows: &[Row]) -> (i64, i64, i64) {
-    let header =
-        [rows.first(), rows.last()].into_iter().flatten().find_map(|row| match KeyRow::decode(row) {
-            KeyRow::Header { now_us, running_us, version } => Some((now_us, running_us, version)),
-            KeyRow::Key { .. } => None,
-        });
-    header.unwrap_or_default()
 }
 
 /// A work that has been applied in memory.

@@ -1,6 +1,6 @@
 //! Between key rows and Rust values. Hot path.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
@@ -23,7 +23,24 @@ pub enum KeyRow {
 }
 
 impl KeyRow {
-    pub fn decode(row: &Row) -> KeyRow {
+    /// Clock, running time and version of READ, which answers them first, or of LOCK, which does last.
+    pub fn header(rows: &[Row]) -> (i64, i64, i64) {
+        let header = [rows.first(), rows.last()].into_iter().flatten().find_map(|row| {
+            match KeyRow::decode(row, &mut BytesMut::new()) {
+                KeyRow::Header { now_us, running_us, version } => Some((now_us, running_us, version)),
+                KeyRow::Key { .. } => None,
+            }
+        });
+        header.unwrap_or_default()
+    }
+
+    /// For the values of all rows.
+    pub fn room(rows: &[Row]) -> BytesMut {
+        BytesMut::with_capacity(rows.iter().map(Row::raw_size_bytes).sum())
+    }
+
+    /// A value is copied to the end of `values` and stays a part of it: those of a batch have one allocation in common.
+    pub fn decode(row: &Row, values: &mut BytesMut) -> KeyRow {
         let index: i32 = row.get(0);
         let num: Option<i64> = row.get(2);
         let object_id: Option<i64> = row.get(5);
@@ -31,16 +48,21 @@ impl KeyRow {
             let (now_us, version) = num.zip(object_id).expect("the header row is complete");
             return KeyRow::Header { now_us, running_us: row.get::<_, i32>(4).into(), version };
         }
-        let entry = Kind::from_column(row.get(1)).map(|kind| Entry {
+        let kind = row.get::<_, Option<i16>>(1).map_or(Some(Kind::String), Kind::from_column);
+        let entry = kind.map(|kind| Entry {
             kind,
             expiry: num.map_or(Expiry::Never, Expiry::At),
             value: match (kind, row.get::<_, Option<&[u8]>>(3)) {
-                (Kind::String, Some(bytes)) => Value::Inline(Bytes::copy_from_slice(bytes)),
+                (Kind::String, Some(bytes)) => {
+                    values.extend_from_slice(bytes);
+                    Value::Inline(values.split().freeze())
+                }
                 (Kind::String, None) => Value::Unfetched(row.get::<_, Option<i32>>(4).unwrap_or(0) as usize),
                 _ => Value::Object(object_id.unwrap_or(0)),
             },
         });
-        KeyRow::Key { index: index as usize - 1, xid: row.get::<_, Xid>(6).0, entry }
+        let xid = row.get::<_, Option<Xid>>(6).map_or(0, |xid| xid.0);
+        KeyRow::Key { index: index as usize - 1, xid, entry }
     }
 }
 

@@ -17,9 +17,10 @@ macro_rules! read {
                         version AS object_id, '0'::xid AS holder
                  FROM respg.keyspace
                  UNION ALL
-                 SELECT i.i::int, k.type, k.expires_at,
-                        CASE WHEN octet_length(k.value) <= ", $inline, " THEN k.value END, octet_length(k.value), k.object_id,
-                        CASE WHEN k.expires_at IS NULL THEN '0'::xid ELSE k.xmax END
+                 SELECT i.i::int, NULLIF(k.type, 1), k.expires_at,
+                        CASE WHEN octet_length(k.value) <= ", $inline, " THEN k.value END,
+                        CASE WHEN octet_length(k.value) > ", $inline, " THEN octet_length(k.value) END, k.object_id,
+                        CASE WHEN k.expires_at IS NOT NULL THEN k.xmax END
                  FROM ", $keys, "
                  CROSS JOIN LATERAL (SELECT k.type, k.expires_at, k.value, k.object_id, k.xmax FROM "
             ),
