@@ -113,16 +113,27 @@ impl Foundation {
         let databases = database_options(&config)?;
         store::migrate(&target, &databases).await.map_err(unusable)?;
         let store = Store::new(target, config.pool_size, patience);
-        let prepared = async {
+        let prepared = patiently(async || {
             let connection = store.acquire().await?;
             store.databases.reload(&connection).await?;
-            let bus = Bus::new(listen_target, &connection, patience).await?;
+            let bus = Bus::new(listen_target.clone(), &connection, patience).await?;
             Ok((store::first_client_id(&connection).await?, Arc::new(bus)))
-        };
+        });
         let (first_id, bus) = prepared.await.map_err(unusable)?;
         let process = Process::new(Settings::new(config), Arc::new(store), bus);
-        process.load_settings().await.map_err(unusable)?;
+        patiently(async || process.load_settings().await).await.map_err(unusable)?;
         Ok((Arc::new(process), ClientIds::from(first_id)))
+    }
+}
+
+/// Asks a Postgres again that has not answered in time, as long as connecting to it may take: no client is there yet.
+async fn patiently<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let deadline = Instant::now() + CONNECT_TIMEOUT;
+    loop {
+        match ask().await {
+            Err(error) if error == StoreError::no_answer() && Instant::now() < deadline => {}
+            outcome => return outcome,
+        }
     }
 }
 
