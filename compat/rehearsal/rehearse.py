@@ -91,9 +91,17 @@ class Rehearsal:
             words = [sys.executable, f"{HERE}/shop/{kind}.py", url, name, f"{self.folder}/{name}.json"]
             log = open(f"{self.folder}/{name}.log", "w")
             self.shop.append((name, subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)))
-            time.sleep(1)
+            self.opened(log.name)
             if old:
                 self.end(old.pop(0))
+
+    def opened(self, log):
+        """A program that has only begun to start would not write down what it has done when it is to end."""
+        for _ in range(600):
+            time.sleep(0.1)
+            if "open\n" in open(log).read():
+                return time.sleep(1)
+        raise Failed(f"{log}: it does not open")
 
     def end(self, program):
         name, process = program

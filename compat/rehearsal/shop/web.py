@@ -136,6 +136,7 @@ class Shop:
     async def run(self):
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, lambda: setattr(self, "open", False))
+        print("open", flush=True)
         await self.store.attempt(self.broker.connect)
         tasks = [self.listen(), *(self.visitor(number) for number in range(VISITORS))]
         try:

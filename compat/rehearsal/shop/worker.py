@@ -56,6 +56,7 @@ async def inherit(job: dict):
 async def run():
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    print("open", flush=True)
     try:
         await store.attempt(broker.start)
         while not stop.is_set():
