@@ -40,13 +40,17 @@ step_newest() {
 passed=0 failed=0 failures=()
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
+# The steps are in process groups of their own (`timeout`), where Ctrl-C does not reach them.
+trap 'cat "$logs"/*.pid | xargs -r kill 2>/dev/null || true; exit 130' INT TERM
 
 uncoloured() { sed -E 's/\x1b\[[0-9;]*m//g' "$1"; }
 
 # A function called in a condition loses `set -e`, and would go on after a command that failed.
 execute() {
   local begun=$SECONDS status=0
-  timeout -k 10 15m "$BASH" -c "set -euo pipefail; step_$1" 2>&1 || status=$?
+  timeout -k 10 15m "$BASH" -c "set -euo pipefail; step_$1" 2>&1 &
+  echo $! >"$logs/$1.pid"
+  wait $! || status=$?
   echo "$status $((SECONDS - begun))" >"$logs/$1.status"
 }
 

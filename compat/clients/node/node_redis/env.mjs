@@ -46,7 +46,8 @@ export class Env {
       const client = await this.client({ isolationPoolOptions: { max: 50 } })
       return { execute: use => client.executeIsolated(use) }
     }
-    const pool = this.package.createClientPool(this.options(), { maximum: 50 })
+    // Not the 3 seconds after which it gives up by itself: the machine may be busy.
+    const pool = this.package.createClientPool(this.options(), { maximum: 50, acquireTimeout: 30_000 })
     pool.on('error', () => {})
     await pool.connect()
     this.opened.push(pool)
