@@ -94,12 +94,18 @@ fn complete(
         let count = times.get(&(speech.channel, speech.text.as_str())).copied().unwrap_or_default();
         let text = &speech.text;
         let was_there = from <= speech.sent && speech.ended + bound <= to;
-        if was_there && count != 0 && count < speech.times {
-            return Err(format!("{text} came {count} times instead of {}", speech.times));
-        }
-        if was_there && count == 0 && matches!(speech.outcome, Outcome::Said(_)) {
+        // Of what is said twice a fire may swallow one.
+        let lacks = match count {
+            0 => matches!(speech.outcome, Outcome::Said(_)),
+            _ => count < speech.times,
+        };
+        if was_there && lacks {
             if !disturbed(pages, speech.sent, speech.ended + NOTICES) {
-                return Err(format!("{text} on {} was not heard", speech.channel));
+                let (channel, times) = (speech.channel, speech.times);
+                return Err(match count {
+                    0 => format!("{text} on {channel} was not heard"),
+                    _ => format!("{text} came {count} times instead of {times}"),
+                });
             }
             excused += 1;
         }
