@@ -24,7 +24,7 @@ use crate::keyspace::{Classes, Kind};
 use crate::resp::Reply;
 use crate::state::{KeyspaceEvents, Waiters};
 use crate::store::statements::keys::{
-    ADD, BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, READ, READ_SPACE, ROLLBACK, UPDATE,
+    ADD, ADD_ONE, BEGIN, COMMIT, DELETE, INSERT, LOCK, OVERWRITE, OVERWRITE_ONE, ROLLBACK, UPDATE,
 };
 use crate::store::statements::{KeyStatement, Statement};
 use crate::store::{Connection, DatabaseMap, Lookups, ObjectIds, Params, Row, StoreError};
@@ -90,7 +90,7 @@ impl Batch<'_> {
         outcome
     }
 
-    fn statement(&self, forms: &'static KeyStatement) -> &'static Statement {
+    pub fn statement(&self, forms: &'static KeyStatement) -> &'static Statement {
         match self.route.tables {
             Tables::Logged => &forms.logged,
             Tables::Unlogged => &forms.unlogged,
@@ -103,7 +103,7 @@ impl Batch<'_> {
         self.lookups.misses.fetch_add(set.misses, Relaxed);
     }
 
-    fn apply(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Vec<Option<Applied>> {
+    pub fn apply(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Vec<Option<Applied>> {
         let mut cursor = 0;
         works.iter().enumerate().map(|(work, items)| set.apply(items, work, &mut cursor)).collect()
     }
@@ -128,29 +128,6 @@ impl Batch<'_> {
         Err(StoreError::Refused("a bug in respg: there is always something missing".into()))
     }
 
-    async fn read(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Result<Replies, StoreError> {
-        let rows = {
-            let keys = KeyColumns::of(set.order.iter().map(|position| &set.keys[*position as usize]));
-            let inline = self.inline_limits(set);
-            match (alike(&keys.spaces), alike(&inline)) {
-                (Some(space), Some(inline)) => {
-                    self.connection.query(self.statement(&READ_SPACE), &[space, &keys.keys, inline]).await
-                }
-                _ => self.connection.query(self.statement(&READ), &[&keys.spaces, &keys.keys, &inline]).await,
-            }
-        };
-        let version = set.fill_read(&rows.map_err(|error| StoreError::before_commit(&error))?);
-        if version != Some(self.databases.version) {
-            return Err(StoreError::Conflict);
-        }
-        let applied = self.apply(set, works);
-        if set.is_incomplete() {
-            return Err(StoreError::Conflict);
-        }
-        self.count_lookups(set);
-        Ok(replies(applied))
-    }
-
     async fn overwrite(&self, set: &mut WorkingSet, works: &[&[Item]]) -> Result<Replies, StoreError> {
         let replies = replies(self.apply(set, works));
         let mut rows = RowColumns::default();
@@ -163,9 +140,33 @@ impl Batch<'_> {
             return Ok(replies);
         }
         let (version, at) = (&self.databases.version, &rows.at);
-        let params: Params<'_> =
-            &[version, &at.spaces, &at.keys, &rows.long_keys, &rows.values, &rows.expiries, &rows.relative];
-        let statement = self.connection.prepare(self.statement(&OVERWRITE)).await;
+        let (forms, params): (_, Params<'_>) = match at.keys.len() {
+            1 => (
+                &OVERWRITE_ONE,
+                &[
+                    version,
+                    &at.spaces[0],
+                    &at.keys[0],
+                    &rows.long_keys[0],
+                    &rows.values[0],
+                    &rows.expiries[0],
+                    &rows.relative[0],
+                ],
+            ),
+            _ => (
+                &OVERWRITE,
+                &[
+                    version,
+                    &at.spaces,
+                    &at.keys,
+                    &rows.long_keys,
+                    &rows.values,
+                    &rows.expiries,
+                    &rows.relative,
+                ],
+            ),
+        };
+        let statement = self.connection.prepare(self.statement(forms)).await;
         let statement = statement.map_err(|error| StoreError::before_commit(&error))?;
         let written = self.connection.client().execute(&statement, params).await;
         match written.map_err(|error| StoreError::at_commit(&error))? {
@@ -186,9 +187,12 @@ impl Batch<'_> {
             long_keys.push(key.long_key.as_deref());
             increments.push(sums.totals[position as usize]);
         }
-        let params: Params<'_> =
-            &[&self.databases.version, &columns.spaces, &columns.keys, &long_keys, &increments];
-        let statement = self.connection.prepare(self.statement(&ADD)).await;
+        let (version, KeyColumns { spaces, keys }) = (&self.databases.version, &columns);
+        let (forms, params): (_, Params<'_>) = match keys.len() {
+            1 => (&ADD_ONE, &[version, &spaces[0], &keys[0], &long_keys[0], &increments[0]]),
+            _ => (&ADD, &[version, spaces, keys, &long_keys, &increments]),
+        };
+        let statement = self.connection.prepare(self.statement(forms)).await;
         let statement = statement.map_err(|error| StoreError::before_commit(&error))?;
         let rows = self.connection.client().query(&statement, params).await.map_err(|error| {
             if StoreError::is_data_exception(&error) {
@@ -314,19 +318,13 @@ impl Batch<'_> {
         Ok(prepared)
     }
 
-    fn inline_limits(&self, set: &WorkingSet) -> Vec<i32> {
+    pub fn inline_limits(&self, set: &WorkingSet) -> Vec<i32> {
         let limit = |position: &u32| if set.keys[*position as usize].wanted { self.inline } else { -1 };
         set.order.iter().map(limit).collect()
     }
 }
 
-/// What all of them are.
-fn alike(numbers: &[i32]) -> Option<&i32> {
-    let (first, rest) = numbers.split_first()?;
-    rest.iter().all(|number| number == first).then_some(first)
-}
-
-fn replies(applied: Vec<Option<Applied>>) -> Replies {
+pub fn replies(applied: Vec<Option<Applied>>) -> Replies {
     applied.into_iter().map(|applied| applied.map(|a| a.replies)).collect()
 }
 

@@ -10,6 +10,7 @@ mod lane;
 mod lane_connections;
 mod objects;
 mod pinned;
+mod reads;
 mod retry;
 mod sums;
 mod work;

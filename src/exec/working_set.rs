@@ -9,7 +9,7 @@ use crate::keyspace::{
 };
 use crate::resp::Reply;
 use crate::state::{KeyEvent, Topic};
-use crate::store::{DatabaseMap, KeyRow, Row};
+use crate::store::{DatabaseMap, Header, KeyRow, Row};
 
 /// Values up to this many bytes are read by lanes; whoever needs a longer one runs alone.
 pub const LANE_INLINE: i32 = 64 * 1024;
@@ -146,40 +146,34 @@ impl WorkingSet {
     /// Takes the rows of LOCK; says which version of the map of databases they were read under. `now_us` is the time to go by, if not
     /// the statement's own.
     pub fn fill_locked(&mut self, rows: &[Row], now_us: Option<i64>) -> i64 {
-        let (clock, _, found_version) = KeyRow::header(rows);
-        self.now_us = now_us.unwrap_or(clock);
+        let header = Header::of(rows);
+        self.now_us = now_us.unwrap_or(header.now_us);
         let mut values = KeyRow::room(rows);
-        for row in rows {
-            if let KeyRow::Key { index, xid, entry } = KeyRow::decode(row, &mut values) {
-                let object = entry.as_ref().and_then(object);
-                let expired = entry.as_ref().is_some_and(|entry| entry.expiry.is_past(self.now_us / 1000));
-                self.put_row(index, xid, entry.filter(|_| !expired), object);
-                self.keys[self.order[index] as usize].expired = expired;
-            }
+        for KeyRow { index, xid, entry } in rows.iter().filter_map(|row| KeyRow::decode(row, &mut values)) {
+            let object = entry.as_ref().and_then(object);
+            let expired = entry.as_ref().is_some_and(|entry| entry.expiry.is_past(self.now_us / 1000));
+            self.put_row(index, xid, entry.filter(|_| !expired), object);
+            self.keys[self.order[index] as usize].expired = expired;
         }
-        found_version
+        header.version
     }
 
     /// Takes the rows of READ; says which version of the map of databases they were read under, if the moment is unambiguous.
     ///
     /// It is not if a key expired between the beginning of the statement and its look at the clock: the snapshot is of some moment in
     /// between. And not if somebody holds the row of an expired key, who may have found it alive and be about to renew it.
-    pub fn fill_read(&mut self, rows: &[Row]) -> Option<i64> {
-        let (now_us, running_us, found_version) = KeyRow::header(rows);
-        self.now_us = now_us;
-        let mut values = KeyRow::room(rows);
-        for row in rows {
-            if let KeyRow::Key { index, xid, entry } = KeyRow::decode(row, &mut values) {
-                let past = |us: i64| entry.as_ref().is_some_and(|entry| entry.expiry.is_past(us / 1000));
-                let expired = past(now_us);
-                if expired && (xid != 0 || !past(now_us - running_us)) {
-                    return None;
-                }
-                self.put_row(index, 0, if expired { None } else { entry }, None);
-                self.keys[self.order[index] as usize].expired = expired;
+    pub fn fill_read(&mut self, header: Header, rows: impl Iterator<Item = KeyRow>) -> Option<i64> {
+        self.now_us = header.now_us;
+        for KeyRow { index, xid, entry } in rows {
+            let past = |us: i64| entry.as_ref().is_some_and(|entry| entry.expiry.is_past(us / 1000));
+            let expired = past(header.now_us);
+            if expired && (xid != 0 || !past(header.now_us - header.running_us)) {
+                return None;
             }
+            self.put_row(index, 0, if expired { None } else { entry }, None);
+            self.keys[self.order[index] as usize].expired = expired;
         }
-        Some(found_version)
+        Some(header.version)
     }
 
     fn put_row(&mut self, index: usize, xmin: u32, entry: Option<Entry>, object: Option<(Kind, i64)>) {

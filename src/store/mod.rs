@@ -33,7 +33,7 @@ pub use migrate::{DatabaseOptions, migrate};
 pub use object_ids::ObjectIds;
 pub use pool::{Pool, Pooled};
 pub use pooler::shares_processes;
-pub use rows::{KeyRow, Xid, stream_row};
+pub use rows::{Header, KeyRow, Xid, stream_row};
 pub use sweep::{Sweeping, sweep_forever};
 pub use tls::{Target, TargetError};
 pub use tokio_postgres::Row;

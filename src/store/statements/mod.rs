@@ -1,4 +1,4 @@
-//! All SQL that runs after the start, by group. Statements take arrays, so a batch of one needs no second form; none is built at run time.
+//! All SQL that runs after the start, by group. Statements take arrays; the hottest have a second form for a lone key. None is built at run time.
 
 pub mod blocking;
 pub mod bus;
@@ -158,9 +158,12 @@ pub fn all() -> Vec<&'static Statement> {
         &groups::INSERT_PENDING,
         &keys::READ,
         &keys::READ_SPACE,
+        &keys::READ_ONE,
         &keys::LOCK,
         &keys::OVERWRITE,
+        &keys::OVERWRITE_ONE,
         &keys::ADD,
+        &keys::ADD_ONE,
         &keys::UPDATE,
         &keys::INSERT,
         &keys::DELETE,

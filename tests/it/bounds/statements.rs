@@ -63,9 +63,10 @@ async fn plan(connection: &Connection, statement: &Statement) -> String {
 
 /// `lookup`: the end of the name of the index by which keys are found.
 async fn check_plans(connection: &Connection, when: &str, lookup: &str) {
-    let searching: [(&str, &KeyStatement); 5] = [
+    let searching: [(&str, &KeyStatement); 6] = [
         ("READ", &keys::READ),
         ("READ_SPACE", &keys::READ_SPACE),
+        ("READ_ONE", &keys::READ_ONE),
         ("LOCK", &keys::LOCK),
         ("UPDATE", &keys::UPDATE),
         ("DELETE", &keys::DELETE),
@@ -77,7 +78,7 @@ async fn check_plans(connection: &Connection, when: &str, lookup: &str) {
             (&forms.any, vec!["keys_logged", "keys_unlogged"]),
         ];
         // One space is in one table.
-        let forms = if name == "READ_SPACE" { 2 } else { 3 };
+        let forms = if ["READ_SPACE", "READ_ONE"].contains(&name) { 2 } else { 3 };
         for (statement, tables) in expected.into_iter().take(forms) {
             let plan = plan(connection, statement).await;
             let used =
