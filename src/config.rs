@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::{ArgAction, Parser};
 
+use crate::cpus::Cpus;
 use crate::state::{Mode, OutputLimits};
 use crate::upstream::Url;
 
@@ -203,6 +204,14 @@ pub struct Config {
     /// Lanes per thread: Postgres connections on which commands of many clients travel together
     #[arg(long, env = "RESPG_LANES", value_parser = at_least_one::<usize>, default_value_t = 2, value_name = "N", help_heading = "Execution")]
     pub lanes: usize,
+
+    /// Processors for these threads, as in taskset: 0,2 or 0-3 or 0-7:2 [default: all]
+    #[arg(long, env = "RESPG_SERVER_CPULIST", value_name = "LIST", help_heading = "Execution")]
+    pub server_cpulist: Option<Cpus>,
+
+    /// Processors for the Postgres of its own, likewise [default: all]
+    #[arg(long, env = "RESPG_POSTGRES_CPULIST", value_name = "LIST", help_heading = "Execution")]
+    pub postgres_cpulist: Option<Cpus>,
 
     /// What respg says on standard error: error, warn, info, debug, trace or off, also per module (warn,respg::exec=debug)
     #[arg(long, env = "RESPG_LOG", default_value = "warn", value_name = "FILTER", help_heading = "Logging")]

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod config;
 pub mod copy;
+pub mod cpus;
 pub mod exec;
 pub mod keyspace;
 pub mod layer;

@@ -20,6 +20,7 @@ use tokio_postgres::error::SqlState;
 
 use super::account::Account;
 use super::{OwnPostgresError, OwnPostgresOptions, Programs, settings};
+use crate::cpus::Cpus;
 
 /// The superuser, and the database respg uses.
 const NAME: &str = "respg";
@@ -48,6 +49,7 @@ pub(super) struct Cluster {
     account: Option<Account>,
     programs: Programs,
     settings: Vec<(String, String)>,
+    pub cpus: Option<Cpus>,
     _lock: Lock,
 }
 
@@ -67,8 +69,8 @@ impl Cluster {
         let programs =
             Programs::find(options.programs.as_deref(), &directory.join("programs"), &data, major).await?;
         let socket = socket_directory(&directory, account.as_ref())?;
-        let cluster =
-            Cluster { directory, socket, account, programs, settings: options.settings.clone(), _lock: lock };
+        let OwnPostgresOptions { settings, cpus, .. } = options.clone();
+        let cluster = Cluster { directory, socket, account, programs, settings, cpus, _lock: lock };
         if major.is_none() {
             cluster.initialise().await?;
         }

@@ -19,6 +19,8 @@ pub use error::OwnPostgresError;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::cpus::Cpus;
+
 use cluster::Cluster;
 use programs::Programs;
 
@@ -32,6 +34,8 @@ pub struct OwnPostgresOptions {
     pub programs: Option<PathBuf>,
     /// Settings that win over those in the files, as `("fsync", "off")`.
     pub settings: Vec<(String, String)>,
+    /// Its processors. Default: ours.
+    pub cpus: Option<Cpus>,
 }
 
 /// A running Postgres that belongs to this process: it stops when this value is dropped, and also when the process is

@@ -51,7 +51,11 @@ impl Cluster {
         let err = out.try_clone().map_err(OwnPostgresError::io("cannot write", &log))?;
         let mut postgres = self.leashed("postgres");
         postgres.args(self.server_arguments()).stdout(out).stderr(err);
-        let mut child = postgres.spawn().map_err(OwnPostgresError::io("cannot run", Path::new("/bin/sh")))?;
+        let spawned = match &self.cpus {
+            Some(cpus) => cpus.lend(|| postgres.spawn()),
+            None => postgres.spawn(),
+        };
+        let mut child = spawned.map_err(OwnPostgresError::io("cannot run", Path::new("/bin/sh")))?;
         let leash = child.stdin.take();
         Ok(Server { child, leash })
     }

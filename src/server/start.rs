@@ -367,6 +367,7 @@ async fn start_own_postgres(config: &Config) -> Result<Option<OwnPostgres>, Star
         directory: config.data_dir.clone(),
         programs: config.postgres_bin.clone(),
         settings: Vec::new(),
+        cpus: config.postgres_cpulist.clone(),
     };
     let postgres = OwnPostgres::start(&options).await;
     postgres.map(Some).map_err(|error| StartError::new("cannot run a Postgres", error))

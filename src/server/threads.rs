@@ -58,6 +58,7 @@ impl Threads {
             senders.push(sender);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let (process, ways, keeper) = (process.clone(), ways.clone(), keeper.cloned());
+            let cpus = process.settings.config.server_cpulist.clone();
             let thread = std::thread::Builder::new().name(format!("respg-{number}"));
             let tasks = async move {
                 // The pipe to an upstream has clients of all threads; where most of them are it wakes nobody across threads.
@@ -71,7 +72,13 @@ impl Threads {
                 }
                 serve(receiver, lanes, process, ways, keeper).await;
             };
-            handles.push(thread.spawn(move || runtime.block_on(tasks))?);
+            let run = move || {
+                if let Some(Err(error)) = cpus.map(|cpus| cpus.confine()) {
+                    tracing::warn!("a thread runs on any processor: {error}");
+                }
+                runtime.block_on(tasks);
+            };
+            handles.push(thread.spawn(run)?);
         }
         ways.get_or_init(|| senders.iter().map(UnboundedSender::downgrade).collect());
         let placement = Arc::new(Placement::new(count));

@@ -12,8 +12,9 @@ use respg::keyspace::Kind;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("resp", &[]),
     ("keyspace", &[]),
-    ("postgres", &[]),
-    ("config", &["state", "upstream"]),
+    ("cpus", &[]),
+    ("postgres", &["cpus"]),
+    ("config", &["cpus", "state", "upstream"]),
     ("upstream", &["resp", "keyspace"]),
     ("store", &["keyspace", "resp"]),
     ("state", &["keyspace", "resp", "store", "config", "command", "upstream"]),

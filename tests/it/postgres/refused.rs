@@ -16,6 +16,14 @@ fn mistakes_on_the_command_line() {
         (&["--port", "70000"], "invalid value '70000' for '--port <PORT>': 70000 is not in 0..=65535"),
         (&["--lanes", "0"], "invalid value '0' for '--lanes <N>': must be at least 1"),
         (&["--threads", "0"], "invalid value '0' for '--threads <N>': must be at least 1"),
+        (
+            &["--server-cpulist", "0-"],
+            "invalid value '0-' for '--server-cpulist <LIST>': must be like 0,2 or 0-3 or 0-7:2",
+        ),
+        (
+            &["--postgres-cpulist", "1023"],
+            "invalid value '1023' for '--postgres-cpulist <LIST>': respg may use none of these processors",
+        ),
         (&["--pool-size", "0"], "invalid value '0' for '--pool-size <N>': must be at least 1"),
         (
             &["--postgres-timeout", "0"],

@@ -72,6 +72,7 @@ pub fn options(directory: &Path) -> OwnPostgresOptions {
         directory: Some(directory.to_path_buf()),
         programs: env::var_os("RESPG_TEST_PG_BIN").map(PathBuf::from),
         settings: settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        cpus: None,
     }
 }
 
