@@ -1,10 +1,13 @@
 //! What the numbers belong to: the machine, its disk, how busy it was, the versions.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::process::run;
 use crate::stats::percentile;
@@ -13,6 +16,8 @@ pub struct Machine {
     cores: usize,
     /// Median of one appended block with its flush, in microseconds.
     flush_micros: u32,
+    /// Median of a byte's way to a thread on another core and back, in microseconds: what waking takes, twice.
+    wake_micros: u32,
     /// Percent of all cores that were in use by others before the start.
     busy: u64,
     redis: String,
@@ -26,6 +31,7 @@ impl Machine {
         Ok(Machine {
             cores: std::thread::available_parallelism()?.get(),
             flush_micros: flush_micros(folder)?,
+            wake_micros: wake_micros()?,
             busy: busy_percent()?,
             redis: version
                 .split_whitespace()
@@ -37,19 +43,19 @@ impl Machine {
     }
 
     pub fn describe(&self) -> String {
-        let Machine { cores, flush_micros, busy, redis, postgres } = self;
+        let Machine { cores, flush_micros, wake_micros, busy, redis, postgres } = self;
         let warning = if *busy > 10 { "; not quiet: its numbers are worth little" } else { "" };
         format!(
             "{cores} cores shared by clients and servers, a flush takes {flush_micros} us, \
-             redis-server {redis}, Postgres {postgres}\n\
+             a byte to another core and back {wake_micros} us, redis-server {redis}, Postgres {postgres}\n\
              {busy} % of the machine in use before the start{warning}"
         )
     }
 
     pub fn json(&self) -> String {
-        let Machine { cores, flush_micros, busy, redis, postgres } = self;
+        let Machine { cores, flush_micros, wake_micros, busy, redis, postgres } = self;
         format!(
-            "{{\"cores\": {cores}, \"flush_us\": {flush_micros}, \"busy_percent\": {busy}, \
+            "{{\"cores\": {cores}, \"flush_us\": {flush_micros}, \"wake_us\": {wake_micros}, \"busy_percent\": {busy}, \
              \"redis\": \"{redis}\", \"postgres\": \"{postgres}\"}}"
         )
     }
@@ -84,6 +90,43 @@ fn flush_micros(folder: &Path) -> io::Result<u32> {
         micros.push(start.elapsed().as_micros().try_into().unwrap_or(u32::MAX));
     }
     fs::remove_file(path)?;
+    micros.sort_unstable();
+    Ok(percentile(&micros, 0.5))
+}
+
+/// On virtual machines it differs tenfold, by whether a core that has nothing to do polls for a while or is given back to the host.
+fn wake_micros() -> io::Result<u32> {
+    let ours = sched_getaffinity(None)?;
+    let cores = (0..CpuSet::MAX_CPU).filter(|core| ours.is_set(*core));
+    let only = |core: Option<usize>| {
+        let mut set = CpuSet::new();
+        core.into_iter().for_each(|core| set.set(core));
+        set
+    };
+    let (near, far) = (only(cores.clone().min()), only(cores.max()));
+    let (mut here, mut there) = UnixStream::pair()?;
+    let echo = std::thread::spawn(move || -> io::Result<()> {
+        sched_setaffinity(None, &far)?;
+        let mut byte = [0];
+        while there.read(&mut byte)? > 0 {
+            there.write_all(&byte)?;
+        }
+        Ok(())
+    });
+    let ask = std::thread::spawn(move || -> io::Result<Vec<u32>> {
+        sched_setaffinity(None, &near)?;
+        let mut micros = Vec::new();
+        for _ in 0..2000 {
+            let start = Instant::now();
+            here.write_all(&[0])?;
+            here.read_exact(&mut [0])?;
+            micros.push(start.elapsed().as_micros().try_into().unwrap_or(u32::MAX));
+        }
+        Ok(micros)
+    });
+    let ended = "neither thread panics";
+    let mut micros = ask.join().expect(ended)?;
+    echo.join().expect(ended)?;
     micros.sort_unstable();
     Ok(percentile(&micros, 0.5))
 }
