@@ -51,6 +51,8 @@ execute() {
   timeout -k 10 15m "$BASH" -c "set -euo pipefail; step_$1" 2>&1 &
   echo $! >"$logs/$1.pid"
   wait $! || status=$?
+  # Its number may be somebody else's from now on.
+  rm "$logs/$1.pid"
   echo "$status $((SECONDS - begun))" >"$logs/$1.status"
 }
 
