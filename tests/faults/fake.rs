@@ -209,7 +209,7 @@ impl Fake {
         let mut data = self.data.lock().unwrap();
         if self.defect != Defect::SkewedClocks || skew.is_zero() {
             let late =
-                if self.defect == Defect::LateExpiry { Duration::from_millis(20) } else { Duration::ZERO };
+                if self.defect == Defect::LateExpiry { Duration::from_millis(200) } else { Duration::ZERO };
             data.expire(late);
         }
         data

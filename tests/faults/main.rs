@@ -205,7 +205,7 @@ async fn broken(report: &mut Report) {
         let scenario = async {
             let mut unnoticed = String::new();
             // Luck is part of finding a race; a right server is never found wrong.
-            for seed in 0..5 {
+            for seed in 0..20 {
                 let (servers, _running) = fake::start(defect).await;
                 let result = match finder {
                     "mix" => workload::mix(&servers, short, seed).await,
