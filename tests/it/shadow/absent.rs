@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 
-use super::change_mode;
 use super::late::sessions;
 use super::pair::{Pair, settle};
+use super::{change_mode, until};
 use crate::support::client::{Client, Value, ok};
 use crate::support::pg;
 use crate::support::redis::PROGRAMS;
@@ -52,17 +52,6 @@ fn refusal(admin: &mut Client, call: &str) -> String {
     match admin.plain(call) {
         Value::Error(text) => text,
         other => panic!("{other:?}"),
-    }
-}
-
-fn until(client: &mut Client, call: &str, wanted: &Value) {
-    let begun = Instant::now();
-    loop {
-        match client.plain(call) {
-            found if found == *wanted => return,
-            found => assert!(begun.elapsed() < Duration::from_secs(20), "{found:?}"),
-        }
-        sleep(Duration::from_millis(50));
     }
 }
 

@@ -176,6 +176,18 @@ pub fn with_late_blpop() -> (Redis, Respg) {
     (redis, respg)
 }
 
+/// Asks until the answer is as wanted.
+pub fn until(client: &mut Client, call: &str, wanted: &Value) {
+    let begun = Instant::now();
+    loop {
+        match client.plain(call) {
+            found if found == *wanted => return,
+            found => assert!(begun.elapsed() < Duration::from_secs(20), "{found:?}"),
+        }
+        sleep(Duration::from_millis(50));
+    }
+}
+
 pub fn change_mode(admin: &mut Client, mode: &str) {
     let begun = Instant::now();
     loop {

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::{Shadow, change_mode, with_late_blpop};
+use super::{Shadow, change_mode, until, with_late_blpop};
 use crate::support::client::{Client, Protocol, Value};
 use crate::support::redis::Redis;
 
@@ -109,7 +109,7 @@ fn who_is_paused_is_not_unblocked() {
         match ends {
             "RESPG.MODE" => change_mode(&mut admin, "redis"),
             // The BLPOP may not have come yet.
-            _ => while admin.plain(unblock.as_str()) != 1 {},
+            _ => until(&mut admin, &unblock, &Value::Integer(1)),
         }
         assert_eq!(reader.read(), Value::Null);
         assert_eq!(redis.plain("ECHO alive"), "alive", "{ends}");
