@@ -1,4 +1,4 @@
-//! Lists of processors, in the form of Redis's `server-cpulist` and of taskset: `0,2`, `0-3`, `0-7:2` (every second one).
+//! Lists of processors, in the form of Redis's `server_cpulist` and of taskset: `0,2`, `0-3`, `0-7:2` (every second one).
 //!
 //! A thread's processors are also those of the programs and threads that it starts.
 

@@ -18,7 +18,7 @@ use super::columns::{Changes, KeyColumns, RowColumns};
 use super::objects;
 use super::sums::Sums;
 use super::work::{Item, Route, Tables};
-use super::working_set::{Applied, LANE_INLINE, WorkingSet};
+use super::working_set::{Applied, LANE_INLINE, SetKey, WorkingSet};
 use crate::command::Access;
 use crate::keyspace::{Classes, Kind};
 use crate::resp::Reply;
@@ -139,32 +139,16 @@ impl Batch<'_> {
         if rows.is_empty() {
             return Ok(replies);
         }
-        let (version, at) = (&self.databases.version, &rows.at);
-        let (forms, params): (_, Params<'_>) = match at.keys.len() {
+        let RowColumns {
+            at: KeyColumns { spaces, keys }, long_keys, values, expiries, relative: rel, ..
+        } = &rows;
+        let version = &self.databases.version;
+        let (forms, params): (_, Params<'_>) = match keys.len() {
             1 => (
                 &OVERWRITE_ONE,
-                &[
-                    version,
-                    &at.spaces[0],
-                    &at.keys[0],
-                    &rows.long_keys[0],
-                    &rows.values[0],
-                    &rows.expiries[0],
-                    &rows.relative[0],
-                ],
+                &[version, &spaces[0], &keys[0], &long_keys[0], &values[0], &expiries[0], &rel[0]],
             ),
-            _ => (
-                &OVERWRITE,
-                &[
-                    version,
-                    &at.spaces,
-                    &at.keys,
-                    &rows.long_keys,
-                    &rows.values,
-                    &rows.expiries,
-                    &rows.relative,
-                ],
-            ),
+            _ => (&OVERWRITE, &[version, spaces, keys, long_keys, values, expiries, rel]),
         };
         let statement = self.connection.prepare(self.statement(forms)).await;
         let statement = statement.map_err(|error| StoreError::before_commit(&error))?;
@@ -319,8 +303,11 @@ impl Batch<'_> {
     }
 
     pub fn inline_limits(&self, set: &WorkingSet) -> Vec<i32> {
-        let limit = |position: &u32| if set.keys[*position as usize].wanted { self.inline } else { -1 };
-        set.order.iter().map(limit).collect()
+        set.order.iter().map(|position| self.inline_limit(&set.keys[*position as usize])).collect()
+    }
+
+    pub fn inline_limit(&self, key: &SetKey) -> i32 {
+        if key.wanted { self.inline } else { -1 }
     }
 }
 

@@ -47,8 +47,7 @@ impl Batch<'_> {
     /// The same of a lone key.
     async fn read_one(&self, set: &mut WorkingSet) -> Result<Option<i64>, tokio_postgres::Error> {
         let key = &set.keys[0];
-        let inline = if key.wanted { self.inline } else { -1 };
-        let name = key.stored.as_bytes();
+        let (name, inline) = (key.stored.as_bytes(), self.inline_limit(key));
         let rows = self.connection.query(self.statement(&READ_ONE), &[&key.space, &name, &inline]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let found = KeyRow::decode_one(row, &mut KeyRow::room(&rows));

@@ -189,10 +189,7 @@ pub static PARAMETERS: &[Parameter] = &[
             }
         },
     ),
-    Parameter {
-        alias: Some("server-cpulist"),
-        ..fixed("server_cpulist", |s| s.config.server_cpulist.as_ref().map_or_else(Bytes::new, text))
-    },
+    fixed("server_cpulist", |s| s.config.server_cpulist.as_ref().map_or_else(Bytes::new, text)),
     free(
         "slowlog-log-slower-than",
         |s| text(s.slowlog_log_slower_than.load(Relaxed)),

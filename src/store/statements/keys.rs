@@ -2,8 +2,9 @@
 //!
 //! READ and LOCK answer a header row (`i` = -1: `num` is the database's clock in microseconds, `length` for how long the statement
 //! has been running then, `object_id` the keyspace's version), so that the time and a stale map of databases are known even when
-//! no key is there. Of a key NULL stands for what is usual: type string, no expiry, a value that is sent (no `length`). READ takes the time before it looks at the keys, LOCK when it has locked them: no other order is free
-//! of keys that are seen expired and later, by somebody who had to wait, alive.
+//! no key is there. Of a key NULL stands for what is usual: type string, no expiry, a value that is sent (no `length`). READ takes
+//! the time before it looks at the keys, LOCK when it has locked them: no other order is free of keys that are seen expired and
+//! later, by somebody who had to wait, alive.
 
 use super::{KeyStatement, Statement, key_statement};
 
