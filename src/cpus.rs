@@ -3,7 +3,6 @@
 //! A thread's processors are also those of the programs and threads that it starts.
 
 use std::fmt;
-use std::io;
 use std::str::FromStr;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -16,23 +15,18 @@ pub struct Cpus {
 }
 
 impl Cpus {
-    /// Confines this thread.
-    ///
-    /// # Errors
-    /// If none of the processors is this process's any more.
-    pub fn confine(&self) -> io::Result<()> {
-        Ok(sched_setaffinity(None, &self.set)?)
+    /// Confines this thread. If none of the processors is this process's any more it goes on where it is, with a warning: a Postgres that has
+    /// to be started again must not fail for that.
+    pub fn confine(&self) {
+        set_to(&self.set);
     }
 
     /// Confines this thread while `start` starts a program.
-    ///
-    /// # Errors
-    /// As [`Cpus::confine`], and what `start` says.
-    pub fn lend<T>(&self, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        let before = sched_getaffinity(None)?;
-        self.confine()?;
+    pub fn lend<T>(&self, start: impl FnOnce() -> T) -> T {
+        let before = sched_getaffinity(None);
+        self.confine();
         let started = start();
-        sched_setaffinity(None, &before)?;
+        before.iter().for_each(set_to);
         started
     }
 }
@@ -51,6 +45,12 @@ impl FromStr for Cpus {
             true => Ok(Cpus { set, text: text.to_owned() }),
             false => Err("respg may use none of these processors".to_owned()),
         }
+    }
+}
+
+fn set_to(set: &CpuSet) {
+    if let Err(error) = sched_setaffinity(None, set) {
+        tracing::warn!("a thread stays on the processors that it has: {error}");
     }
 }
 
@@ -93,6 +93,17 @@ mod tests {
         }
         assert_eq!("1023".parse::<Cpus>().unwrap_err(), "respg may use none of these processors");
         assert_eq!("5000".parse::<Cpus>().unwrap_err(), "respg may use none of these processors");
+    }
+
+    #[test]
+    fn processors_that_are_gone_change_nothing() {
+        let before = sched_getaffinity(None).unwrap();
+        let mut set = CpuSet::new();
+        set.set(CpuSet::MAX_CPU - 1);
+        let gone = Cpus { set, text: String::new() };
+        gone.confine();
+        assert_eq!(gone.lend(|| sched_getaffinity(None).unwrap()), before);
+        assert_eq!(sched_getaffinity(None).unwrap(), before);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::connection::Connection;
 use super::placement::Placement;
+use crate::cpus::Cpus;
 use crate::exec::{Engine, Executor, LaneQueue, keep_lane};
 use crate::layer;
 use crate::session::Session;
@@ -73,9 +74,7 @@ impl Threads {
                 serve(receiver, lanes, process, ways, keeper).await;
             };
             let run = move || {
-                if let Some(Err(error)) = cpus.map(|cpus| cpus.confine()) {
-                    tracing::warn!("a thread runs on any processor: {error}");
-                }
+                cpus.iter().for_each(Cpus::confine);
                 runtime.block_on(tasks);
             };
             handles.push(thread.spawn(run)?);
