@@ -8,13 +8,13 @@ pub static ENCODING: Statement = Statement::new("SELECT current_setting('server_
 
 /// $1 channels, $2 payloads.
 pub static NOTIFY: Statement = Statement::new(
-    "SELECT pg_notify(n.channel, n.payload) FROM unnest($1::text[], $2::text[]) AS n (channel, payload)",
+    "SELECT pg_notify(n.channel, n.payload) FROM (SELECT unnest($1::text[]), unnest($2::text[])) AS n (channel, payload)",
 );
 
 /// $1 ids, $2 kinds, $3 numbers, $4 names, $5 bodies.
 pub static STORE: Statement = Statement::new(
     "INSERT INTO respg.messages (id, kind, number, name, body)
-     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bytea[], $5::bytea[])",
+     SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::bigint[]), unnest($4::bytea[]), unnest($5::bytea[])",
 );
 
 pub static MESSAGE: Statement =

@@ -114,7 +114,7 @@ pub static COUNT: Statement = Statement::new(
 
 /// $1 object ids, $2 group ids: groups that are destroyed; what is pending in them is left to the sweeper.
 pub static DESTROY_GROUPS: Statement = Statement::new(
-    "WITH i AS MATERIALIZED (SELECT * FROM unnest($1::bigint[], $2::int[]) AS i (object_id, group_id)),
+    "WITH i (object_id, group_id) AS MATERIALIZED (SELECT unnest($1::bigint[]), unnest($2::int[])),
           a AS (DELETE FROM respg.stream_activity a USING i WHERE a.object_id = ANY (ARRAY[i.object_id]) AND a.group_id = i.group_id),
           o AS (DELETE FROM respg.stream_consumers o USING i WHERE o.object_id = ANY (ARRAY[i.object_id]) AND o.group_id = i.group_id),
           c AS (DELETE FROM respg.stream_cursors c USING i WHERE c.object_id = ANY (ARRAY[i.object_id]) AND c.group_id = i.group_id),
@@ -125,7 +125,7 @@ pub static DESTROY_GROUPS: Statement = Statement::new(
 /// $1 object ids, $2 group ids, $3 consumer ids: consumers that are deleted with all that they have pending.
 pub static DELETE_CONSUMERS: Statement = Statement::new(
     "WITH i AS MATERIALIZED (
-              SELECT i.*, c.pending_from FROM unnest($1::bigint[], $2::int[], $3::int[]) AS i (object_id, group_id, consumer_id)
+              SELECT i.*, c.pending_from FROM (SELECT unnest($1::bigint[]), unnest($2::int[]), unnest($3::int[])) AS i (object_id, group_id, consumer_id)
               CROSS JOIN LATERAL (SELECT c.pending_from FROM respg.stream_cursors c
                   WHERE c.object_id = i.object_id AND c.group_id = i.group_id ORDER BY c.version DESC LIMIT 1) c),
           p AS (DELETE FROM respg.stream_pending p USING i
@@ -140,14 +140,14 @@ pub static DELETE_CONSUMERS: Statement = Statement::new(
 /// $1 object ids, $2 group ids, $3 stored names, $4 long names.
 pub static INSERT_GROUPS: Statement = Statement::new(
     "INSERT INTO respg.stream_groups (object_id, group_id, name, long_name)
-     SELECT * FROM unnest($1::bigint[], $2::int[], $3::bytea[], $4::bytea[])",
+     SELECT unnest($1::bigint[]), unnest($2::int[]), unnest($3::bytea[]), unnest($4::bytea[])",
 );
 
 /// $1 object ids, $2 group ids, $3 last ids, $4 bounds of what is pending, $5 entries read, $6 last consumers.
 pub static INSERT_CURSORS: Statement = Statement::new(
     "INSERT INTO respg.stream_cursors (object_id, group_id, version, last_id, pending_from, entries_read, last_consumer)
      SELECT object_id, group_id, 1, last_id, pending_from, entries_read, last_consumer
-     FROM unnest($1::bigint[], $2::int[], $3::uuid[], $4::uuid[], $5::bigint[], $6::int[])
+     FROM (SELECT unnest($1::bigint[]), unnest($2::int[]), unnest($3::uuid[]), unnest($4::uuid[]), unnest($5::bigint[]), unnest($6::int[]))
           AS i (object_id, group_id, last_id, pending_from, entries_read, last_consumer)",
 );
 
@@ -156,16 +156,17 @@ pub static UPDATE_CURSORS: KeyStatement = object_statement!(
     "UPDATE respg.stream_cursors", " c
      SET version = i.version + 1, last_id = i.last_id, pending_from = i.pending_from, entries_read = i.entries_read,
          last_consumer = i.last_consumer
-     FROM unnest($1::bigint[], $2::int[], $3::uuid[], $4::uuid[], $5::bigint[], $6::int[], $7::bigint[])
+     FROM (SELECT unnest($1::bigint[]), unnest($2::int[]), unnest($3::uuid[]), unnest($4::uuid[]), unnest($5::bigint[]), unnest($6::int[]),
+                  unnest($7::bigint[]))
           AS i (object_id, group_id, last_id, pending_from, entries_read, last_consumer, version)
      WHERE c.object_id = ANY (ARRAY[i.object_id]) AND c.group_id = i.group_id AND c.version = i.version"
 );
 
 /// $1 object ids, $2 group ids, $3 consumer ids, $4 stored names, $5 long names, $6 when seen, $7 when active.
 pub static INSERT_CONSUMERS: Statement = Statement::new(
-    "WITH i AS MATERIALIZED (
-              SELECT * FROM unnest($1::bigint[], $2::int[], $3::int[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bigint[])
-                   AS i (object_id, group_id, consumer_id, name, long_name, seen_at, active_at)),
+    "WITH i (object_id, group_id, consumer_id, name, long_name, seen_at, active_at) AS MATERIALIZED (
+              SELECT unnest($1::bigint[]), unnest($2::int[]), unnest($3::int[]), unnest($4::bytea[]), unnest($5::bytea[]), unnest($6::bigint[]),
+                     unnest($7::bigint[])),
           a AS (INSERT INTO respg.stream_activity (object_id, group_id, consumer_id, version, seen_at, active_at)
                 SELECT object_id, group_id, consumer_id, 1, seen_at, active_at FROM i)
      INSERT INTO respg.stream_consumers (object_id, group_id, consumer_id, name, long_name)
@@ -175,7 +176,7 @@ pub static INSERT_CONSUMERS: Statement = Statement::new(
 /// $1 object ids, $2 group ids, $3 consumer ids, $4 versions, $5 when seen, $6 when active.
 pub static UPDATE_ACTIVITY: KeyStatement = object_statement!(
     "UPDATE respg.stream_activity", " a SET version = i.version + 1, seen_at = i.seen_at, active_at = i.active_at
-     FROM unnest($1::bigint[], $2::int[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[])
+     FROM (SELECT unnest($1::bigint[]), unnest($2::int[]), unnest($3::int[]), unnest($4::bigint[]), unnest($5::bigint[]), unnest($6::bigint[]))
           AS i (object_id, group_id, consumer_id, version, seen_at, active_at)
      WHERE a.object_id = ANY (ARRAY[i.object_id]) AND a.group_id = i.group_id AND a.consumer_id = i.consumer_id
          AND a.version = i.version"
@@ -184,7 +185,7 @@ pub static UPDATE_ACTIVITY: KeyStatement = object_statement!(
 /// $1 object ids, $2 group ids, $3 ids.
 pub static DELETE_PENDING: KeyStatement = object_statement!(
     "DELETE FROM respg.stream_pending",
-    " p USING unnest($1::bigint[], $2::int[], $3::uuid[]) AS i (object_id, group_id, id)
+    " p USING (SELECT unnest($1::bigint[]), unnest($2::int[]), unnest($3::uuid[])) AS i (object_id, group_id, id)
      WHERE p.object_id = ANY (ARRAY[i.object_id]) AND p.group_id = i.group_id AND p.id = i.id"
 );
 
@@ -192,7 +193,7 @@ pub static DELETE_PENDING: KeyStatement = object_statement!(
 pub static UPDATE_PENDING: KeyStatement = object_statement!(
     "UPDATE respg.stream_pending",
     " p SET consumer_id = i.consumer_id, delivered_at = i.delivered_at, deliveries = i.deliveries
-     FROM unnest($1::bigint[], $2::int[], $3::uuid[], $4::int[], $5::bigint[], $6::bigint[])
+     FROM (SELECT unnest($1::bigint[]), unnest($2::int[]), unnest($3::uuid[]), unnest($4::int[]), unnest($5::bigint[]), unnest($6::bigint[]))
           AS i (object_id, group_id, id, consumer_id, delivered_at, deliveries)
      WHERE p.object_id = ANY (ARRAY[i.object_id]) AND p.group_id = i.group_id AND p.id = i.id"
 );
@@ -201,5 +202,5 @@ pub static UPDATE_PENDING: KeyStatement = object_statement!(
 pub static INSERT_PENDING: KeyStatement = object_statement!(
     "INSERT INTO respg.stream_pending",
     " (object_id, group_id, id, consumer_id, delivered_at, deliveries)
-     SELECT * FROM unnest($1::bigint[], $2::int[], $3::uuid[], $4::int[], $5::bigint[], $6::bigint[])"
+     SELECT unnest($1::bigint[]), unnest($2::int[]), unnest($3::uuid[]), unnest($4::int[]), unnest($5::bigint[]), unnest($6::bigint[])"
 );

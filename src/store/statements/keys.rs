@@ -18,7 +18,7 @@ macro_rules! read {
                         version AS object_id, '0'::xid AS holder
                  FROM respg.keyspace
                  UNION ALL
-                 SELECT i.i::int, NULLIF(k.type, 1), k.expires_at,
+                 SELECT i.i, NULLIF(k.type, 1), k.expires_at,
                         CASE WHEN octet_length(k.value) <= ", $inline, " THEN k.value END,
                         CASE WHEN octet_length(k.value) > ", $inline, " THEN octet_length(k.value) END, k.object_id,
                         CASE WHEN k.expires_at IS NOT NULL THEN k.xmax END
@@ -33,13 +33,16 @@ macro_rules! read {
 /// $1 spaces, $2 keys, $3 the longest value to send of each (-1: none). For a key that expires, `holder` is who last locked its row.
 pub static READ: KeyStatement = read!(
     "i.inline",
-    "unnest($1::int[], $2::bytea[], $3::int[]) WITH ORDINALITY AS i (space, key, inline, i)",
+    "(SELECT unnest($1::int[]) AS space, unnest($2::bytea[]) AS key, unnest($3::int[]) AS inline, generate_subscripts($2::bytea[], 1) AS i) i",
     "i.space"
 );
 
-/// As READ, of one space: $1 the space, $2 keys, $3 the longest value to send of any. One array in place of three costs Postgres an eighth less.
-pub static READ_SPACE: KeyStatement =
-    read!("$3::int", "unnest($2::bytea[]) WITH ORDINALITY AS i (key, i)", "$1::int");
+/// As READ, of one space: $1 the space, $2 keys, $3 the longest value to send of any. One array in place of three costs Postgres a twentieth less.
+pub static READ_SPACE: KeyStatement = read!(
+    "$3::int",
+    "(SELECT unnest($2::bytea[]) AS key, generate_subscripts($2::bytea[], 1) AS i) i",
+    "$1::int"
+);
 
 /// As READ, of one key, in one row with what is READ's header: $1 the space, $2 the key, $3 the longest value to send. Without a key all of its columns are null.
 /// It costs Postgres a fifth less than READ_SPACE of one key.
@@ -55,10 +58,10 @@ pub static READ_ONE: KeyStatement = key_statement!(
 pub static LOCK: KeyStatement = key_statement!(
     "WITH locked AS MATERIALIZED (
          SELECT i.i, k.type, k.expires_at, k.value, i.inline, k.object_id, k.xmin AS version
-         FROM unnest($1::int[], $2::bytea[], $3::int[]) WITH ORDINALITY AS i (space, key, inline, i)
+         FROM (SELECT unnest($1::int[]) AS space, unnest($2::bytea[]) AS key, unnest($3::int[]) AS inline, generate_subscripts($2::bytea[], 1) AS i) i
          CROSS JOIN LATERAL (SELECT k.type, k.expires_at, k.value, k.object_id, k.xmin FROM ", " k
              WHERE k.space = i.space AND k.key = i.key FOR UPDATE) k)
-     SELECT i::int, type, expires_at AS num, CASE WHEN octet_length(value) <= inline THEN value END AS value,
+     SELECT i, type, expires_at AS num, CASE WHEN octet_length(value) <= inline THEN value END AS value,
             octet_length(value) AS length, object_id, version
      FROM locked
      UNION ALL
@@ -88,8 +91,9 @@ macro_rules! overwrite {
 /// $1 the keyspace's version, $2 spaces, $3 keys, $4 long keys, $5 values, $6 expiries, $7 whether the expiry counts from now.
 /// Writes strings whatever was there; writes nothing at all if the version is another. Fails with a serialization failure if a key holds an
 /// object, which has to be dropped with it.
-pub static OVERWRITE: KeyStatement =
-    overwrite!("unnest($2::int[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bool[])");
+pub static OVERWRITE: KeyStatement = overwrite!(
+    "(SELECT unnest($2::int[]), unnest($3::bytea[]), unnest($4::bytea[]), unnest($5::bytea[]), unnest($6::bigint[]), unnest($7::bool[]))"
+);
 
 /// As OVERWRITE, of one key: no arrays.
 pub static OVERWRITE_ONE: KeyStatement =
@@ -125,7 +129,8 @@ macro_rules! add {
 /// $1 the keyspace's version, $2 spaces, $3 keys, $4 long keys, $5 increments. Answers every key with its new value; nothing at all if the version is another. Anything that
 /// Redis would refuse, an integer of more than 18 characters (which may come near the limits of 64 bits), and a key that expires at this very moment, are errors of class 22: the
 /// caller decides then.
-pub static ADD: KeyStatement = add!("unnest($2::int[], $3::bytea[], $4::bytea[], $5::bigint[])");
+pub static ADD: KeyStatement =
+    add!("(SELECT unnest($2::int[]), unnest($3::bytea[]), unnest($4::bytea[]), unnest($5::bigint[]))");
 
 /// As ADD, of one key: no arrays.
 pub static ADD_ONE: KeyStatement = add!("(SELECT $2::int, $3::bytea, $4::bytea, $5::bigint)");
@@ -134,8 +139,8 @@ pub static ADD_ONE: KeyStatement = add!("(SELECT $2::int, $3::bytea, $4::bytea, 
 pub static UPDATE: KeyStatement = key_statement!(
     "UPDATE ", " k
      SET type = i.type, value = CASE WHEN i.keep THEN k.value ELSE i.value END, expires_at = i.expires_at, object_id = i.object_id
-     FROM unnest($1::int[], $2::bytea[], $3::smallint[], $4::bytea[], $5::bool[], $6::bigint[], $7::bigint[])
-          AS i (space, key, type, value, keep, expires_at, object_id)
+     FROM (SELECT unnest($1::int[]), unnest($2::bytea[]), unnest($3::smallint[]), unnest($4::bytea[]), unnest($5::bool[]), unnest($6::bigint[]),
+                  unnest($7::bigint[])) AS i (space, key, type, value, keep, expires_at, object_id)
      WHERE k.space = ANY (ARRAY[i.space]) AND k.key = i.key"
 );
 
@@ -143,19 +148,20 @@ pub static UPDATE: KeyStatement = key_statement!(
 /// is a unique violation, on which the batch starts again.
 pub static INSERT: KeyStatement = key_statement!(
     "INSERT INTO ", " (space, key, long_key, type, value, expires_at, object_id)
-     SELECT * FROM unnest($1::int[], $2::bytea[], $3::bytea[], $4::smallint[], $5::bytea[], $6::bigint[], $7::bigint[])"
+     SELECT unnest($1::int[]), unnest($2::bytea[]), unnest($3::bytea[]), unnest($4::smallint[]), unnest($5::bytea[]), unnest($6::bigint[]),
+            unnest($7::bigint[])"
 );
 
 /// $1 spaces, $2 keys.
 pub static DELETE: KeyStatement = key_statement!(
     "DELETE FROM ",
-    " k USING unnest($1::int[], $2::bytea[]) AS i (space, key)
+    " k USING (SELECT unnest($1::int[]), unnest($2::bytea[])) AS i (space, key)
      WHERE k.space = ANY (ARRAY[i.space]) AND k.key = i.key"
 );
 
 /// $1 spaces, $2 keys: what is still a placeholder of our own.
 pub static DELETE_PLACEHOLDERS: Statement = Statement::new(
-    "DELETE FROM respg.keys k USING unnest($1::int[], $2::bytea[]) AS i (space, key)
+    "DELETE FROM respg.keys k USING (SELECT unnest($1::int[]), unnest($2::bytea[])) AS i (space, key)
      WHERE k.space = ANY (ARRAY[i.space]) AND k.key = i.key AND k.type = 0",
 );
 

@@ -8,7 +8,7 @@ use super::{KeyStatement, Statement, object_statement};
 
 /// $1 spaces, $2 keys: the rows of the streams that these keys hold, for keys that are locked by a statement before.
 pub static OF_KEYS: KeyStatement = object_statement!(
-    "SELECT s.* FROM unnest($1::int[], $2::bytea[]) AS i (space, key)
+    "SELECT s.* FROM (SELECT unnest($1::int[]), unnest($2::bytea[])) AS i (space, key)
      CROSS JOIN LATERAL (
          SELECT k.object_id FROM respg.keys", " k WHERE k.space = i.space AND k.key = i.key AND k.type = 6 LIMIT 1) k
      CROSS JOIN LATERAL (
@@ -33,8 +33,9 @@ pub static OBJECT_IDS: Statement = Statement::new("SELECT nextval('respg.object_
 pub static INSERT: KeyStatement = object_statement!(
     "INSERT INTO respg.streams", " (object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields,
                 node, node_bytes, node_entries, node_live)
-     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[],
-                          $9::bigint[], $10::int[], $11::int[], $12::int[], $13::int[])"
+     SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::uuid[]), unnest($6::uuid[]),
+            unnest($7::uuid[]), unnest($8::uuid[]), unnest($9::bigint[]), unnest($10::int[]), unnest($11::int[]), unnest($12::int[]),
+            unnest($13::int[])"
 );
 
 /// The next version of rows that are there: $1 to $13 as for INSERT. $14: whether the first entry may be gone; first_id is then moved
@@ -47,8 +48,9 @@ pub static UPDATE: KeyStatement = object_statement!(
              i.first_id) ELSE i.first_id END,
          last_id = i.last_id, max_deleted_id = i.max_deleted_id, node_first = i.node_first, node_fields = i.node_fields, node = i.node,
          node_bytes = i.node_bytes, node_entries = i.node_entries, node_live = i.node_live
-     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[],
-                 $9::bigint[], $10::int[], $11::int[], $12::int[], $13::int[], $14::bool[])
+     FROM (SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::uuid[]), unnest($6::uuid[]),
+                  unnest($7::uuid[]), unnest($8::uuid[]), unnest($9::bigint[]), unnest($10::int[]), unnest($11::int[]), unnest($12::int[]),
+                  unnest($13::int[]), unnest($14::bool[]))
           AS i (object_id, version, length, entries_added, first_id, last_id, max_deleted_id, node_first, node_fields, node,
                 node_bytes, node_entries, node_live, seek)
      WHERE s.object_id = ANY (ARRAY[i.object_id]) AND s.version = i.version - 1"
@@ -58,24 +60,24 @@ pub static UPDATE: KeyStatement = object_statement!(
 pub static INSERT_ENTRIES: KeyStatement = object_statement!(
     "INSERT INTO respg.stream_entries",
     " (object_id, id, node, fields)
-     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::int[], $4::bytea[])"
+     SELECT unnest($1::bigint[]), unnest($2::uuid[]), unnest($3::int[]), unnest($4::bytea[])"
 );
 
 /// $1 object ids, $2 entries' ids.
 pub static DELETE_ENTRIES: Statement = Statement::new(
-    "DELETE FROM respg.stream_entries e USING unnest($1::bigint[], $2::uuid[]) AS i (object_id, id)
+    "DELETE FROM respg.stream_entries e USING (SELECT unnest($1::bigint[]), unnest($2::uuid[])) AS i (object_id, id)
      WHERE e.object_id = ANY (ARRAY[i.object_id]) AND e.id = i.id",
 );
 
 /// $1 object ids, $2 lowest ids, $3 the ids above the highest.
 pub static DELETE_RANGES: Statement = Statement::new(
-    "DELETE FROM respg.stream_entries e USING unnest($1::bigint[], $2::uuid[], $3::uuid[]) AS i (object_id, first, above)
+    "DELETE FROM respg.stream_entries e USING (SELECT unnest($1::bigint[]), unnest($2::uuid[]), unnest($3::uuid[])) AS i (object_id, first, above)
      WHERE e.object_id = ANY (ARRAY[i.object_id]) AND e.id >= i.first AND e.id < i.above",
 );
 
 /// The same, left to the sweeper.
 pub static LEAVE_RANGES: Statement = Statement::new(
-    "INSERT INTO respg.stream_trims (object_id, first_id, end_id) SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::uuid[])
+    "INSERT INTO respg.stream_trims (object_id, first_id, end_id) SELECT unnest($1::bigint[]), unnest($2::uuid[]), unnest($3::uuid[])
      ON CONFLICT (object_id, first_id) DO UPDATE SET end_id = greatest(stream_trims.end_id, excluded.end_id)",
 );
 
@@ -92,7 +94,7 @@ pub static COPY: Statement = Statement::new("SELECT respg.copy_stream($1, $2, $3
 
 /// $1 object ids, $2 types: what no key names any more.
 pub static DROP_OBJECTS: Statement = Statement::new(
-    "INSERT INTO respg.dropped_objects (object_id, type) SELECT * FROM unnest($1::bigint[], $2::smallint[]) ON CONFLICT DO NOTHING",
+    "INSERT INTO respg.dropped_objects (object_id, type) SELECT unnest($1::bigint[]), unnest($2::smallint[]) ON CONFLICT DO NOTHING",
 );
 
 /// $1 object id, $2 lowest id, $3 how many: ids and nodes of the first entries.
