@@ -115,9 +115,12 @@ impl Foundation {
         let store = Store::new(target, config.pool_size, patience);
         let prepared = patiently(async || {
             let connection = store.acquire().await?;
-            store.databases.reload(&connection).await?;
-            let bus = Bus::new(listen_target.clone(), &connection, patience).await?;
-            Ok((store::first_client_id(&connection).await?, Arc::new(bus)))
+            let asked = async {
+                store.databases.reload(&connection).await?;
+                let bus = Bus::new(listen_target.clone(), &connection, patience).await?;
+                Ok((store::first_client_id(&connection).await?, Arc::new(bus)))
+            };
+            store.answered(&connection, asked).await.ok_or_else(StoreError::no_answer)?
         });
         let (first_id, bus) = prepared.await.map_err(unusable)?;
         let process = Process::new(Settings::new(config), Arc::new(store), bus);
@@ -126,12 +129,14 @@ impl Foundation {
     }
 }
 
-/// Asks a Postgres again that has not answered in time, as long as connecting to it may take: no client is there yet.
+/// Asks again what was not answered in time, or what a lock held up, as long as connecting may take: no client is there yet.
 async fn patiently<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let deadline = Instant::now() + CONNECT_TIMEOUT;
     loop {
         match ask().await {
-            Err(error) if error == StoreError::no_answer() && Instant::now() < deadline => {}
+            Err(error)
+                if (error == StoreError::no_answer() || error == StoreError::Locked)
+                    && Instant::now() < deadline => {}
             outcome => return outcome,
         }
     }

@@ -81,6 +81,7 @@ impl StoreError {
     pub fn reason(&self) -> String {
         match self {
             StoreError::Unavailable(why) | StoreError::Refused(why) => why.clone(),
+            StoreError::Locked => "a transaction in PostgreSQL holds a lock on it".to_owned(),
             other => other.to_string(),
         }
     }

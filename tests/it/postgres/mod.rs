@@ -1,5 +1,6 @@
 //! respg's own Postgres: lifecycle and recovery.
 
+mod held;
 mod lifecycle;
 mod pgbouncer;
 mod process;
