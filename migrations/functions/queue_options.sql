@@ -138,9 +138,10 @@ END $$;
 
 -- Adds scheduled entries that are due to their streams, at most so many. Streams that somebody has locked are left for the next time, and
 -- what cannot be added (its key holds something else by now, the stream has no ids left) for a minute later; others do not wait for these.
--- away: keys for which the upstream answers; theirs wait until Postgres does.
-DROP FUNCTION IF EXISTS respg.add_scheduled(integer);
-CREATE OR REPLACE FUNCTION respg.add_scheduled(most integer, away bytea[] DEFAULT '{}') RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '100ms'
+-- here: of these keys only, null: of all; others, for which the upstream answers, wait until Postgres does. away: what older processes say
+-- in its place, the others as far as they knew them.
+DROP FUNCTION IF EXISTS respg.add_scheduled(integer), respg.add_scheduled(integer, bytea[]);
+CREATE OR REPLACE FUNCTION respg.add_scheduled(most integer, away bytea[] DEFAULT '{}', here bytea[] DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '100ms'
 AS $$
 DECLARE
     due    respg.stream_scheduled;
@@ -151,7 +152,8 @@ DECLARE
 BEGIN
     LOOP
         known := cardinality(busy);
-        FOR due IN SELECT s.* FROM respg.stream_scheduled s WHERE s.due_at <= clock_timestamp() AND s.key <> ALL (busy)
+        FOR due IN SELECT s.* FROM respg.stream_scheduled s
+            WHERE s.due_at <= clock_timestamp() AND s.key <> ALL (busy) AND (here IS NULL OR s.key = ANY (here))
             ORDER BY s.due_at, s.number LIMIT most - count FOR UPDATE SKIP LOCKED
         LOOP
             CONTINUE WHEN due.key = ANY (busy);

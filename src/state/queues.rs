@@ -52,13 +52,14 @@ async fn add(process: &Process) -> Result<Vec<Row>, StoreError> {
     if answers_for_nothing(&passage.rule) {
         return Ok(Vec::new());
     }
-    let due = match passage.rule.is_divided() {
-        true => process.store.query(&DUE_KEYS, &[]).await?,
-        false => Vec::new(),
-    };
+    if !passage.rule.is_divided() {
+        return process.store.query(&ADD_SCHEDULED, &[&MOST_ADDED, &None::<Vec<&[u8]>>]).await;
+    }
+    let due = process.store.query(&DUE_KEYS, &[]).await?;
     let keys = due.iter().map(|row| row.get::<_, &[u8]>(0));
-    let away: Vec<&[u8]> = keys.filter(|key| passage.rule.answering(key) == Side::Upstream).collect();
-    process.store.query(&ADD_SCHEDULED, &[&MOST_ADDED, &away]).await
+    // These and no others: what becomes due only now may be the upstream's.
+    let here: Vec<&[u8]> = keys.filter(|key| passage.rule.answering(key) == Side::Postgres).collect();
+    process.store.query(&ADD_SCHEDULED, &[&MOST_ADDED, &Some(here)]).await
 }
 
 /// Whether Postgres does not answer for any key.

@@ -2,9 +2,10 @@
 
 use super::Statement;
 
-/// $1 most entries, $2 keys to be left as they are: how many were added to their streams, and in how many seconds the next one is due, if there is one.
-pub static ADD_SCHEDULED: Statement =
-    Statement::new("SELECT a.added, respg.next_scheduled() FROM respg.add_scheduled($1, $2) AS a (added)");
+/// $1 most entries, $2 their keys (null: any): how many were added to their streams, and in how many seconds the next one is due, if there is one.
+pub static ADD_SCHEDULED: Statement = Statement::new(
+    "SELECT a.added, respg.next_scheduled() FROM respg.add_scheduled($1, here => $2) AS a (added)",
+);
 
 /// The keys of the entries that are due.
 pub static DUE_KEYS: Statement =

@@ -13,7 +13,7 @@ use crate::support::redis::Redis;
 use crate::support::respg::blocking;
 use crate::support::tcp_postgres::TcpPostgres;
 
-const KEYS: usize = 20_000;
+const KEYS: usize = 50_000;
 
 /// Who loses a process ends all others and recovers.
 fn crash(url: &str) {
@@ -70,7 +70,7 @@ fn tasks_go_on_after_crashes_of_postgres() {
         connect(&url).await.batch_execute(wrong).await.expect("keys are gone");
     });
     let (code, said) = run_through("verify", &address, &url, &["--repair", "--settle", "600"]);
-    assert!((code, said.contains("20  repaired")) == (0, true), "{said}");
+    assert!((code, said.contains(&format!("{}  repaired", KEYS / 1000))) == (0, true), "{said}");
     let (code, report) = verify(&address, &url, &[]);
     assert_eq!((code, report["keys"].as_u64()), (0, Some(KEYS as u64)), "{report:#}");
     let other = Redis::start();

@@ -5,7 +5,9 @@ use std::time::Instant;
 use super::keys::change;
 use super::pair::{PATIENCE, Pair, pause};
 use crate::support::client::{Client, ok};
+use crate::support::pg::connect;
 use crate::support::redis::PROGRAMS;
+use crate::support::respg::blocking;
 
 fn wait_for_entry(client: &mut Client, key: &str) {
     let begun = Instant::now();
@@ -52,4 +54,29 @@ fn streams_of_the_upstream_are_left_as_they_are() {
     assert_eq!(pair.different(), 0);
     change(&mut client, "RESPG.MODE SET postgres");
     wait_for_entry(&mut client, "m:later");
+}
+
+/// Between the look at what is due and the adding something else becomes due.
+#[test]
+fn what_becomes_due_meanwhile_is_left_too() {
+    let pair = Pair::new(PROGRAMS[0]);
+    let _redis = pair.redis();
+    let process = pair.settled(0, &["--mode", "shadow"]);
+    let mut client = process.connect();
+    change(&mut client, "RESPG.MODE SET reverse KEYS m:*");
+    for number in 0..400 {
+        client.plain("RESPG.STREAM ADD m:often DELAY 15 n 1");
+        client.plain(format!("RESPG.STREAM ADD u:late:{number} DELAY 15 n 1").as_str());
+    }
+    let begun = Instant::now();
+    while client.plain("XLEN m:often") != 400 {
+        assert!(begun.elapsed() < PATIENCE);
+        pause(0.02);
+    }
+    pause(0.3);
+    let waiting = blocking(async {
+        let one = "SELECT count(*) FROM respg.stream_scheduled";
+        connect(&pair.database).await.query_one(one, &[]).await.unwrap().get::<_, i64>(0)
+    });
+    assert_eq!(waiting, 400);
 }
