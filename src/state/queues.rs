@@ -52,14 +52,16 @@ async fn add(process: &Process) -> Result<Vec<Row>, StoreError> {
     if answers_for_nothing(&passage.rule) {
         return Ok(Vec::new());
     }
-    if !passage.rule.is_divided() {
-        return process.store.query(&ADD_SCHEDULED, &[&MOST_ADDED, &None::<Vec<&[u8]>>]).await;
-    }
-    let due = process.store.query(&DUE_KEYS, &[]).await?;
-    let keys = due.iter().map(|row| row.get::<_, &[u8]>(0));
+    let due = match passage.rule.is_divided() {
+        true => Some(process.store.query(&DUE_KEYS, &[]).await?),
+        false => None,
+    };
     // These and no others: what becomes due only now may be the upstream's.
-    let here: Vec<&[u8]> = keys.filter(|key| passage.rule.answering(key) == Side::Postgres).collect();
-    process.store.query(&ADD_SCHEDULED, &[&MOST_ADDED, &Some(here)]).await
+    let here: Option<Vec<&[u8]>> = due.as_ref().map(|due| {
+        let keys = due.iter().map(|row| row.get::<_, &[u8]>(0));
+        keys.filter(|key| passage.rule.answering(key) == Side::Postgres).collect()
+    });
+    process.store.query(&ADD_SCHEDULED, &[&MOST_ADDED, &here]).await
 }
 
 /// Whether Postgres does not answer for any key.

@@ -1,6 +1,6 @@
 //! All SQL that runs after the start, by group. Statements take arrays; the hottest have a second form for a lone key. None is built at run time.
 //!
-//! Arrays are unpacked in a select list: in FROM, Postgres would store each of them once more before it reads the first row.
+//! Arrays side by side are unpacked in a select list where it is hot: in FROM, Postgres stores each of them once more before it reads the first row.
 
 pub mod blocking;
 pub mod bus;

@@ -1,21 +1,12 @@
 //! What respg does by itself, for the keys of one side.
 
-use std::time::Instant;
-
 use super::keys::change;
-use super::pair::{PATIENCE, Pair, pause};
-use crate::support::client::{Client, ok};
+use super::pair::{Pair, pause};
+use super::until;
+use crate::support::client::{Value, ok};
 use crate::support::pg::connect;
 use crate::support::redis::PROGRAMS;
 use crate::support::respg::blocking;
-
-fn wait_for_entry(client: &mut Client, key: &str) {
-    let begun = Instant::now();
-    while client.plain(["XLEN", key]) != 1 {
-        assert!(begun.elapsed() < PATIENCE, "{key}");
-        pause(0.02);
-    }
-}
 
 /// Delayed entries and retention go to streams for which Postgres answers: in others nobody would see them, and both sides would differ.
 #[test]
@@ -32,20 +23,16 @@ fn streams_of_the_upstream_are_left_as_they_are() {
         assert_eq!(client.plain(format!("RESPG.STREAM SET {name}:kept MAXAGE 1").as_str()), ok());
         client.plain(format!("RESPG.STREAM ADD {name}:late DELAY 1 n 1").as_str());
     }
-    wait_for_entry(&mut client, "m:late");
+    until(&mut client, "XLEN m:late", &Value::Integer(1));
     // Each trims at its start.
     let second = pair.respg(1, &[]);
-    let begun = Instant::now();
-    while client.plain("XLEN m:kept") != 0 {
-        assert!(begun.elapsed() < PATIENCE);
-        pause(0.02);
-    }
+    until(&mut client, "XLEN m:kept", &Value::Integer(0));
     pause(0.3);
     pair.assert_equal([&processes[0], &second]);
     assert_eq!(client.plain("XLEN u:kept"), 1);
     assert_eq!(client.plain("EXISTS u:late"), 0);
     change(&mut client, "RESPG.MODE SET reverse KEYS u:*");
-    wait_for_entry(&mut client, "u:late");
+    until(&mut client, "XLEN u:late", &Value::Integer(1));
     pair.assert_equal([&processes[0], &second]);
     // Of all keys.
     change(&mut client, "RESPG.MODE SET shadow");
@@ -53,7 +40,7 @@ fn streams_of_the_upstream_are_left_as_they_are() {
     pause(0.3);
     assert_eq!(pair.different(), 0);
     change(&mut client, "RESPG.MODE SET postgres");
-    wait_for_entry(&mut client, "m:later");
+    until(&mut client, "XLEN m:later", &Value::Integer(1));
 }
 
 /// Between the look at what is due and the adding something else becomes due.
@@ -68,11 +55,7 @@ fn what_becomes_due_meanwhile_is_left_too() {
         client.plain("RESPG.STREAM ADD m:often DELAY 15 n 1");
         client.plain(format!("RESPG.STREAM ADD u:late:{number} DELAY 15 n 1").as_str());
     }
-    let begun = Instant::now();
-    while client.plain("XLEN m:often") != 400 {
-        assert!(begun.elapsed() < PATIENCE);
-        pause(0.02);
-    }
+    until(&mut client, "XLEN m:often", &Value::Integer(400));
     pause(0.3);
     let waiting = blocking(async {
         let one = "SELECT count(*) FROM respg.stream_scheduled";
