@@ -1,10 +1,12 @@
 //! Sockets and the life of the process: start, listen, stop. Knows everything, is known by nobody.
 
 mod connection;
+mod foundation;
 mod listener;
 mod mode;
 mod placement;
 mod start;
 mod threads;
 
-pub use start::{Foundation, Server, StartError};
+pub use foundation::{Foundation, StartError};
+pub use start::Server;
