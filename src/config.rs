@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Parser, value_parser};
 
 use crate::cpus::Cpus;
 use crate::state::{Mode, OutputLimits};
@@ -212,6 +212,12 @@ pub struct Config {
     /// Processors for the Postgres of its own, likewise [default: all]
     #[arg(long, env = "RESPG_POSTGRES_CPULIST", value_name = "LIST", help_heading = "Execution")]
     pub postgres_cpulist: Option<Cpus>,
+
+    /// How long waking a processor of this machine may take while clients send 1000 commands a second or more; 0: they do not sleep
+    ///
+    /// Asked of Linux through /dev/cpu_dma_latency, which needs root or rights on that file. Replies come sooner where waking is slow, as in many virtual machines; the host sees all processors of the machine busy then.
+    #[arg(long, env = "RESPG_CPU_DMA_LATENCY", value_parser = value_parser!(i32).range(0..), value_name = "MICROSECONDS", help_heading = "Execution")]
+    pub cpu_dma_latency: Option<i32>,
 
     /// What respg says on standard error: error, warn, info, debug, trace or off, also per module (warn,respg::exec=debug)
     #[arg(long, env = "RESPG_LOG", default_value = "warn", value_name = "FILTER", help_heading = "Logging")]

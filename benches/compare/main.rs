@@ -33,6 +33,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -111,6 +113,9 @@ fn compare(options: &Options) -> io::Result<()> {
     Ok(())
 }
 
+/// What a server does after its load, as letting processors sleep again (`--respg-arg=--cpu-dma-latency=0`), shall not be the next one's.
+const REST: Duration = Duration::from_millis(300);
+
 /// Measures every server once per round. The order rotates, so that what one server leaves behind for the disk does not
 /// always hit the same neighbour.
 fn measure(options: &Options, fleet: &Fleet, load: &'static Load, results: &mut Results) -> io::Result<()> {
@@ -128,6 +133,7 @@ fn measure(options: &Options, fleet: &Fleet, load: &'static Load, results: &mut 
         for turn in 0..servers.len() {
             let at = (round + turn) % servers.len();
             let server = servers[at];
+            sleep(REST);
             let sample = server.measure(load, amount, Some(rates[at]))?;
             eprintln!(
                 "{:16} round {} {:10} {:9.0}/s",

@@ -1,5 +1,6 @@
 //! Sockets and the life of the process: start, listen, stop. Knows everything, is known by nobody.
 
+mod awake;
 mod connection;
 mod foundation;
 mod listener;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::awake::{self, Awake};
 use super::foundation::{Foundation, StartError};
 use super::listener;
 use super::mode::begin_mode;
@@ -54,6 +55,9 @@ impl Server {
                 "give an address (--bind) or a --unixsocket",
             ));
         }
+        let awake = config.cpu_dma_latency.map(Awake::new).transpose();
+        let what = format_args!("cannot open {} (--cpu-dma-latency)", awake::DEVICE);
+        let awake = awake.map_err(|error| StartError::new(what, error))?;
         let foundation = Foundation::lay(config).await?;
         let keeper = match begin_mode(&foundation.process).await {
             Ok(keeper) => keeper,
@@ -90,6 +94,9 @@ impl Server {
             );
         }
         background.spawn(store::sweep_forever(process.store.clone(), Swept(process.clone())));
+        if let Some(awake) = awake {
+            background.spawn(awake.run(process.clone()));
+        }
         background.spawn(process.clone().follow_settings());
         let following_rule = tokio::spawn(process.clone().follow_rule());
         if process.upstream.is_some() {

@@ -1,5 +1,6 @@
-//! respg's own Postgres: lifecycle and recovery.
+//! respg's own Postgres: lifecycle and recovery; what respg asks of the machine.
 
+mod awake;
 mod held;
 mod lifecycle;
 mod pgbouncer;

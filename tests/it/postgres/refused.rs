@@ -24,6 +24,10 @@ fn mistakes_on_the_command_line() {
             &["--postgres-cpulist", "1023"],
             "invalid value '1023' for '--postgres-cpulist <LIST>': respg may use none of these processors",
         ),
+        (
+            &["--cpu-dma-latency", "-1"],
+            "invalid value '-1' for '--cpu-dma-latency <MICROSECONDS>': -1 is not in 0..=2147483647",
+        ),
         (&["--pool-size", "0"], "invalid value '0' for '--pool-size <N>': must be at least 1"),
         (
             &["--postgres-timeout", "0"],
