@@ -1,4 +1,4 @@
-//! Mechanical checks of the source tree: who may know whom, how long files may be, where SQL may stand, that every command
+//! Mechanical checks of the source tree: what stands at the top, who may know whom, how long files may be, where SQL may stand, that every command
 //! has its tests. STYLE_GUIDE.md, sections 2, 5 and 7.
 
 use std::collections::BTreeSet;
@@ -31,6 +31,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Files that may be longer, and why.
 const LONG_FILES: &[(&str, usize, &str)] = &[];
+
+/// What stands at the top beside hidden files; what cargo builds is not the tree's.
+const TOP: [&str; 11] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "README.md",
+    "benches",
+    "compat",
+    "docker",
+    "migrations",
+    "src",
+    "target",
+    "tests",
+];
 
 const LONGEST: usize = 400;
 const LONGEST_COMMAND: usize = 250;
@@ -99,6 +114,12 @@ fn modules_know_only_whom_they_may() {
         }
     }
     none(problems);
+}
+
+#[test]
+fn nothing_else_stands_at_the_top() {
+    let names = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    none(names.filter(|name| !name.starts_with('.') && !TOP.contains(&name.as_str())).collect());
 }
 
 #[test]
