@@ -15,6 +15,9 @@ use crate::store::{self, DatabaseOptions, Durability, Store, StoreError, Target}
 /// Longest wait for a connection to Postgres, unless the URL has a connect_timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Between two attempts at what a lock holds up.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// Why respg could not start: one sentence for the operator.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -94,7 +97,7 @@ impl Foundation {
             return Err(StartError::new("--upstream with --transaction-pooling", remedy));
         }
         let databases = database_options(&config)?;
-        store::migrate(&target, &databases).await.map_err(unusable)?;
+        patiently(async || store::migrate(&target, &databases).await).await.map_err(unusable)?;
         let store = Store::new(target, config.pool_size, patience);
         let prepared = patiently(async || {
             let connection = store.acquire().await?;
@@ -112,14 +115,18 @@ impl Foundation {
     }
 }
 
-/// Asks again what was not answered in time, or what a lock held up, as long as connecting may take: no client is there yet.
+/// Asks again what was not answered in time, or what a lock held up, as long as connecting may take: no client is there yet. In between
+/// those have their turn who wait behind us for the same lock.
 async fn patiently<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let deadline = Instant::now() + CONNECT_TIMEOUT;
     loop {
         match ask().await {
             Err(error)
                 if (error == StoreError::no_answer() || error == StoreError::Locked)
-                    && Instant::now() < deadline => {}
+                    && Instant::now() < deadline =>
+            {
+                tokio::time::sleep(PAUSE).await;
+            }
             outcome => return outcome,
         }
     }

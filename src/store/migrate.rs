@@ -52,6 +52,9 @@ const LOWEST_VERSION: i32 = 140_000;
 /// One respg process at a time migrates. (The letters "respg".)
 const LOCK: i64 = 0x0072_6573_7067;
 
+/// So long the schema waits for a lock: whoever comes meanwhile and wants the table waits behind it.
+const PATIENCE: &str = "SET LOCAL lock_timeout = '500ms'";
+
 /// What the start wants of the logical databases.
 #[derive(Debug, Clone, Default)]
 pub struct DatabaseOptions {
@@ -68,6 +71,7 @@ impl DatabaseOptions {
 }
 
 /// Creates or updates the schema and the rows of the logical databases. The errors are sentences for the operator.
+/// [`StoreError::Locked`]: somebody uses what has to change, and nothing has happened.
 pub async fn migrate(target: &Target, databases: &DatabaseOptions) -> Result<(), StoreError> {
     let (mut client, driver) = target.connect().await.map_err(|error| StoreError::before_commit(&error))?;
     let outcome = run(&mut client, databases).await;
@@ -88,6 +92,7 @@ async fn run(
     }
     let transaction = client.transaction().await?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    transaction.batch_execute(PATIENCE).await?;
     let exists = "SELECT to_regclass('respg.migrations') IS NOT NULL";
     if !transaction.query_one(exists, &[]).await?.get::<_, bool>(0) {
         // Asked first: CREATE SCHEMA IF NOT EXISTS needs the right to create even if there is nothing to do.
