@@ -91,6 +91,14 @@ fn whole_nodes() {
     assert_eq!(stream.state.first_id, id(4901));
 }
 
+/// What comes after is above the last id, and may be below the one that was trimmed by.
+#[test]
+fn trimming_beyond_the_last_id_ends_behind_it() {
+    let (mut stream, places) = stored(5);
+    assert_eq!(run(&mut stream, &places, |stream| stream.trim(Trim::Id(id(100)))), 5);
+    assert_eq!(Some(stream.state.first_id), id(5).next());
+}
+
 #[test]
 fn the_top() {
     let (mut stream, places) = stored(5);

@@ -86,10 +86,11 @@ impl Stream {
         Ok(removed.entries)
     }
 
-    /// Lets the stream begin at `first`, or after its last id.
+    /// Lets the stream begin at `first`, but no later than behind its last id, where the next entry may come.
     fn cut(&mut self, first: Option<StreamId>, stored: u64, removed: u64) {
         self.touch();
-        let first = first.unwrap_or_else(|| self.state.last_id.next().unwrap_or(StreamId::MAX));
+        let behind = self.state.last_id.next().unwrap_or(StreamId::MAX);
+        let first = first.map_or(behind, |first| first.min(behind));
         self.appended.drain(..(removed - stored) as usize);
         self.trimmed += stored;
         self.state.length -= removed as i64;
