@@ -182,14 +182,28 @@ impl<'a> View<'a> {
         i: usize,
         edit: impl FnOnce(&mut Vec<u8>) -> T,
     ) -> Result<T, CommandError> {
+        self.edit_string_if(i, |bytes| (edit(bytes), true))
+    }
+
+    /// As `edit_string`, by an `edit` that also answers whether it has changed the bytes: if not, the key is not written.
+    pub fn edit_string_if<T>(
+        &mut self,
+        i: usize,
+        edit: impl FnOnce(&mut Vec<u8>) -> (T, bool),
+    ) -> Result<T, CommandError> {
         self.string(i)?;
-        let bytes = match &mut self.slot_mut(i).entry {
-            Some(Entry { value: Value::Inline(bytes), .. }) => std::mem::take(bytes),
-            _ => Bytes::new(),
+        let slot = &mut self.slots[self.positions[i] as usize];
+        let place = match &mut slot.entry {
+            Some(Entry { value: Value::Inline(bytes), .. }) => Some(bytes),
+            _ => None,
         };
-        let mut bytes = Vec::from(bytes);
-        let answer = edit(&mut bytes);
-        self.set_string(i, bytes.into());
+        let mut bytes = Vec::from(place.map(std::mem::take).unwrap_or_default());
+        let (answer, changed) = edit(&mut bytes);
+        if changed {
+            self.set_string(i, bytes.into());
+        } else if let Some(Entry { value, .. }) = &mut slot.entry {
+            *value = Value::Inline(bytes.into());
+        }
         Ok(answer)
     }
 

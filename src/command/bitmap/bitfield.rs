@@ -41,10 +41,22 @@ fn bitfield(args: &mut Args, context: &PlanContext) -> Result<Plan, CommandError
     if steps.iter().any(|step| step.action != Action::Get) {
         let end = steps.iter().map(|step| step.offset / 8).max().unwrap_or(0);
         let plan = Plan::update(context, [key], move |view| {
-            let run = |bytes: &mut Vec<u8>| steps.iter().map(|step| step.run(bytes)).collect();
-            let before = if view.notes(Event::SETBIT) { view.string(0)?.cloned() } else { None };
-            let replies = view.edit_string(0, run)?;
-            if view.notes(Event::SETBIT) && view.string(0)? != before.as_ref() {
+            let mut changed = false;
+            let replies = view.edit_string_if(0, |bytes| {
+                let before = bytes.len();
+                let (mut replies, mut written) = (Vec::with_capacity(steps.len()), false);
+                for step in &steps {
+                    let (reply, effect) = step.run(bytes);
+                    replies.push(reply);
+                    written |= effect.is_some();
+                    changed |= effect == Some(Effect::Changed);
+                }
+                let grown = bytes.len() > before;
+                changed |= grown && written;
+                (replies, changed || grown)
+            })?;
+            // A value that has only grown, for a field that did not fit, is to Redis no change.
+            if changed {
                 view.note(0, Event::SETBIT);
             }
             Ok(Reply::Array(replies))
@@ -83,19 +95,30 @@ enum Action {
     Increment(i64, Overflow),
 }
 
+/// What storing a value has made of a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Same,
+    Changed,
+}
+
 impl Step {
     fn get(&self, bytes: &[u8]) -> Reply {
         Reply::Integer(bitfield::get(bytes, self.field, self.offset))
     }
 
-    fn run(&self, bytes: &mut Vec<u8>) -> Reply {
+    /// `None` if nothing was stored.
+    fn run(&self, bytes: &mut Vec<u8>) -> (Reply, Option<Effect>) {
         let (field, offset) = (self.field, self.offset);
-        let outcome = match self.action {
-            Action::Get => return self.get(bytes),
+        let before = bitfield::get(bytes, field, offset);
+        let stored = match self.action {
+            Action::Get => return (Reply::Integer(before), None),
             Action::Set(value, overflow) => bitfield::set(bytes, field, offset, value, overflow),
             Action::Increment(by, overflow) => bitfield::increment(bytes, field, offset, by, overflow),
         };
-        outcome.map_or(Reply::Null, Reply::Integer)
+        let Some(reply) = stored else { return (Reply::Null, None) };
+        let same = bitfield::get(bytes, field, offset) == before;
+        (Reply::Integer(reply), Some(if same { Effect::Same } else { Effect::Changed }))
     }
 }
 
